@@ -1,0 +1,18 @@
+# Every target works as the first command after a clone on a fresh Debian 12 with git and make.
+.PHONY: help demo test run bench check format clean
+help:      ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+demo:      ## builds, runs the main job end to end, shows what happened
+	@scripts/demo
+test:      ## installs what is missing, builds twice, runs everything that CI runs
+	@scripts/test
+run:       ## builds and runs hookd with the default configuration, data in build/data
+	@scripts/run
+bench:     ## end to end and ingest, as ratios to bare libcurl and bare RocksDB loops
+	@scripts/bench
+check:     ## format, clang-tidy and the house rules
+	@scripts/check
+format:    ## rewrites the sources in the house format
+	@scripts/format
+clean:     ## removes the builds
+	rm -rf build

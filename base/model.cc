@@ -1,0 +1,59 @@
+#include "base/model.h"
+
+namespace hookd {
+
+std::string_view ToString(DeliveryState state) {
+  switch (state) {
+    case DeliveryState::kPending:
+      return "PENDING";
+    case DeliveryState::kSucceeded:
+      return "SUCCEEDED";
+    case DeliveryState::kExhausted:
+      return "EXHAUSTED";
+    case DeliveryState::kExpired:
+      return "EXPIRED";
+    case DeliveryState::kCanceled:
+      return "CANCELED";
+  }
+  return "UNKNOWN";
+}
+
+std::string_view ToString(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kNone:
+      return "none";
+    case ErrorKind::kStatus:
+      return "status";
+    case ErrorKind::kTimeout:
+      return "timeout";
+    case ErrorKind::kName:
+      return "name";
+    case ErrorKind::kConnect:
+      return "connect";
+    case ErrorKind::kTls:
+      return "tls";
+    case ErrorKind::kProtocol:
+      return "protocol";
+    case ErrorKind::kResponseTooBig:
+      return "response_too_big";
+    case ErrorKind::kLocal:
+      return "local";
+  }
+  return "unknown";
+}
+
+std::string_view ToString(EndReason reason) {
+  switch (reason) {
+    case EndReason::kNone:
+      return "none";
+    case EndReason::kDelivered:
+      return "delivered";
+    case EndReason::kRetriesUsedUp:
+      return "retries_used_up";
+    case EndReason::kEndpointDeleted:
+      return "endpoint_deleted";
+  }
+  return "unknown";
+}
+
+}  // namespace hookd

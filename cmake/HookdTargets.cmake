@@ -1,0 +1,45 @@
+# hookd_library(NAME storage SRCS a.cc DEPS hookd::base PRIVATE_DEPS RocksDB::rocksdb)
+#   makes hookd_storage, alias hookd::storage. PRIVATE_DEPS keep a third-party library inside one folder.
+# hookd_binary(NAME hookd SRCS main.cc DEPS ...)
+# hookd_test(NAME core_test SRCS a_test.cc DEPS ... LABEL unit [TIMEOUT 120])
+
+add_library(hookd_options INTERFACE)
+target_compile_options(hookd_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror
+  -fno-omit-frame-pointer
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Werror=thread-safety>)
+target_include_directories(hookd_options INTERFACE "${CMAKE_SOURCE_DIR}")
+# Asio: no deprecated names, and handlers type-erased in one place only.
+target_compile_definitions(hookd_options INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_STD_INVOKE_RESULT)
+if(HOOKD_SANITIZE)
+  target_compile_options(hookd_options INTERFACE "-fsanitize=${HOOKD_SANITIZE}" -fno-sanitize-recover=all)
+  target_link_options(hookd_options INTERFACE "-fsanitize=${HOOKD_SANITIZE}")
+endif()
+
+function(hookd_library)
+  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  set(target "hookd_${ARG_NAME}")
+  add_library(${target} STATIC ${ARG_SRCS})
+  add_library("hookd::${ARG_NAME}" ALIAS ${target})
+  target_link_libraries(${target} PUBLIC hookd_options ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+endfunction()
+
+function(hookd_binary)
+  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SRCS})
+  target_link_libraries(${ARG_NAME} PRIVATE hookd_options ${ARG_DEPS})
+  set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+endfunction()
+
+function(hookd_test)
+  cmake_parse_arguments(ARG "" "NAME;LABEL;TIMEOUT" "SRCS;DEPS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SRCS})
+  target_link_libraries(${ARG_NAME} PRIVATE hookd_options ${ARG_DEPS} GTest::gmock_main GTest::gtest)
+  set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+  set_tests_properties(${ARG_NAME} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "HOOKD_BIN_DIR=${CMAKE_BINARY_DIR}/bin;UBSAN_OPTIONS=print_stacktrace=1")
+endfunction()
