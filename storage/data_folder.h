@@ -1,0 +1,30 @@
+// The data folder: whose it is, which format it has, and that only one process uses it.
+#pragma once
+
+#include <string>
+
+#include <absl/status/statusor.h>
+
+namespace hookd {
+
+// Holds the folder's lock as long as it lives. Layout: `HOOKD` (identity and format, locked) and `db/`
+// (RocksDB).
+class DataFolder {
+ public:
+  // Makes an empty or missing folder hookd's. FAILED_PRECONDITION, and nothing is touched, when the folder is
+  // somebody else's, of a newer format, or in use. A crash in here leaves either no identity or a whole one.
+  static absl::StatusOr<DataFolder> Open(const std::string& path);
+
+  DataFolder(DataFolder&& other) noexcept;
+  DataFolder& operator=(DataFolder&&) = delete;
+  ~DataFolder();
+
+  std::string db_path() const { return path_ + "/db"; }
+
+ private:
+  DataFolder(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}
+  std::string path_;
+  int lock_fd_;
+};
+
+}  // namespace hookd

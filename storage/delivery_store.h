@@ -1,0 +1,128 @@
+// The durable queue, as everything outside storage/ sees it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "base/ids.h"
+#include "base/model.h"
+#include "storage/facts.h"
+
+namespace hookd {
+
+// What is stored of an endpoint's lane: where its queue begins and ends, and its health.
+struct LaneState {
+  Sequence cursor = 1;  // no queue row is below it
+  Sequence next = 1;    // what the next accepted delivery gets
+  uint64_t queued = 0;  // never attempted
+  uint64_t parked = 0;  // attempted, waiting for a retry
+  uint32_t consecutive_failures = 0;
+  WallMs failing_since_ms = 0;  // start of the first of them; 0 = not failing
+  WallMs last_success_ms = 0;
+  WallMs rate_tat_ms = 0;
+  bool deleted = false;  // the endpoint is gone; what is pending is being ended
+  uint64_t pending() const { return queued + parked; }
+};
+
+struct QueuedDelivery {
+  Sequence sequence = 0;
+  std::shared_ptr<const Event> event;
+};
+
+struct ParkedDelivery {
+  Sequence sequence = 0;
+  EventId event;
+  uint64_t ordering_key_hash = 0;
+  uint32_t attempts = 0;  // made so far
+  uint32_t failures = 0;  // of them, counted as retries
+  WallMs due_ms = 0;
+};
+
+struct IdempotencyHit {
+  EventId event;
+  std::array<uint8_t, 16> fingerprint{};
+};
+
+struct DeliveryQuery {
+  std::optional<EndpointId> endpoint;  // at least one of endpoint and state is set
+  std::optional<DeliveryState> state;
+  std::string position;  // opaque, from the page before; empty = from the beginning
+  size_t limit = 100;    // deliveries returned, at most
+};
+
+struct DeliveryPage {
+  std::vector<Delivery> deliveries;  // without attempts
+  std::string next_position;         // empty = this was the last page
+};
+
+// Numbers that go up with every write; for the status page and the metrics.
+struct StoreStats {
+  uint64_t commits = 0;
+  uint64_t last_commit = 0;    // number of the newest commit; survives a restart
+  uint64_t pending = 0;        // deliveries
+  uint64_t bytes_on_disk = 0;  // 0 = not known
+};
+
+// Threads: Apply, Commit and Lane belong to one thread (the committer); everything else may be called from
+// any thread, may block on the disk, and sees what was committed, never an open batch.
+// Lifetime: Recover once, before anything else. After any error from Commit the store is poisoned: the batch
+// may or may not be there ("unknown"), and the process must stop and open it anew.
+class DeliveryStore {
+ public:
+  virtual ~DeliveryStore() = default;
+
+  // What the store remembers, for start-up. Called once, before the first Apply.
+  struct Recovered {
+    std::vector<Subscriber> subscribers;
+    std::vector<std::shared_ptr<const Endpoint>> endpoints;
+    std::vector<std::pair<EndpointId, LaneState>> lanes;
+    uint64_t next_endpoint_number = 1;
+    WallMs wall_high_water_ms = 0;  // no id and no stored time was made later than this
+    uint32_t epoch = 1;             // of hookd-sequence; a restore from backup starts a new one
+  };
+  virtual absl::StatusOr<Recovered> Recover() = 0;
+
+  // Adds a fact to the open batch; Lane() moves on at once. Facts that break their own rules (a sequence that
+  // is not the next, a delivery that is not pending) are a programmer's error.
+  virtual void Apply(const Fact& fact) = 0;
+
+  // Makes the open batch durable, atomically, with one fsync. `now` only ever raises the high-water mark.
+  // OK = it survives a power cut. Error = unknown, see above.
+  virtual absl::Status Commit(WallMs now) = 0;
+
+  // The lane as of the last Apply; null = no such lane. Valid until the next Apply.
+  virtual const LaneState* Lane(EndpointId endpoint) const = 0;
+
+  // Idempotency keys accepted within the last 24 h of `now`. Committed keys only.
+  virtual absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
+                                                                        WallMs now) const = 0;
+
+  // The lane's queue rows from `from` on, in order, with their events: at most `limit` rows and about
+  // `max_bytes` of payload, but at least one row if there is one.
+  virtual absl::StatusOr<std::vector<QueuedDelivery>> ReadQueue(EndpointId endpoint, Sequence from,
+                                                                size_t limit, size_t max_bytes) const = 0;
+
+  // The lane's parked rows, by sequence; at most `limit`.
+  virtual absl::StatusOr<std::vector<ParkedDelivery>> ReadParked(EndpointId endpoint, size_t limit) const = 0;
+
+  // NOT_FOUND when there is none (any more).
+  virtual absl::StatusOr<std::shared_ptr<const Event>> ReadEvent(EventId id) const = 0;
+
+  // With all of its attempts. NOT_FOUND when there is none (any more).
+  virtual absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const = 0;
+
+  // By endpoint: ascending sequence. By state alone: PENDING by endpoint and sequence; others by bucket of
+  // acceptance. INVALID_ARGUMENT for a position that this query never gave.
+  virtual absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const = 0;
+
+  virtual StoreStats Stats() const = 0;
+};
+
+}  // namespace hookd

@@ -1,0 +1,156 @@
+#include "storage/key_codec.h"
+
+namespace hookd::keys {
+namespace {
+
+constexpr char kHistoryKind = 'd';
+constexpr char kStateKind = 's';
+constexpr int64_t kDayMs = 86'400'000;
+
+template <typename T>
+void Put(std::string& out, T value) {
+  for (int shift = (sizeof(T) - 1) * 8; shift >= 0; shift -= 8)
+    out.push_back(static_cast<char>(value >> shift));
+}
+
+template <typename T>
+T Take(std::string_view& in) {
+  T value = 0;
+  for (size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>((value << 8) | static_cast<uint8_t>(in[i]));
+  in.remove_prefix(sizeof(T));
+  return value;
+}
+
+std::string Prefixed(char kind, size_t reserve) {
+  std::string key;
+  key.reserve(reserve);
+  key.push_back(kind);
+  return key;
+}
+
+}  // namespace
+
+std::string State() { return "s"; }
+
+std::string BucketRow(Bucket b) {
+  std::string key = Prefixed('b', 5);
+  Put(key, b);
+  return key;
+}
+
+std::string OfSubscriber(std::string_view id) {
+  std::string key;
+  Put(key, PartitionOf(id));
+  key.append(id);
+  return key;
+}
+
+std::string OfEndpoint(EndpointId id) {
+  std::string key;
+  Put(key, id.value);
+  return key;
+}
+
+std::string OfDelivery(EndpointId id, Sequence sequence) {
+  std::string key;
+  key.reserve(16);
+  Put(key, id.value);
+  Put(key, sequence);
+  return key;
+}
+
+std::string OfEvent(EventId id) {
+  std::string key;
+  key.reserve(20);
+  Put(key, id.bucket());
+  key.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
+  return key;
+}
+
+std::string HistoryRow(DeliveryId id, uint32_t attempt) {
+  std::string key = Prefixed(kHistoryKind, 25);
+  Put(key, id.bucket);
+  Put(key, id.endpoint.value);
+  Put(key, id.sequence);
+  Put(key, attempt);
+  return key;
+}
+
+std::string StatePrefix(DeliveryState state) {
+  std::string key = Prefixed(kStateKind, 22);
+  Put(key, static_cast<uint8_t>(state));
+  return key;
+}
+
+std::string StateRow(DeliveryState state, DeliveryId id) {
+  std::string key = StatePrefix(state);
+  Put(key, id.bucket);
+  Put(key, id.endpoint.value);
+  Put(key, id.sequence);
+  return key;
+}
+
+uint16_t DayOf(WallMs ms) { return static_cast<uint16_t>(ms / kDayMs); }
+
+std::string IdempotencyDay(uint16_t day) {
+  std::string key;
+  Put(key, day);
+  return key;
+}
+
+std::string OfIdempotency(uint16_t day, const std::array<uint8_t, 16>& key) {
+  std::string out = IdempotencyDay(day);
+  out.append(reinterpret_cast<const char*>(key.data()), key.size());
+  return out;
+}
+
+std::optional<EndpointId> ParseEndpoint(std::string_view key) {
+  if (key.size() != 8) return std::nullopt;
+  return EndpointId{Take<uint64_t>(key)};
+}
+
+std::optional<EndpointSequence> ParseDelivery(std::string_view key) {
+  if (key.size() != 16) return std::nullopt;
+  const EndpointId endpoint{Take<uint64_t>(key)};
+  return EndpointSequence{endpoint, Take<uint64_t>(key)};
+}
+
+std::optional<HistoryKey> ParseHistoryRow(std::string_view key) {
+  if (key.size() != 25 || key[0] != kHistoryKind) return std::nullopt;
+  key.remove_prefix(1);
+  HistoryKey parsed;
+  parsed.id.bucket = Take<uint32_t>(key);
+  parsed.id.endpoint.value = Take<uint64_t>(key);
+  parsed.id.sequence = Take<uint64_t>(key);
+  parsed.attempt = Take<uint32_t>(key);
+  return parsed;
+}
+
+std::optional<DeliveryId> ParseStateRow(std::string_view key) {
+  if (key.size() != 22 || key[0] != kStateKind) return std::nullopt;
+  key.remove_prefix(2);
+  DeliveryId id;
+  id.bucket = Take<uint32_t>(key);
+  id.endpoint.value = Take<uint64_t>(key);
+  id.sequence = Take<uint64_t>(key);
+  return id;
+}
+
+std::optional<Bucket> ParseBucketRow(std::string_view key) {
+  if (key.size() != 5 || key[0] != 'b') return std::nullopt;
+  key.remove_prefix(1);
+  return Take<uint32_t>(key);
+}
+
+std::string After(std::string prefix) {
+  while (!prefix.empty()) {
+    if (static_cast<uint8_t>(prefix.back()) != 0xff) {
+      ++prefix.back();
+      return prefix;
+    }
+    prefix.pop_back();
+  }
+  return prefix;
+}
+
+}  // namespace hookd::keys

@@ -1,0 +1,349 @@
+#include "storage/memory_store.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include <absl/strings/str_format.h>
+
+#include "base/check.h"
+
+namespace hookd {
+namespace {
+
+using Key = std::pair<EndpointId, Sequence>;
+// The order in which ListDeliveries goes by state alone; the bucket is 0 while pending.
+using StateKey = std::tuple<DeliveryState, Bucket, EndpointId, Sequence>;
+
+constexpr WallMs kIdempotencyMs = 24 * 3'600'000;
+constexpr uint64_t kEndpointNumberMask = (uint64_t{1} << 48) - 1;
+
+Key KeyOf(DeliveryId id) { return {id.endpoint, id.sequence}; }
+
+StateKey StateKeyOf(const Delivery& delivery) {
+  return {delivery.state, IsTerminal(delivery.state) ? delivery.id.bucket : 0, delivery.id.endpoint,
+          delivery.id.sequence};
+}
+
+WallMs EndOf(const Attempt& attempt) { return attempt.started_ms + attempt.us.total / 1000; }
+
+// Removes a number of exactly `digits` lower-case hex digits from the front of `text`; nullopt if none is
+// there.
+std::optional<uint64_t> TakeHex(std::string_view& text, size_t digits) {
+  if (text.size() < digits) return std::nullopt;
+  uint64_t value = 0;
+  for (char c : text.substr(0, digits)) {
+    const size_t digit = std::string_view("0123456789abcdef").find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    value = (value << 4) | digit;
+  }
+  text.remove_prefix(digits);
+  return value;
+}
+
+// A position begins with the query that it belongs to.
+std::string PositionPrefix(const DeliveryQuery& query) {
+  const unsigned state = query.state ? static_cast<unsigned>(*query.state) : 0;
+  if (query.endpoint) return absl::StrFormat("e%016x.%x.", query.endpoint->value, state);
+  return absl::StrFormat("s%x.", state);
+}
+
+std::string PositionOf(const DeliveryQuery& query, const Delivery& delivery) {
+  const auto [state, bucket, endpoint, sequence] = StateKeyOf(delivery);
+  if (query.endpoint) return absl::StrFormat("%s%016x", PositionPrefix(query), sequence);
+  return absl::StrFormat("%s%08x%016x%016x", PositionPrefix(query), bucket, endpoint.value, sequence);
+}
+
+// The key after which the page begins.
+absl::StatusOr<StateKey> ParsePosition(const DeliveryQuery& query) {
+  const absl::Status bad = absl::InvalidArgumentError(
+      "position: not one that this query gave; pass next_position of the page before, or leave it empty");
+  const std::string prefix = PositionPrefix(query);
+  std::string_view rest = query.position;
+  if (rest.substr(0, prefix.size()) != prefix) return bad;
+  rest.remove_prefix(prefix.size());
+  std::optional<uint64_t> bucket = 0;
+  std::optional<uint64_t> endpoint = 0;
+  if (!query.endpoint) {
+    bucket = TakeHex(rest, 8);
+    endpoint = TakeHex(rest, 16);
+  }
+  const std::optional<uint64_t> sequence = TakeHex(rest, 16);
+  if (!bucket || !endpoint || !sequence || !rest.empty()) return bad;
+  if (query.state == DeliveryState::kPending && *bucket != 0) return bad;
+  return StateKey{query.state.value_or(DeliveryState::kPending), static_cast<Bucket>(*bucket),
+                  EndpointId{*endpoint}, *sequence};
+}
+
+}  // namespace
+
+// What was committed.
+struct MemoryStore::Tables {
+  std::map<std::string, Subscriber> subscribers;
+  std::map<EndpointId, std::shared_ptr<const Endpoint>> endpoints;
+  std::map<EndpointId, LaneState> lanes;
+  std::map<EventId, std::shared_ptr<const Event>> events;
+  std::map<Key, Delivery> deliveries;  // pending and ended, with their attempts
+  std::set<StateKey> by_state;         // of the same
+  std::set<Key> queue;
+  std::map<Key, ParkedDelivery> parked;
+  std::map<std::array<uint8_t, 16>, IdempotencyHit> idempotency;
+  uint64_t last_commit = 0;
+  uint64_t next_endpoint_number = 1;
+  WallMs wall_high_water_ms = 0;
+
+  void Apply(const SubscriberChanged& fact) { subscribers[fact.subscriber.id] = fact.subscriber; }
+
+  void Apply(const SubscriberDeleted& fact) {
+    HOOKD_CHECK(std::none_of(endpoints.begin(), endpoints.end(),
+                             [&](const auto& entry) { return entry.second->subscriber_id == fact.id; }),
+                "a subscriber goes after its endpoints");
+    HOOKD_CHECK(subscribers.erase(fact.id) == 1, "no such subscriber");
+  }
+
+  void Apply(const EndpointChanged& fact) {
+    const EndpointId id = fact.endpoint->id;
+    endpoints[id] = fact.endpoint;
+    next_endpoint_number = std::max(next_endpoint_number, (id.value & kEndpointNumberMask) + 1);
+  }
+
+  void Apply(const EndpointDeleted& fact) {
+    HOOKD_CHECK(endpoints.erase(fact.endpoint) == 1, "no such endpoint");
+  }
+
+  void Apply(const Accepted& fact) {
+    const Event& event = *fact.event;
+    HOOKD_CHECK(event.accepted_ms == event.id.accepted_ms(), "an event's id holds its time");
+    HOOKD_CHECK(events.emplace(event.id, fact.event).second, "event ids are unique");
+    wall_high_water_ms = std::max(wall_high_water_ms, event.accepted_ms);
+    if (fact.idempotency) {
+      idempotency[fact.idempotency->key] = {event.id, fact.idempotency->fingerprint};
+    }
+    for (const AcceptedDelivery& accepted : fact.deliveries) {
+      Delivery delivery;
+      delivery.id = {event.id.bucket(), accepted.endpoint, accepted.sequence};
+      delivery.event = event.id;
+      delivery.subscriber_id = event.subscriber_id;
+      delivery.event_type = event.type;
+      delivery.accepted_ms = event.accepted_ms;
+      queue.insert(KeyOf(delivery.id));
+      by_state.insert(StateKeyOf(delivery));
+      deliveries.emplace(KeyOf(delivery.id), std::move(delivery));
+    }
+  }
+
+  void Apply(const AttemptRecorded& fact) {
+    Delivery& delivery = TakePending(fact.delivery, fact.event, fact.was_parked);
+    HOOKD_CHECK(fact.attempt.number == delivery.attempt_count + 1, "attempts are numbered without gaps");
+    delivery.attempts.push_back(fact.attempt);
+    delivery.attempt_count = fact.attempt.number;
+    if (fact.state == DeliveryState::kPending) {
+      delivery.next_due_ms = fact.attempt.next_due_ms;
+      parked[KeyOf(fact.delivery)] = {fact.delivery.sequence, fact.event,    fact.ordering_key_hash,
+                                      fact.attempt.number,    fact.failures, fact.attempt.next_due_ms};
+    } else {
+      End(delivery, fact.state, fact.reason, EndOf(fact.attempt));
+    }
+    const auto first = queue.lower_bound({fact.delivery.endpoint, 0});
+    HOOKD_CHECK(
+        first == queue.end() || first->first != fact.delivery.endpoint || first->second >= fact.cursor,
+        "no queue row is below the cursor");
+  }
+
+  void Apply(const DeliveryEnded& fact) {
+    Delivery& delivery = TakePending(fact.delivery, fact.event, fact.was_parked);
+    HOOKD_CHECK(fact.attempt_count == delivery.attempt_count, "the attempts made so far");
+    End(delivery, fact.state, fact.reason, fact.at_ms);
+  }
+
+  void Apply(const LaneRemoved&) {}
+
+  // The pending delivery, its queue or parked row removed.
+  Delivery& TakePending(DeliveryId id, EventId event, bool was_parked) {
+    const size_t rows = was_parked ? parked.erase(KeyOf(id)) : queue.erase(KeyOf(id));
+    HOOKD_CHECK(rows == 1, "the delivery is not pending, or not where the fact says");
+    Delivery& delivery = deliveries.at(KeyOf(id));
+    HOOKD_CHECK(delivery.id == id && delivery.event == event, "the fact is about another delivery");
+    return delivery;
+  }
+
+  void End(Delivery& delivery, DeliveryState state, EndReason reason, WallMs at_ms) {
+    HOOKD_CHECK(IsTerminal(state), "a delivery ends in a terminal state");
+    by_state.erase(StateKeyOf(delivery));
+    delivery.state = state;
+    delivery.reason = reason;
+    delivery.ended_ms = at_ms;
+    delivery.next_due_ms = 0;
+    by_state.insert(StateKeyOf(delivery));
+  }
+
+  // Adds a delivery to the page; false = the page was full before it, and has its next position now.
+  static bool AddToPage(const DeliveryQuery& query, const Delivery& delivery, DeliveryPage& page) {
+    if (page.deliveries.size() == query.limit) {
+      page.next_position = PositionOf(query, page.deliveries.back());
+      return false;
+    }
+    Delivery& shown = page.deliveries.emplace_back(delivery);
+    shown.attempts.clear();
+    return true;
+  }
+
+  DeliveryPage ListByEndpoint(const DeliveryQuery& query, Sequence after) const {
+    DeliveryPage page;
+    for (auto it = deliveries.upper_bound({*query.endpoint, after});
+         it != deliveries.end() && it->first.first == *query.endpoint; ++it) {
+      if (query.state && it->second.state != *query.state) continue;
+      if (!AddToPage(query, it->second, page)) break;
+    }
+    return page;
+  }
+
+  DeliveryPage ListByState(const DeliveryQuery& query, const StateKey& after) const {
+    DeliveryPage page;
+    for (auto it = by_state.upper_bound(after); it != by_state.end() && std::get<0>(*it) == *query.state;
+         ++it) {
+      if (!AddToPage(query, deliveries.at({std::get<2>(*it), std::get<3>(*it)}), page)) break;
+    }
+    return page;
+  }
+};
+
+MemoryStore::MemoryStore() : MemoryStore(Tables{}) {}
+
+MemoryStore::MemoryStore(const Tables& committed) : committed_(std::make_unique<Tables>(committed)) {
+  for (const auto& [endpoint, lane] : committed.lanes) lanes_.Load(endpoint, lane);
+}
+
+MemoryStore::~MemoryStore() = default;
+
+std::unique_ptr<MemoryStore> MemoryStore::Reopen() const {
+  absl::MutexLock lock(&mutex_);
+  return std::unique_ptr<MemoryStore>(new MemoryStore(*committed_));
+}
+
+absl::StatusOr<DeliveryStore::Recovered> MemoryStore::Recover() {
+  HOOKD_CHECK(!recovered_ && open_.empty(), "Recover is called once, before the first Apply");
+  recovered_ = true;
+  absl::MutexLock lock(&mutex_);
+  Recovered recovered;
+  for (const auto& [id, subscriber] : committed_->subscribers) recovered.subscribers.push_back(subscriber);
+  for (const auto& [id, endpoint] : committed_->endpoints) recovered.endpoints.push_back(endpoint);
+  recovered.lanes.assign(committed_->lanes.begin(), committed_->lanes.end());
+  recovered.next_endpoint_number = committed_->next_endpoint_number;
+  recovered.wall_high_water_ms = committed_->wall_high_water_ms;
+  return recovered;
+}
+
+void MemoryStore::Apply(const Fact& fact) {
+  HOOKD_CHECK(recovered_, "Recover comes before Apply");
+  std::visit(
+      [this](const auto& f) {
+        if constexpr (requires { lanes_.Apply(f); }) lanes_.Apply(f);
+      },
+      fact);
+  open_.push_back(fact);
+}
+
+absl::Status MemoryStore::Commit(WallMs now) {
+  if (open_.empty()) return absl::OkStatus();
+  absl::MutexLock lock(&mutex_);
+  Tables& tables = *committed_;
+  for (const Fact& fact : open_) {
+    std::visit([&tables](const auto& f) { tables.Apply(f); }, fact);
+  }
+  open_.clear();
+  for (const auto& [endpoint, lane] : lanes_.TakeChanged()) {
+    if (lane != nullptr) {
+      tables.lanes[endpoint] = *lane;
+    } else {
+      tables.lanes.erase(endpoint);
+    }
+  }
+  tables.wall_high_water_ms = std::max(tables.wall_high_water_ms, now);
+  ++tables.last_commit;
+  ++commits_;
+  return absl::OkStatus();
+}
+
+const LaneState* MemoryStore::Lane(EndpointId endpoint) const { return lanes_.Find(endpoint); }
+
+absl::StatusOr<std::optional<IdempotencyHit>> MemoryStore::FindIdempotency(const std::array<uint8_t, 16>& key,
+                                                                           WallMs now) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = committed_->idempotency.find(key);
+  if (it == committed_->idempotency.end()) return std::nullopt;
+  if (it->second.event.accepted_ms() <= now - kIdempotencyMs) return std::nullopt;
+  return it->second;
+}
+
+absl::StatusOr<std::vector<QueuedDelivery>> MemoryStore::ReadQueue(EndpointId endpoint, Sequence from,
+                                                                   size_t limit, size_t max_bytes) const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<QueuedDelivery> rows;
+  size_t bytes = 0;
+  for (auto it = committed_->queue.lower_bound({endpoint, from});
+       it != committed_->queue.end() && it->first == endpoint && rows.size() < limit; ++it) {
+    const auto& event = committed_->events.at(committed_->deliveries.at(*it).event);
+    bytes += event->payload.size();
+    if (!rows.empty() && bytes > max_bytes) break;
+    rows.push_back({it->second, event});
+  }
+  return rows;
+}
+
+absl::StatusOr<std::vector<ParkedDelivery>> MemoryStore::ReadParked(EndpointId endpoint, size_t limit) const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<ParkedDelivery> rows;
+  for (auto it = committed_->parked.lower_bound({endpoint, 0});
+       it != committed_->parked.end() && it->first.first == endpoint && rows.size() < limit; ++it) {
+    rows.push_back(it->second);
+  }
+  return rows;
+}
+
+absl::StatusOr<std::shared_ptr<const Event>> MemoryStore::ReadEvent(EventId id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = committed_->events.find(id);
+  if (it == committed_->events.end()) return absl::NotFoundError("no event has this id");
+  return it->second;
+}
+
+absl::StatusOr<Delivery> MemoryStore::ReadDelivery(DeliveryId id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = committed_->deliveries.find(KeyOf(id));
+  if (it == committed_->deliveries.end() || it->second.id != id) {
+    return absl::NotFoundError("no delivery has this id");
+  }
+  return it->second;
+}
+
+absl::StatusOr<DeliveryPage> MemoryStore::ListDeliveries(const DeliveryQuery& query) const {
+  if (!query.endpoint && !query.state) {
+    return absl::InvalidArgumentError("query: needs an endpoint or a state");
+  }
+  HOOKD_CHECK(query.limit >= 1, "a page holds at least one delivery");
+  StateKey after{query.state.value_or(DeliveryState::kPending), 0, EndpointId{}, 0};
+  if (!query.position.empty()) {
+    const absl::StatusOr<StateKey> position = ParsePosition(query);
+    if (!position.ok()) return position.status();
+    after = *position;
+  }
+  absl::MutexLock lock(&mutex_);
+  if (query.endpoint) return committed_->ListByEndpoint(query, std::get<Sequence>(after));
+  return committed_->ListByState(query, after);
+}
+
+StoreStats MemoryStore::Stats() const {
+  absl::MutexLock lock(&mutex_);
+  StoreStats stats;
+  stats.commits = commits_;
+  stats.last_commit = committed_->last_commit;
+  stats.pending = committed_->queue.size() + committed_->parked.size();
+  return stats;
+}
+
+std::unique_ptr<DeliveryStore> MakeMemoryStore() { return std::make_unique<MemoryStore>(); }
+
+}  // namespace hookd

@@ -1,0 +1,62 @@
+// The store in memory, for simulation and tests: it keeps all that it was ever given, and forgets it with the
+// process.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
+#include "storage/delivery_store.h"
+#include "storage/lane_table.h"
+
+namespace hookd {
+
+// Commit never fails; what it holds survives Reopen alone. Memory grows with every event and attempt: nothing
+// is ever removed but lanes and configuration. Facts that break their rules end the process, in Apply or in
+// Commit.
+class MemoryStore final : public DeliveryStore {
+ public:
+  MemoryStore();
+  ~MemoryStore() override;
+  MemoryStore(const MemoryStore&) = delete;
+  MemoryStore& operator=(const MemoryStore&) = delete;
+
+  // What a crash at this moment leaves: a new store with every commit so far and without the open batch. Any
+  // thread; this store stays as it is.
+  std::unique_ptr<MemoryStore> Reopen() const;
+
+  absl::StatusOr<Recovered> Recover() override;
+  void Apply(const Fact& fact) override;
+  absl::Status Commit(WallMs now) override;
+  const LaneState* Lane(EndpointId endpoint) const override;
+  absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
+                                                                WallMs now) const override;
+  absl::StatusOr<std::vector<QueuedDelivery>> ReadQueue(EndpointId endpoint, Sequence from, size_t limit,
+                                                        size_t max_bytes) const override;
+  absl::StatusOr<std::vector<ParkedDelivery>> ReadParked(EndpointId endpoint, size_t limit) const override;
+  absl::StatusOr<std::shared_ptr<const Event>> ReadEvent(EventId id) const override;
+  absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const override;
+  absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const override;
+  StoreStats Stats() const override;
+
+ private:
+  struct Tables;
+  explicit MemoryStore(const Tables& committed);
+
+  // The committer's alone: the lanes as of the last Apply, and the open batch.
+  LaneTable lanes_;
+  std::vector<Fact> open_;
+  bool recovered_ = false;
+
+  mutable absl::Mutex mutex_;
+  std::unique_ptr<Tables> committed_ ABSL_PT_GUARDED_BY(mutex_);
+  uint64_t commits_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+std::unique_ptr<DeliveryStore> MakeMemoryStore();
+
+}  // namespace hookd

@@ -1,0 +1,368 @@
+#include "storage/record_codec.h"
+
+#include <cstring>
+
+#include <absl/status/status.h>
+
+#include "base/concat.h"
+#include "base/status_macros.h"
+#include "hookd/storage/v1/records.pb.h"
+#include "storage/seal.h"
+
+namespace hookd::records {
+namespace {
+
+namespace pb = hookd::storage::v1;
+
+absl::Status Damaged(std::string_view what) {
+  return absl::DataLossError(Concat("a stored ", what, " record is damaged or of an unknown kind"));
+}
+
+template <typename Record>
+bool Parse(Record& record, std::string_view bytes) {
+  return record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+std::string_view View(const EventId& id) {
+  return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
+}
+
+bool TakeEventId(const std::string& bytes, EventId& id) {
+  if (bytes.size() != id.bytes.size()) return false;
+  std::memcpy(id.bytes.data(), bytes.data(), bytes.size());
+  return true;
+}
+
+void SetEventId(const EventId& id, std::string* field) { field->assign(View(id)); }
+
+pb::PolicyRecord ToRecord(const DeliveryPolicy& policy) {
+  pb::PolicyRecord record;
+  record.set_mode(static_cast<uint32_t>(policy.mode));
+  record.set_max_in_flight(policy.max_in_flight);
+  record.set_timeout_ms(policy.timeout.count());
+  for (const StatusRange& range : policy.success) {
+    pb::StatusRangeRecord* out = record.add_success();
+    out->set_first(static_cast<uint32_t>(range.first));
+    out->set_last(static_cast<uint32_t>(range.last));
+  }
+  record.set_max_retries(policy.max_retries);
+  record.set_backoff_step_ms(policy.backoff.step.count());
+  record.set_backoff_cap_ms(policy.backoff.cap.count());
+  record.set_backoff_jitter(policy.backoff.jitter);
+  record.set_rate_per_second(policy.rate.per_second);
+  record.set_rate_burst(policy.rate.burst);
+  return record;
+}
+
+bool FromRecord(const pb::PolicyRecord& record, DeliveryPolicy& policy) {
+  policy.mode = static_cast<DeliveryMode>(record.mode());
+  if (policy.mode != DeliveryMode::kOrdered && policy.mode != DeliveryMode::kParallel) return false;
+  policy.max_in_flight = record.max_in_flight();
+  policy.timeout = Millis(record.timeout_ms());
+  policy.success.clear();
+  for (const pb::StatusRangeRecord& range : record.success()) {
+    policy.success.push_back({static_cast<int>(range.first()), static_cast<int>(range.last())});
+  }
+  policy.max_retries = record.max_retries();
+  policy.backoff.step = Millis(record.backoff_step_ms());
+  policy.backoff.cap = Millis(record.backoff_cap_ms());
+  policy.backoff.jitter = record.backoff_jitter();
+  policy.rate.per_second = record.rate_per_second();
+  policy.rate.burst = record.rate_burst();
+  return true;
+}
+
+void Fill(const Attempt& attempt, pb::AttemptRecord& record) {
+  record.set_number(attempt.number);
+  record.set_started_ms(attempt.started_ms);
+  record.set_name_us(attempt.us.name);
+  record.set_connect_us(attempt.us.connect);
+  record.set_tls_us(attempt.us.tls);
+  record.set_first_byte_us(attempt.us.first_byte);
+  record.set_total_us(attempt.us.total);
+  record.set_error(static_cast<uint32_t>(attempt.error));
+  record.set_error_detail(attempt.error_detail);
+  record.set_status(static_cast<uint32_t>(attempt.status));
+  record.set_remote_address(attempt.remote_address);
+  record.set_http_version(static_cast<uint32_t>(attempt.http_version));
+  record.set_response_body(attempt.response_body);
+  record.set_body_truncated(attempt.body_truncated);
+  record.set_resends(attempt.resends);
+  record.set_next_due_ms(attempt.next_due_ms);
+}
+
+bool Read(const pb::AttemptRecord& record, Attempt& attempt) {
+  if (record.error() > static_cast<uint32_t>(ErrorKind::kLocal)) return false;
+  attempt.number = record.number();
+  attempt.started_ms = record.started_ms();
+  attempt.us = {record.name_us(), record.connect_us(), record.tls_us(), record.first_byte_us(),
+                record.total_us()};
+  attempt.error = static_cast<ErrorKind>(record.error());
+  attempt.error_detail = record.error_detail();
+  attempt.status = static_cast<int>(record.status());
+  attempt.remote_address = record.remote_address();
+  attempt.http_version = static_cast<int>(record.http_version());
+  attempt.response_body = record.response_body();
+  attempt.body_truncated = record.body_truncated();
+  attempt.resends = record.resends();
+  attempt.next_due_ms = record.next_due_ms();
+  return true;
+}
+
+}  // namespace
+
+std::string Encode(const Subscriber& subscriber) {
+  pb::SubscriberRecord record;
+  record.set_id(subscriber.id);
+  record.set_name(subscriber.name);
+  record.set_paused(subscriber.paused);
+  record.set_created_ms(subscriber.created_ms);
+  record.set_updated_ms(subscriber.updated_ms);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<Subscriber> DecodeSubscriber(std::string_view bytes) {
+  pb::SubscriberRecord record;
+  if (!Parse(record, bytes)) return Damaged("subscriber");
+  return Subscriber{record.id(), record.name(), record.paused(), record.created_ms(), record.updated_ms()};
+}
+
+std::string Encode(const Endpoint& endpoint) {
+  pb::EndpointRecord record;
+  record.set_subscriber_id(endpoint.subscriber_id);
+  record.set_description(endpoint.description);
+  *record.mutable_url() = Seal(endpoint.url);
+  for (const std::string& type : endpoint.event_types) record.add_event_types(type);
+  for (const std::string& channel : endpoint.channels) record.add_channels(channel);
+  for (const Header& header : endpoint.headers) {
+    pb::HeaderRecord* out = record.add_headers();
+    out->set_name(header.name);
+    if (header.secret) {
+      *out->mutable_sealed_value() = Seal(header.value);
+    } else {
+      out->set_value(header.value);
+    }
+  }
+  *record.mutable_policy() = ToRecord(endpoint.policy);
+  for (const std::string& key : endpoint.signing_keys) *record.add_signing_keys() = Seal(key);
+  record.set_paused(endpoint.paused);
+  record.set_created_ms(endpoint.created_ms);
+  record.set_updated_ms(endpoint.updated_ms);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes) {
+  pb::EndpointRecord record;
+  Endpoint endpoint;
+  if (!Parse(record, bytes) || !FromRecord(record.policy(), endpoint.policy)) return Damaged("endpoint");
+  endpoint.id = id;
+  endpoint.subscriber_id = record.subscriber_id();
+  endpoint.description = record.description();
+  ASSIGN_OR_RETURN(endpoint.url, Unseal(record.url()));
+  endpoint.event_types.assign(record.event_types().begin(), record.event_types().end());
+  endpoint.channels.assign(record.channels().begin(), record.channels().end());
+  for (const pb::HeaderRecord& header : record.headers()) {
+    Header out{header.name(), header.value(), header.has_sealed_value()};
+    if (out.secret) {
+      ASSIGN_OR_RETURN(out.value, Unseal(header.sealed_value()));
+    }
+    endpoint.headers.push_back(std::move(out));
+  }
+  for (const pb::SealedValue& key : record.signing_keys()) {
+    ASSIGN_OR_RETURN(std::string plain, Unseal(key));
+    endpoint.signing_keys.push_back(std::move(plain));
+  }
+  endpoint.paused = record.paused();
+  endpoint.created_ms = record.created_ms();
+  endpoint.updated_ms = record.updated_ms();
+  return endpoint;
+}
+
+std::string Encode(const LaneState& lane) {
+  pb::LaneRecord record;
+  record.set_cursor(lane.cursor);
+  record.set_next(lane.next);
+  record.set_queued(lane.queued);
+  record.set_parked(lane.parked);
+  record.set_consecutive_failures(lane.consecutive_failures);
+  record.set_failing_since_ms(lane.failing_since_ms);
+  record.set_last_success_ms(lane.last_success_ms);
+  record.set_rate_tat_ms(lane.rate_tat_ms);
+  record.set_deleted(lane.deleted);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<LaneState> DecodeLane(std::string_view bytes) {
+  pb::LaneRecord record;
+  if (!Parse(record, bytes)) return Damaged("lane");
+  LaneState lane;
+  lane.cursor = record.cursor();
+  lane.next = record.next();
+  lane.queued = record.queued();
+  lane.parked = record.parked();
+  lane.consecutive_failures = record.consecutive_failures();
+  lane.failing_since_ms = record.failing_since_ms();
+  lane.last_success_ms = record.last_success_ms();
+  lane.rate_tat_ms = record.rate_tat_ms();
+  lane.deleted = record.deleted();
+  return lane;
+}
+
+std::string EncodeQueued(EventId event) {
+  pb::QueueRecord record;
+  SetEventId(event, record.mutable_event_id());
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<EventId> DecodeQueued(std::string_view bytes) {
+  pb::QueueRecord record;
+  EventId event;
+  if (!Parse(record, bytes) || !TakeEventId(record.event_id(), event)) return Damaged("queue");
+  return event;
+}
+
+std::string EncodeParked(const AttemptRecorded& fact) {
+  pb::ParkedRecord record;
+  SetEventId(fact.event, record.mutable_event_id());
+  record.set_attempts(fact.attempt.number);
+  record.set_failures(fact.failures);
+  record.set_due_ms(fact.attempt.next_due_ms);
+  record.set_ordering_key_hash(fact.ordering_key_hash);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<ParkedDelivery> DecodeParked(Sequence sequence, std::string_view bytes) {
+  pb::ParkedRecord record;
+  ParkedDelivery parked;
+  if (!Parse(record, bytes) || !TakeEventId(record.event_id(), parked.event)) return Damaged("parked");
+  parked.sequence = sequence;
+  parked.ordering_key_hash = record.ordering_key_hash();
+  parked.attempts = record.attempts();
+  parked.failures = record.failures();
+  parked.due_ms = record.due_ms();
+  return parked;
+}
+
+std::string Encode(const Event& event) {
+  pb::EventRecord record;
+  record.set_subscriber_id(event.subscriber_id);
+  record.set_type(event.type);
+  record.set_channel(event.channel);
+  record.set_ordering_key(event.ordering_key);
+  record.set_idempotency_key(event.idempotency_key);
+  record.set_traceparent(event.traceparent);
+  record.set_payload(event.payload);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<std::shared_ptr<const Event>> DecodeEvent(EventId id, std::string_view bytes) {
+  pb::EventRecord record;
+  if (!Parse(record, bytes)) return Damaged("event");
+  auto event = std::make_shared<Event>();
+  event->id = id;
+  event->subscriber_id = std::move(*record.mutable_subscriber_id());
+  event->type = std::move(*record.mutable_type());
+  event->channel = std::move(*record.mutable_channel());
+  event->ordering_key = std::move(*record.mutable_ordering_key());
+  event->idempotency_key = std::move(*record.mutable_idempotency_key());
+  event->traceparent = std::move(*record.mutable_traceparent());
+  event->payload = std::move(*record.mutable_payload());
+  event->accepted_ms = id.accepted_ms();
+  return std::shared_ptr<const Event>(std::move(event));
+}
+
+std::string Encode(const Attempt& attempt) {
+  pb::AttemptRecord record;
+  Fill(attempt, record);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<Attempt> DecodeAttempt(std::string_view bytes) {
+  pb::AttemptRecord record;
+  Attempt attempt;
+  if (!Parse(record, bytes) || !Read(record, attempt)) return Damaged("attempt");
+  return attempt;
+}
+
+std::string Encode(const End& end) {
+  pb::EndRecord record;
+  SetEventId(end.event, record.mutable_event_id());
+  record.set_state(static_cast<uint32_t>(end.state));
+  record.set_reason(static_cast<uint32_t>(end.reason));
+  record.set_ended_ms(end.ended_ms);
+  record.set_attempt_count(end.attempt_count);
+  record.set_event_type(end.event_type);
+  record.set_subscriber_id(end.subscriber_id);
+  if (end.has_attempt) Fill(end.last_attempt, *record.mutable_last_attempt());
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<End> DecodeEnd(std::string_view bytes) {
+  pb::EndRecord record;
+  End end;
+  if (!Parse(record, bytes) || !TakeEventId(record.event_id(), end.event) ||
+      record.state() <= static_cast<uint32_t>(DeliveryState::kPending) ||
+      record.state() > static_cast<uint32_t>(DeliveryState::kCanceled) ||
+      record.reason() > static_cast<uint32_t>(EndReason::kEndpointDeleted) ||
+      !Read(record.last_attempt(), end.last_attempt)) {
+    return Damaged("history");
+  }
+  end.state = static_cast<DeliveryState>(record.state());
+  end.reason = static_cast<EndReason>(record.reason());
+  end.ended_ms = record.ended_ms();
+  end.attempt_count = record.attempt_count();
+  end.event_type = record.event_type();
+  end.subscriber_id = record.subscriber_id();
+  end.has_attempt = record.has_last_attempt();
+  return end;
+}
+
+std::string EncodeIdempotency(EventId event, const std::array<uint8_t, 16>& fingerprint) {
+  pb::IdempotencyRecord record;
+  SetEventId(event, record.mutable_event_id());
+  record.set_fingerprint(fingerprint.data(), fingerprint.size());
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<IdempotencyHit> DecodeIdempotency(std::string_view bytes) {
+  pb::IdempotencyRecord record;
+  IdempotencyHit hit;
+  if (!Parse(record, bytes) || !TakeEventId(record.event_id(), hit.event) ||
+      record.fingerprint().size() != hit.fingerprint.size()) {
+    return Damaged("idempotency");
+  }
+  std::memcpy(hit.fingerprint.data(), record.fingerprint().data(), hit.fingerprint.size());
+  return hit;
+}
+
+std::string Encode(const BucketState& bucket) {
+  pb::BucketRecord record;
+  record.set_pending(bucket.pending);
+  record.set_last_ended_ms(bucket.last_ended_ms);
+  record.set_payload_bytes(bucket.payload_bytes);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<BucketState> DecodeBucket(std::string_view bytes) {
+  pb::BucketRecord record;
+  if (!Parse(record, bytes)) return Damaged("bucket");
+  return BucketState{record.pending(), record.last_ended_ms(), record.payload_bytes()};
+}
+
+std::string Encode(const StoreState& state) {
+  pb::StateRecord record;
+  record.set_commit(state.commit);
+  record.set_wall_high_water_ms(state.wall_high_water_ms);
+  record.set_next_endpoint_number(state.next_endpoint_number);
+  record.set_epoch(state.epoch);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<StoreState> DecodeState(std::string_view bytes) {
+  pb::StateRecord record;
+  if (!Parse(record, bytes)) return Damaged("state");
+  return StoreState{record.commit(), record.wall_high_water_ms(), record.next_endpoint_number(),
+                    record.epoch()};
+}
+
+}  // namespace hookd::records

@@ -1,0 +1,74 @@
+// Stored values: base/model.h to and from the records of proto/hookd/storage/v1. DATA_LOSS = the bytes are
+// not such a record, or name a number that this version does not know.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <absl/status/statusor.h>
+
+#include "base/ids.h"
+#include "base/model.h"
+#include "storage/delivery_store.h"
+#include "storage/facts.h"
+
+namespace hookd::records {
+
+std::string Encode(const Subscriber& subscriber);
+absl::StatusOr<Subscriber> DecodeSubscriber(std::string_view bytes);
+
+std::string Encode(const Endpoint& endpoint);  // without its id, which is the key
+absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes);
+
+std::string Encode(const LaneState& lane);
+absl::StatusOr<LaneState> DecodeLane(std::string_view bytes);
+
+std::string EncodeQueued(EventId event);
+absl::StatusOr<EventId> DecodeQueued(std::string_view bytes);
+
+std::string EncodeParked(const AttemptRecorded& fact);
+absl::StatusOr<ParkedDelivery> DecodeParked(Sequence sequence, std::string_view bytes);
+
+std::string Encode(const Event& event);  // without its id, which is in the key
+absl::StatusOr<std::shared_ptr<const Event>> DecodeEvent(EventId id, std::string_view bytes);
+
+std::string Encode(const Attempt& attempt);
+absl::StatusOr<Attempt> DecodeAttempt(std::string_view bytes);
+
+// How a delivery ended.
+struct End {
+  EventId event;
+  DeliveryState state = DeliveryState::kSucceeded;
+  EndReason reason = EndReason::kNone;
+  WallMs ended_ms = 0;
+  uint32_t attempt_count = 0;
+  std::string event_type;
+  std::string subscriber_id;
+  bool has_attempt = false;
+  Attempt last_attempt;  // where has_attempt
+};
+std::string Encode(const End& end);
+absl::StatusOr<End> DecodeEnd(std::string_view bytes);
+
+std::string EncodeIdempotency(EventId event, const std::array<uint8_t, 16>& fingerprint);
+absl::StatusOr<IdempotencyHit> DecodeIdempotency(std::string_view bytes);
+
+struct BucketState {
+  uint64_t pending = 0;
+  WallMs last_ended_ms = 0;
+  uint64_t payload_bytes = 0;
+};
+std::string Encode(const BucketState& bucket);
+absl::StatusOr<BucketState> DecodeBucket(std::string_view bytes);
+
+struct StoreState {
+  uint64_t commit = 0;
+  WallMs wall_high_water_ms = 0;
+  uint64_t next_endpoint_number = 1;
+  uint32_t epoch = 1;
+};
+std::string Encode(const StoreState& state);
+absl::StatusOr<StoreState> DecodeState(std::string_view bytes);
+
+}  // namespace hookd::records

@@ -1,0 +1,25 @@
+// The DeliveryStore on disk.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <absl/status/statusor.h>
+
+#include "base/clock.h"
+#include "storage/delivery_store.h"
+
+namespace hookd {
+
+struct RocksDbOptions {
+  std::string path;               // the data folder
+  size_t wal_bytes = 128u << 20;  // bounds restart time and the space that a reopening needs
+  size_t block_cache_bytes = 64u << 20;
+};
+
+// Opens or makes the data folder. FAILED_PRECONDITION: it is somebody else's, of a newer format, or in use;
+// DATA_LOSS: it is damaged. The folder stays locked until the store is destroyed. `clock` outlives the store.
+absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOptions& options,
+                                                                const Clock& clock);
+
+}  // namespace hookd
