@@ -1,0 +1,132 @@
+// The engine's face: what the API calls. Takes events and changes of configuration, makes them durable, and
+// delivers.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/model.h"
+#include "dispatcher/telemetry/telemetry.h"
+#include "dispatcher/transport/http_transport.h"
+#include "storage/delivery_store.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace hookd {
+
+// An event that has passed core/event_rules.h. `event.id` and `event.accepted_ms` are the engine's to set.
+struct NewEvent {
+  Event event;
+  std::optional<IdempotencyKey> idempotency;
+};
+
+struct PublishOutcome {
+  absl::Status status;  // NOT_FOUND: subscriber; ALREADY_EXISTS: idempotency key used for another event
+  EventId event;
+  bool duplicate = false;
+  uint32_t deliveries = 0;
+};
+
+struct EndpointView {
+  std::shared_ptr<const Endpoint> endpoint;
+  LaneState lane;
+};
+
+struct SubscriberView {
+  Subscriber subscriber;
+  uint32_t endpoint_count = 0;
+};
+
+struct EngineStatus {
+  bool draining = false;
+  uint64_t subscribers = 0;
+  uint64_t endpoints = 0;
+  uint64_t attempts_in_flight = 0;
+  StoreStats store;
+};
+
+struct EngineOptions {
+  size_t shards = 2;           // threads that deliver, 1..64
+  size_t max_in_flight = 512;  // attempts, over all shards
+  size_t intake_bytes =
+      64 * 1024 * 1024;            // payloads that wait for their commit; full = publishes are refused
+  size_t commit_max_items = 1024;  // facts' sources in one commit
+  size_t commit_max_bytes = 4 * 1024 * 1024;  // payload bytes in one commit
+  size_t window_bytes = 64 * 1024 * 1024;     // payloads held in memory for delivery, over all shards
+  size_t window_items = 256;                  // deliveries held in memory per lane
+  size_t parked_per_lane = 1000;              // waiting for a retry; at the bound the lane starts nothing new
+  std::string user_agent = "hookd";
+};
+
+// Threads: every call from any thread. Calls that return a value wait for the commit that holds their change
+// (milliseconds); never call them from a completion callback.
+// Lifetime: Start once; Drain, then Stop, then destroy; Stop without Drain leaves attempts unrecorded, which
+// a restart repeats. `store`, `clock` and `telemetry` outlive it. Failure: when a commit fails its outcome is
+// unknown: the engine stops accepting and calls `on_fatal` once.
+class Engine {
+ public:
+  using TransportFactory = std::function<std::unique_ptr<HttpTransport>(boost::asio::io_context&)>;
+
+  Engine(EngineOptions options, DeliveryStore& store, const Clock& clock, Telemetry& telemetry,
+         TransportFactory transports, std::function<void(absl::Status)> on_fatal);
+  ~Engine();
+
+  // Loads what the store remembers and resumes every delivery.
+  absl::Status Start();
+
+  // Intake ends (UNAVAILABLE); attempts in flight may end until `deadline`, the rest is recorded as LOCAL and
+  // resumes after a restart. Returns when nothing is in flight and everything is on disk. Idempotent.
+  void Drain(Duration deadline);
+
+  // Joins every thread. Idempotent.
+  void Stop();
+
+  // All of `events` are taken in, in their order, or none. `done` runs once they are on disk, on the
+  // committer's thread: it must not block. RESOURCE_EXHAUSTED: intake is full; UNAVAILABLE: draining; `done`
+  // never runs then.
+  using PublishDone = std::function<void(std::vector<PublishOutcome>)>;
+  absl::Status Publish(std::vector<NewEvent> events, PublishDone done);
+
+  // Runs `ready` once, on any thread, as soon as the intake has room again (perhaps at once) or the engine
+  // drains.
+  void WhenRoom(std::function<void()> ready);
+
+  absl::StatusOr<SubscriberView> CreateSubscriber(Subscriber subscriber);
+  absl::StatusOr<SubscriberView> GetSubscriber(const std::string& id);
+  // Ids greater than `after`, ascending.
+  std::vector<SubscriberView> ListSubscribers(const std::string& after, size_t limit);
+  // `change` runs on the current values; its error is returned and changes nothing.
+  absl::StatusOr<SubscriberView> UpdateSubscriber(const std::string& id,
+                                                  std::function<absl::Status(Subscriber&)> change);
+  absl::Status DeleteSubscriber(const std::string& id);
+
+  // `endpoint.id` is the engine's to set.
+  absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint);
+  absl::StatusOr<EndpointView> GetEndpoint(EndpointId id);
+  // Ids greater than `after`, ascending; `subscriber_id` empty = of all.
+  std::vector<EndpointView> ListEndpoints(const std::string& subscriber_id, EndpointId after, size_t limit);
+  absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, std::function<absl::Status(Endpoint&)> change);
+  absl::Status DeleteEndpoint(EndpointId id);
+
+  // Reads may block on the disk.
+  absl::StatusOr<Delivery> GetDelivery(DeliveryId id);
+  absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query);
+
+  EngineStatus Status();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hookd

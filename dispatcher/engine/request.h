@@ -1,0 +1,25 @@
+// What goes over the wire for one attempt.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/ids.h"
+#include "base/model.h"
+#include "dispatcher/transport/http_transport.h"
+
+namespace hookd {
+
+struct RequestContext {
+  uint32_t epoch = 1;  // of hookd-sequence
+  std::string_view user_agent;
+};
+
+// A signed POST of the event's bytes as they were accepted. Signed for `now`: send it at once.
+HttpRequest MakeRequest(const Endpoint& endpoint, std::shared_ptr<const Event> event, Sequence sequence,
+                        uint32_t attempt, WallMs now, const RequestContext& context);
+
+// "host:port" of a URL that was checked, for the log: path and query may hold a key.
+std::string HostOf(const std::string& url);
+
+}  // namespace hookd

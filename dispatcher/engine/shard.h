@@ -1,0 +1,86 @@
+// One thread that delivers: an io_context, a transport, and the lanes of the endpoints that hash to it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "base/clock.h"
+#include "dispatcher/engine/committer.h"
+#include "dispatcher/engine/engine.h"
+#include "dispatcher/engine/scheduler.h"
+#include "dispatcher/telemetry/telemetry.h"
+#include "dispatcher/transport/http_transport.h"
+#include "storage/delivery_store.h"
+
+namespace hookd {
+
+// What shards share with each other; outlives them.
+struct ShardContext {
+  DeliveryStore& store;
+  const Clock& clock;
+  Telemetry& telemetry;
+  Committer& committer;
+  boost::asio::thread_pool& readers;      // for reads that may block
+  std::function<void(EndpointId)> sweep;  // a deleted lane is at rest; any thread
+  uint32_t epoch = 1;
+  std::string user_agent;
+};
+
+class Shard final : private SchedulerHost {
+ public:
+  Shard(const SchedulerLimits& limits, ShardContext context, const Engine::TransportFactory& transports);
+  ~Shard() override;
+
+  void Start();
+  // Joins the thread; what is in flight stays unrecorded. Idempotent.
+  void Stop();
+
+  // From any thread.
+  void Tell(ShardNews news);
+  void Post(std::function<void()> task);
+  // After a start, before Start(): what the store remembers. `endpoint` null: it was deleted before.
+  void Recover(EndpointId id, std::shared_ptr<const Endpoint> endpoint, bool paused, const LaneState& lane);
+  // Starts nothing more; runs `at_rest` on the shard's thread once nothing is in flight.
+  void Quiesce(std::function<void()> at_rest);
+  // Ends what is still in flight as LOCAL.
+  void CancelAll();
+  uint64_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
+
+ private:
+  void StartAttempt(Lane& lane, Work work) override;
+  void ReadParked(EndpointId endpoint) override;
+  void ReadQueue(EndpointId endpoint, Sequence from) override;
+  void ReadEvent(EndpointId endpoint, Sequence sequence, EventId event) override;
+  void LaneAtRest(EndpointId endpoint) override;
+
+  void AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<const Endpoint> settings,
+                    WallMs started, HttpResult result);
+  // Runs what is due, and sets the timer for what comes next.
+  void Pump();
+  // Runs `read` on the readers' pool and `answer` with its value back here; on an error, tries again later.
+  template <typename T>
+  void Read(std::function<absl::StatusOr<T>()> read, std::function<void(T)> answer);
+
+  ShardContext context_;
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  boost::asio::steady_timer timer_;
+  Scheduler scheduler_;
+  std::unique_ptr<HttpTransport> transport_;
+  std::mt19937_64 random_;
+  std::function<void()> at_rest_;
+  std::atomic<uint64_t> in_flight_{0};
+  std::thread thread_;
+};
+
+}  // namespace hookd

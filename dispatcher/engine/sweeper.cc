@@ -1,0 +1,77 @@
+#include "dispatcher/engine/sweeper.h"
+
+#include <memory>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "base/concat.h"
+#include "base/status_macros.h"
+
+namespace hookd {
+namespace {
+
+constexpr size_t kRows = 256;  // of one commit
+constexpr size_t kBytes = 1u << 20;
+
+DeliveryEnded CanceledBy(EndpointId endpoint, Sequence sequence, const Event& event) {
+  DeliveryEnded fact;
+  fact.delivery = {event.id.bucket(), endpoint, sequence};
+  fact.event = event.id;
+  fact.event_type = event.type;
+  fact.subscriber_id = event.subscriber_id;
+  fact.state = DeliveryState::kCanceled;
+  fact.reason = EndReason::kEndpointDeleted;
+  return fact;
+}
+
+}  // namespace
+
+void Sweeper::Sweep(EndpointId endpoint) {
+  boost::asio::post(readers_, [this, endpoint] {
+    absl::StatusOr<std::vector<DeliveryEnded>> facts = NextRows(endpoint);
+    if (!facts.ok()) {
+      // The rest stays until the next start: nothing is sent from it.
+      telemetry_.Error("sweep", Concat(endpoint.ToString(), ": ", std::string(facts.status().message())));
+      return;
+    }
+    End(endpoint, *std::move(facts));
+  });
+}
+
+absl::StatusOr<std::vector<DeliveryEnded>> Sweeper::NextRows(EndpointId endpoint) const {
+  std::vector<DeliveryEnded> facts;
+  ASSIGN_OR_RETURN(const std::vector<QueuedDelivery> queued, store_.ReadQueue(endpoint, 0, kRows, kBytes));
+  for (const QueuedDelivery& row : queued) facts.push_back(CanceledBy(endpoint, row.sequence, *row.event));
+  if (!facts.empty()) return facts;
+  ASSIGN_OR_RETURN(const std::vector<ParkedDelivery> parked, store_.ReadParked(endpoint, kRows));
+  for (const ParkedDelivery& row : parked) {
+    ASSIGN_OR_RETURN(const std::shared_ptr<const Event> event, store_.ReadEvent(row.event));
+    DeliveryEnded fact = CanceledBy(endpoint, row.sequence, *event);
+    fact.was_parked = true;
+    fact.ordering_key_hash = row.ordering_key_hash;
+    fact.attempt_count = row.attempts;
+    facts.push_back(std::move(fact));
+  }
+  return facts;
+}
+
+void Sweeper::End(EndpointId endpoint, std::vector<DeliveryEnded> facts) {
+  const bool last = facts.empty();
+  const uint64_t count = facts.size();
+  auto shared = std::make_shared<std::vector<DeliveryEnded>>(std::move(facts));
+  committer_.Submit({[endpoint, last, shared](Committer::Scope& scope) {
+                       for (DeliveryEnded& fact : *shared) {
+                         fact.at_ms = scope.now();
+                         scope.Apply(fact);
+                       }
+                       if (last) scope.Apply(LaneRemoved{endpoint});
+                     },
+                     [this, endpoint, last, count](const absl::Status& status) {
+                       if (!status.ok()) return;
+                       if (count > 0) telemetry_.DeliveriesEnded(DeliveryState::kCanceled, count);
+                       if (!last) Sweep(endpoint);
+                     }});
+}
+
+}  // namespace hookd
