@@ -1,0 +1,19 @@
+// What an endpoint may be: every rule for its fields in one place.
+#pragma once
+
+#include <cstddef>
+
+#include <absl/status/status.h>
+
+#include "base/model.h"
+
+namespace hookd {
+
+inline constexpr size_t kMaxDescriptionBytes = 256;
+inline constexpr size_t kMaxSigningKeys = 4;
+
+// All that a client gives, and the signing keys that hookd may have made; not id, times and pause.
+// INVALID_ARGUMENT names the first bad field, and never holds a secret or the URL's query.
+absl::Status CheckEndpoint(const Endpoint& endpoint);
+
+}  // namespace hookd

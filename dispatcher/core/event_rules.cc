@@ -1,0 +1,97 @@
+#include "dispatcher/core/event_rules.h"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <memory>
+#include <string>
+
+#include <absl/strings/ascii.h>
+#include <openssl/evp.h>
+
+#include "base/check.h"
+#include "base/concat.h"
+#include "base/status_macros.h"
+#include "dispatcher/core/json_rules.h"
+#include "dispatcher/core/text_rules.h"
+
+namespace hookd {
+namespace {
+
+constexpr std::string_view kSubscriberIdPunctuation = "_.:@+-";
+
+// The first 16 bytes of SHA-256 over `parts`, each behind its length (8 bytes, big-endian), so that no two
+// lists of parts give the same input.
+std::array<uint8_t, 16> Digest(std::initializer_list<std::string_view> parts) {
+  // Fetched once, for the life of the process: a fetch costs more than the digest of a small event.
+  static EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  HOOKD_CHECK(sha256 != nullptr, "OpenSSL has no SHA256");
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  HOOKD_CHECK(context != nullptr, "out of memory");
+  bool ok = EVP_DigestInit_ex2(context.get(), sha256, nullptr) == 1;
+  for (std::string_view part : parts) {
+    std::array<uint8_t, 8> length;
+    for (size_t i = 0; i < length.size(); ++i) {
+      length[i] = static_cast<uint8_t>(static_cast<uint64_t>(part.size()) >> (56 - 8 * i));
+    }
+    ok = ok && EVP_DigestUpdate(context.get(), length.data(), length.size()) == 1 &&
+         EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1;
+  }
+  std::array<uint8_t, EVP_MAX_MD_SIZE> digest;
+  ok = ok && EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1;
+  HOOKD_CHECK(ok, "SHA256 failed");
+  std::array<uint8_t, 16> first;
+  std::copy_n(digest.begin(), first.size(), first.begin());
+  return first;
+}
+
+// Sent as a header's value.
+absl::Status CheckTraceparent(std::string_view traceparent) {
+  RETURN_IF_ERROR(CheckText("traceparent", traceparent, kMaxTraceparentBytes));
+  const bool visible = std::all_of(traceparent.begin(), traceparent.end(),
+                                   [](char c) { return absl::ascii_isgraph(static_cast<unsigned char>(c)); });
+  if (!visible) {
+    return absl::InvalidArgumentError("traceparent: holds a space or a non-ASCII character, remove it");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckEvent(const Event& event) {
+  RETURN_IF_ERROR(CheckSubscriberId("subscriber_id", event.subscriber_id));
+  RETURN_IF_ERROR(CheckName("type", event.type, kMaxEventTypeBytes, kEventTypePunctuation));
+  RETURN_IF_ERROR(CheckText("channel", event.channel, kMaxChannelBytes));
+  RETURN_IF_ERROR(CheckText("ordering_key", event.ordering_key, kMaxOrderingKeyBytes));
+  RETURN_IF_ERROR(CheckText("idempotency_key", event.idempotency_key, kMaxIdempotencyKeyBytes));
+  RETURN_IF_ERROR(CheckTraceparent(event.traceparent));
+  if (event.payload.size() > kMaxPayloadBytes) {
+    return absl::InvalidArgumentError(
+        Concat("payload: is ", event.payload.size(), " bytes long, use at most ", kMaxPayloadBytes));
+  }
+  if (absl::Status status = CheckJson(event.payload); !status.ok()) {
+    return absl::InvalidArgumentError(Concat("payload: ", std::string(status.message())));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSubscriber(const Subscriber& subscriber) {
+  RETURN_IF_ERROR(CheckSubscriberId("id", subscriber.id));
+  return CheckText("name", subscriber.name, kMaxSubscriberNameBytes);
+}
+
+absl::Status CheckSubscriberId(std::string_view field, std::string_view id) {
+  return CheckName(field, id, kMaxSubscriberIdBytes, kSubscriberIdPunctuation);
+}
+
+IdempotencyKey MakeIdempotencyKey(const Event& event) {
+  HOOKD_CHECK(!event.idempotency_key.empty(), "the event has no idempotency key");
+  IdempotencyKey key{Digest({event.subscriber_id, event.idempotency_key}),
+                     Digest({event.type, event.channel, event.ordering_key, event.payload})};
+  const Partition partition = PartitionOf(event.subscriber_id);
+  key.key[0] = static_cast<uint8_t>(partition >> 8);
+  key.key[1] = static_cast<uint8_t>(partition);
+  return key;
+}
+
+}  // namespace hookd

@@ -1,0 +1,38 @@
+// What an event and its subscriber may be, and how an event is recognised again.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include <absl/status/status.h>
+
+#include "base/model.h"
+#include "storage/facts.h"
+
+namespace hookd {
+
+inline constexpr size_t kMaxPayloadBytes = 1 << 20;
+inline constexpr size_t kMaxSubscriberIdBytes = 128;
+inline constexpr size_t kMaxSubscriberNameBytes = 256;
+inline constexpr size_t kMaxEventTypeBytes = 128;
+inline constexpr size_t kMaxChannelBytes = 128;
+inline constexpr size_t kMaxOrderingKeyBytes = 128;
+inline constexpr size_t kMaxIdempotencyKeyBytes = 128;
+inline constexpr size_t kMaxTraceparentBytes = 128;
+// Beside letters and digits.
+inline constexpr std::string_view kEventTypePunctuation = "_.:-";
+
+// All that the platform gives of an event, not id and acceptance time. INVALID_ARGUMENT names the field
+// first.
+absl::Status CheckEvent(const Event& event);
+
+// The id and the name. INVALID_ARGUMENT names the field first ("id: ...").
+absl::Status CheckSubscriber(const Subscriber& subscriber);
+
+// A subscriber's id, under the field's name in the message at hand.
+absl::Status CheckSubscriberId(std::string_view field, std::string_view id);
+
+// What is stored of `event`, which has an idempotency key. The same on every machine and in every version.
+IdempotencyKey MakeIdempotencyKey(const Event& event);
+
+}  // namespace hookd

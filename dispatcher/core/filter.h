@@ -1,0 +1,26 @@
+// Which events an endpoint receives.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/status.h>
+
+#include "base/model.h"
+
+namespace hookd {
+
+inline constexpr size_t kMaxEventTypePatterns = 64;
+inline constexpr size_t kMaxChannelFilters = 1000;
+
+// Patterns are exact types, or a prefix (perhaps empty) and one '*' at the end. INVALID_ARGUMENT
+// "event_types[3]: ...".
+absl::Status CheckFilters(const std::vector<std::string>& event_types,
+                          const std::vector<std::string>& channels);
+
+// Both filters let it through; an empty filter lets everything through. `channel` empty = none, which only an
+// empty filter lets through.
+bool Matches(const Endpoint& endpoint, std::string_view type, std::string_view channel);
+
+}  // namespace hookd

@@ -1,0 +1,73 @@
+#include "dispatcher/core/policy_rules.h"
+
+#include <string>
+#include <string_view>
+
+#include <absl/strings/str_cat.h>
+
+#include "base/concat.h"
+#include "base/status_macros.h"
+
+namespace hookd {
+namespace {
+
+constexpr Millis kMinTimeout{100};
+constexpr Millis kMaxTimeout{120'000};
+constexpr Millis kMinBackoffStep{100};
+constexpr Millis kMaxBackoff{24 * 3'600'000};
+constexpr uint32_t kMaxInFlight = 1000;
+constexpr uint32_t kMaxRetries = 1000;
+constexpr uint32_t kMaxRate = 10'000;
+constexpr size_t kMaxSuccessRanges = 16;
+
+std::string Text(Millis value) {
+  const int64_t ms = value.count();
+  if (ms == 0 || ms % 1000 != 0) return Concat(ms, "ms");
+  if (ms % 3'600'000 == 0) return Concat(ms / 3'600'000, "h");
+  return Concat(ms / 1000, "s");
+}
+std::string Text(double value) { return absl::StrCat(value); }
+std::string Text(uint32_t value) { return std::to_string(value); }
+
+// Written so that NaN is out of every range.
+template <typename T>
+absl::Status CheckRange(std::string_view field, T value, T min, T max) {
+  if (value >= min && value <= max) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      Concat("policy.", field, ": ", Text(value), " is out of range, use ", Text(min), " to ", Text(max)));
+}
+
+absl::Status CheckSuccess(const std::vector<StatusRange>& ranges) {
+  if (ranges.empty() || ranges.size() > kMaxSuccessRanges) {
+    return absl::InvalidArgumentError(
+        Concat("policy.success_codes: there are ", ranges.size(), " ranges, use 1 to ", kMaxSuccessRanges));
+  }
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    const auto [first, last] = ranges[i];
+    if (first < 100 || last > 599 || first > last) {
+      return absl::InvalidArgumentError(Concat("policy.success_codes[", i, "]: ", first, " to ", last,
+                                               " is not a range, use 100 to 599 with first not above last"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckPolicy(const DeliveryPolicy& policy) {
+  if (policy.mode != DeliveryMode::kOrdered && policy.mode != DeliveryMode::kParallel) {
+    return absl::InvalidArgumentError("policy.mode: is unknown, use ORDERED or PARALLEL");
+  }
+  RETURN_IF_ERROR(CheckRange("max_in_flight", policy.max_in_flight, 1U, kMaxInFlight));
+  RETURN_IF_ERROR(CheckRange("timeout", policy.timeout, kMinTimeout, kMaxTimeout));
+  RETURN_IF_ERROR(CheckSuccess(policy.success));
+  RETURN_IF_ERROR(CheckRange("max_retries", policy.max_retries, 0U, kMaxRetries));
+  const LinearBackoff& backoff = policy.backoff;
+  RETURN_IF_ERROR(CheckRange("backoff.step", backoff.step, kMinBackoffStep, kMaxBackoff));
+  RETURN_IF_ERROR(CheckRange("backoff.cap", backoff.cap, backoff.step, kMaxBackoff));
+  RETURN_IF_ERROR(CheckRange("backoff.jitter", backoff.jitter, 0.0, 1.0));
+  RETURN_IF_ERROR(CheckRange("rate_limit.per_second", policy.rate.per_second, 0U, kMaxRate));
+  return CheckRange("rate_limit.burst", policy.rate.burst, 1U, kMaxRate);
+}
+
+}  // namespace hookd

@@ -1,0 +1,219 @@
+#include "dispatcher/core/endpoint_rules.h"
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "dispatcher/core/filter.h"
+#include "dispatcher/core/policy_rules.h"
+
+namespace hookd {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+std::string CheckPolicyWith(const std::function<void(DeliveryPolicy&)>& change) {
+  DeliveryPolicy policy;
+  change(policy);
+  return CheckPolicy(policy).ToString();
+}
+
+TEST(PolicyRulesTest, TakesDefaultsAndBothEndsOfEveryRange) {
+  EXPECT_EQ(CheckPolicyWith([](DeliveryPolicy&) {}), "OK");
+  EXPECT_EQ(
+      CheckPolicyWith([](DeliveryPolicy& p) {
+        p = {DeliveryMode::kParallel, 1, Millis(100), {{100, 100}}, 0, {Millis(100), Millis(100), 0}, {0, 1}};
+      }),
+      "OK");
+  EXPECT_EQ(CheckPolicyWith([](DeliveryPolicy& p) {
+              p = {DeliveryMode::kParallel,
+                   1000,
+                   Millis(120'000),
+                   std::vector<StatusRange>(16, {100, 599}),
+                   1000,
+                   {Millis(86'400'000), Millis(86'400'000), 1},
+                   {10'000, 10'000}};
+            }),
+            "OK");
+}
+
+TEST(PolicyRulesTest, NamesTheFieldAndItsRange) {
+  using P = DeliveryPolicy;
+  const std::pair<std::function<void(P&)>, std::string> cases[] = {
+      {[](P& p) { p.mode = static_cast<DeliveryMode>(0); }, "mode: is unknown, use ORDERED or PARALLEL"},
+      {[](P& p) { p.max_in_flight = 0; }, "max_in_flight: 0 is out of range, use 1 to 1000"},
+      {[](P& p) { p.max_in_flight = 1001; }, "max_in_flight: 1001 is out of range, use 1 to 1000"},
+      {[](P& p) { p.timeout = Millis(50); }, "timeout: 50ms is out of range, use 100ms to 120s"},
+      {[](P& p) { p.timeout = Millis(0); }, "timeout: 0ms is out of range, use 100ms to 120s"},
+      {[](P& p) { p.timeout = Millis(-1000); }, "timeout: -1s is out of range, use 100ms to 120s"},
+      {[](P& p) { p.timeout = Millis(120'001); }, "timeout: 120001ms is out of range, use 100ms to 120s"},
+      {[](P& p) { p.success.clear(); }, "success_codes: there are 0 ranges, use 1 to 16"},
+      {[](P& p) {
+         p.success.assign(17, {200, 299});
+       },
+       "success_codes: there are 17 ranges, use 1 to 16"},
+      {[](P& p) {
+         p.success = {{200, 200}, {99, 200}};
+       },
+       "success_codes[1]: 99 to 200 is not a range, use 100 to 599 with first not above last"},
+      {[](P& p) {
+         p.success = {{200, 600}};
+       },
+       "success_codes[0]: 200 to 600 is not a range, use 100 to 599 with first not above last"},
+      {[](P& p) {
+         p.success = {{300, 299}};
+       },
+       "success_codes[0]: 300 to 299 is not a range, use 100 to 599 with first not above last"},
+      {[](P& p) { p.max_retries = 1001; }, "max_retries: 1001 is out of range, use 0 to 1000"},
+      {[](P& p) { p.backoff.step = Millis(99); }, "backoff.step: 99ms is out of range, use 100ms to 24h"},
+      {[](P& p) { p.backoff.step = std::chrono::hours(25); },
+       "backoff.step: 25h is out of range, use 100ms to 24h"},
+      {[](P& p) { p.backoff.cap = Millis(14'999); }, "backoff.cap: 14999ms is out of range, use 15s to 24h"},
+      {[](P& p) { p.backoff.cap = Millis(86'400'001); },
+       "backoff.cap: 86400001ms is out of range, use 15s to 24h"},
+      {[](P& p) { p.backoff.jitter = -0.01; }, "backoff.jitter: -0.01 is out of range, use 0 to 1"},
+      {[](P& p) { p.backoff.jitter = 1.01; }, "backoff.jitter: 1.01 is out of range, use 0 to 1"},
+      {[](P& p) { p.backoff.jitter = std::nan(""); }, "backoff.jitter: nan is out of range, use 0 to 1"},
+      {[](P& p) { p.rate.per_second = 10'001; },
+       "rate_limit.per_second: 10001 is out of range, use 0 to 10000"},
+      {[](P& p) { p.rate.burst = 0; }, "rate_limit.burst: 0 is out of range, use 1 to 10000"},
+      {[](P& p) { p.rate.burst = 10'001; }, "rate_limit.burst: 10001 is out of range, use 1 to 10000"},
+  };
+  for (const auto& [change, why] : cases) {
+    EXPECT_EQ(CheckPolicyWith(change), "INVALID_ARGUMENT: policy." + why);
+  }
+}
+
+TEST(FilterRulesTest, TakesExactTypesAndPrefixes) {
+  EXPECT_EQ(CheckFilters({}, {}).ToString(), "OK");
+  EXPECT_EQ(CheckFilters({"message:in:new", "message:*", "m*", "*", std::string(128, 'a') + "*"},
+                         {"n1", std::string(128, 'c')})
+                .ToString(),
+            "OK");
+}
+
+TEST(FilterRulesTest, RefusesOtherPatterns) {
+  for (const std::string& bad : {std::string(), std::string("a b"), std::string(129, 'a'),
+                                 std::string(129, 'a') + "*", std::string("a?"), std::string("a\n*")}) {
+    EXPECT_THAT(CheckFilters({"ok", bad}, {}).ToString(),
+                StartsWith("INVALID_ARGUMENT: event_types[1]: use 1 to 128 characters"));
+  }
+  for (const char* bad : {"*:new", "a*b", "**", "a**", "*a*"}) {
+    EXPECT_EQ(CheckFilters({bad}, {}).ToString(),
+              "INVALID_ARGUMENT: event_types[0]: '*' may stand at the end only, and once");
+  }
+  EXPECT_EQ(CheckFilters({}, {"a", ""}).ToString(), "INVALID_ARGUMENT: channels[1]: must not be empty");
+  EXPECT_EQ(CheckFilters({}, {std::string(129, 'c')}).ToString(),
+            "INVALID_ARGUMENT: channels[0]: is 129 bytes long, use at most 128");
+}
+
+TEST(FilterRulesTest, BoundsCounts) {
+  EXPECT_EQ(CheckFilters(std::vector<std::string>(64, "t"), std::vector<std::string>(1000, "c")).ToString(),
+            "OK");
+  EXPECT_EQ(CheckFilters(std::vector<std::string>(65, "t"), {}).ToString(),
+            "INVALID_ARGUMENT: event_types: there are 65, use at most 64");
+  EXPECT_EQ(CheckFilters({}, std::vector<std::string>(1001, "c")).ToString(),
+            "INVALID_ARGUMENT: channels: there are 1001, use at most 1000");
+}
+
+TEST(FilterTest, EmptyFiltersMatchEverything) {
+  EXPECT_TRUE(Matches({}, "message:in:new", "n1"));
+  EXPECT_TRUE(Matches({}, "message:in:new", ""));
+}
+
+TEST(FilterTest, TypesMatchExactlyOrByPrefix) {
+  Endpoint endpoint;
+  endpoint.event_types = {"status", "message:in:*"};
+  EXPECT_TRUE(Matches(endpoint, "status", ""));
+  EXPECT_TRUE(Matches(endpoint, "message:in:new", ""));
+  EXPECT_TRUE(Matches(endpoint, "message:in:", ""));
+  EXPECT_FALSE(Matches(endpoint, "message:in", ""));
+  EXPECT_FALSE(Matches(endpoint, "status2", ""));
+  EXPECT_FALSE(Matches(endpoint, "Status", ""));
+  endpoint.event_types = {"*"};
+  EXPECT_TRUE(Matches(endpoint, "anything", ""));
+}
+
+TEST(FilterTest, ChannelsMatchExactlyAndNeverAnEventWithoutOne) {
+  Endpoint endpoint;
+  endpoint.channels = {"n1", "n2"};
+  EXPECT_TRUE(Matches(endpoint, "t", "n2"));
+  EXPECT_FALSE(Matches(endpoint, "t", "n3"));
+  EXPECT_FALSE(Matches(endpoint, "t", "n"));
+  EXPECT_FALSE(Matches(endpoint, "t", ""));
+}
+
+TEST(FilterTest, BothFiltersMustMatch) {
+  Endpoint endpoint;
+  endpoint.event_types = {"a"};
+  endpoint.channels = {"n1"};
+  EXPECT_TRUE(Matches(endpoint, "a", "n1"));
+  EXPECT_FALSE(Matches(endpoint, "b", "n1"));
+  EXPECT_FALSE(Matches(endpoint, "a", "n2"));
+}
+
+Endpoint GoodEndpoint() {
+  Endpoint endpoint;
+  endpoint.subscriber_id = "acct_1";
+  endpoint.description = "first h\u00f6ok";
+  endpoint.url = "https://example.com/hook?token=sesame";
+  endpoint.headers = {{"Authorization", "Bearer sesame", true}};
+  endpoint.signing_keys = {std::string(32, 'k')};
+  return endpoint;
+}
+
+std::string CheckEndpointWith(const std::function<void(Endpoint&)>& change) {
+  Endpoint endpoint = GoodEndpoint();
+  change(endpoint);
+  return CheckEndpoint(endpoint).ToString();
+}
+
+TEST(EndpointRulesTest, TakesAGoodEndpoint) {
+  EXPECT_EQ(CheckEndpointWith([](Endpoint&) {}), "OK");
+  EXPECT_EQ(CheckEndpointWith([](Endpoint& e) {
+              e.description = std::string(256, 'd');
+              e.signing_keys = {4, std::string(64, 'k')};
+            }),
+            "OK");
+}
+
+TEST(EndpointRulesTest, ChecksEveryFieldAndNeverEchoesSecrets) {
+  using E = Endpoint;
+  const std::pair<std::function<void(E&)>, std::string> cases[] = {
+      {[](E& e) { e.subscriber_id = ""; }, "subscriber_id: "},
+      {[](E& e) { e.description = std::string(257, 'd'); }, "description: is 257 bytes long"},
+      {[](E& e) { e.description = "\xc3"; }, "description: is not valid UTF-8"},
+      {[](E& e) { e.url = "https://u@example.com/?token=sesame"; }, "url: "},
+      {[](E& e) { e.event_types = {"a*b"}; }, "event_types[0]: "},
+      {[](E& e) { e.channels = {""}; }, "channels[0]: "},
+      {[](E& e) {
+         e.headers = {{"Host", "sesame", true}};
+       },
+       "headers[0].name: "},
+      {[](E& e) {
+         e.headers = {{"X-A", "sesame\n", true}};
+       },
+       "headers[0].value: "},
+      {[](E& e) { e.policy.timeout = Millis(1); }, "policy.timeout: "},
+      {[](E& e) { e.signing_keys.clear(); }, "signing_secret: there are 0, use 1 to 4"},
+      {[](E& e) {
+         e.signing_keys = {5, std::string(32, 'k')};
+       },
+       "signing_secret: there are 5, use 1 to 4"},
+      {[](E& e) { e.signing_keys = {"sesame"}; }, "signing_secret: holds a key of 6 bytes, use 24 to 64"},
+  };
+  for (const auto& [change, why] : cases) {
+    const std::string message = CheckEndpointWith(change);
+    EXPECT_THAT(message, StartsWith("INVALID_ARGUMENT: " + why));
+    EXPECT_THAT(message, Not(HasSubstr("sesame")));
+  }
+}
+
+}  // namespace
+}  // namespace hookd

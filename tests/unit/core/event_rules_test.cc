@@ -1,0 +1,160 @@
+#include "dispatcher/core/event_rules.h"
+
+#include <string>
+
+#include <absl/strings/escaping.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace hookd {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+Event GoodEvent() {
+  Event event;
+  event.subscriber_id = "acct_1@example.com";
+  event.type = "message:in:new";
+  event.channel = "number-1";
+  event.ordering_key = "chat/\u00e9";
+  event.idempotency_key = "key 1";
+  event.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  event.payload = R"({"text":"hi"})";
+  return event;
+}
+
+std::string Check(const Event& event) { return CheckEvent(event).ToString(); }
+
+std::string Hex(const std::array<uint8_t, 16>& bytes) {
+  return absl::BytesToHexString({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+TEST(EventRulesTest, TakesFullAndSparseEvents) {
+  EXPECT_EQ(Check(GoodEvent()), "OK");
+  Event sparse;
+  sparse.subscriber_id = "1";
+  sparse.type = "t";
+  sparse.payload = "0";
+  EXPECT_EQ(Check(sparse), "OK");
+}
+
+TEST(EventRulesTest, BoundsIdAndType) {
+  Event event = GoodEvent();
+  event.subscriber_id = std::string(128, 'a');
+  event.type = std::string(128, 'a');
+  EXPECT_EQ(Check(event), "OK");
+  for (const std::string& bad : {std::string(), std::string(129, 'a'), std::string("a b"), std::string("a/b"),
+                                 std::string("a\n"), std::string("a\0", 2), std::string("\u00e9")}) {
+    event = GoodEvent();
+    event.subscriber_id = bad;
+    EXPECT_THAT(Check(event), StartsWith("INVALID_ARGUMENT: subscriber_id: use 1 to 128 characters"));
+    event = GoodEvent();
+    event.type = bad;
+    EXPECT_THAT(Check(event), StartsWith("INVALID_ARGUMENT: type: use 1 to 128 characters"));
+  }
+  event = GoodEvent();
+  event.type = "message:*";
+  EXPECT_THAT(Check(event), StartsWith("INVALID_ARGUMENT: type: "));
+}
+
+TEST(EventRulesTest, BoundsOptionalTexts) {
+  const std::pair<const char*, std::string Event::*> fields[] = {{"channel", &Event::channel},
+                                                                 {"ordering_key", &Event::ordering_key},
+                                                                 {"idempotency_key", &Event::idempotency_key},
+                                                                 {"traceparent", &Event::traceparent}};
+  for (const auto& [name, member] : fields) {
+    const std::string begin = std::string("INVALID_ARGUMENT: ") + name + ": ";
+    Event event = GoodEvent();
+    event.*member = "";
+    EXPECT_EQ(Check(event), "OK") << name;
+    event.*member = std::string(128, 'a');
+    EXPECT_EQ(Check(event), "OK") << name;
+    event.*member = std::string(129, 'a');
+    EXPECT_EQ(Check(event), begin + "is 129 bytes long, use at most 128");
+    for (const std::string& bad :
+         {std::string("a\nb"), std::string("a\r"), std::string("\0", 1), std::string("\x7f")}) {
+      event.*member = bad;
+      EXPECT_EQ(Check(event), begin + "holds a control character, remove it");
+    }
+    event.*member = "\xff";
+    EXPECT_EQ(Check(event), begin + "is not valid UTF-8");
+  }
+}
+
+TEST(EventRulesTest, TraceparentIsFitForAHeader) {
+  Event event = GoodEvent();
+  for (const char* bad : {"00 01", "\u00e9"}) {
+    event.traceparent = bad;
+    EXPECT_THAT(Check(event), StartsWith("INVALID_ARGUMENT: traceparent: holds a space"));
+  }
+}
+
+TEST(EventRulesTest, BoundsPayload) {
+  Event event = GoodEvent();
+  event.payload = "\"" + std::string(kMaxPayloadBytes - 2, 'a') + "\"";
+  EXPECT_EQ(Check(event), "OK");
+  event.payload.insert(1, "a");
+  EXPECT_EQ(Check(event), "INVALID_ARGUMENT: payload: is 1048577 bytes long, use at most 1048576");
+  event.payload = "{sesame}";
+  EXPECT_EQ(Check(event), "INVALID_ARGUMENT: payload: is not valid JSON: syntax error at byte 1");
+  event.payload = "";
+  EXPECT_THAT(Check(event), StartsWith("INVALID_ARGUMENT: payload: is not valid JSON"));
+}
+
+TEST(SubscriberRulesTest, BoundsIdAndName) {
+  Subscriber subscriber;
+  subscriber.id = "A-z_0.9:@+";
+  EXPECT_EQ(CheckSubscriber(subscriber).ToString(), "OK");
+  subscriber.name = std::string(256, 'n');
+  EXPECT_EQ(CheckSubscriber(subscriber).ToString(), "OK");
+  subscriber.name = std::string(257, 'n');
+  EXPECT_EQ(CheckSubscriber(subscriber).ToString(),
+            "INVALID_ARGUMENT: name: is 257 bytes long, use at most 256");
+  subscriber.name = "two\nlines";
+  EXPECT_THAT(CheckSubscriber(subscriber).ToString(), HasSubstr("name: holds a control character"));
+  subscriber.id = "";
+  EXPECT_THAT(CheckSubscriber(subscriber).ToString(), StartsWith("INVALID_ARGUMENT: id: use 1 to 128"));
+}
+
+// Stored: a change of these bytes would accept an event twice.
+TEST(IdempotencyKeyTest, IsTheSameInEveryVersion) {
+  const IdempotencyKey key = MakeIdempotencyKey(GoodEvent());
+  EXPECT_EQ(Hex(key.key), "82636836fc4f5f23b8e06693c2f0eea6");
+  EXPECT_EQ(Hex(key.fingerprint), "821c780533964ce1acbb8a880049b357");
+}
+
+TEST(IdempotencyKeyTest, KeyIsPerSubscriberAndFingerprintOfWhatWasPublished) {
+  const IdempotencyKey first = MakeIdempotencyKey(GoodEvent());
+  Event event = GoodEvent();
+  event.subscriber_id = "other";
+  EXPECT_NE(MakeIdempotencyKey(event).key, first.key);
+  EXPECT_EQ(MakeIdempotencyKey(event).fingerprint, first.fingerprint);
+  event = GoodEvent();
+  event.traceparent = "";
+  EXPECT_EQ(MakeIdempotencyKey(event).fingerprint, first.fingerprint);
+  for (std::string Event::*member : {&Event::type, &Event::channel, &Event::ordering_key, &Event::payload}) {
+    event = GoodEvent();
+    event.*member += "x";
+    EXPECT_EQ(MakeIdempotencyKey(event).key, first.key);
+    EXPECT_NE(MakeIdempotencyKey(event).fingerprint, first.fingerprint);
+  }
+}
+
+TEST(IdempotencyKeyTest, PartsDoNotRunTogether) {
+  Event a = GoodEvent();
+  Event b = GoodEvent();
+  a.subscriber_id = "ab";
+  a.idempotency_key = "c";
+  b.subscriber_id = "a";
+  b.idempotency_key = "bc";
+  EXPECT_NE(MakeIdempotencyKey(a).key, MakeIdempotencyKey(b).key);
+  a.channel = "x";
+  a.ordering_key = "";
+  b.channel = "";
+  b.ordering_key = "x";
+  EXPECT_NE(MakeIdempotencyKey(a).fingerprint, MakeIdempotencyKey(b).fingerprint);
+}
+
+}  // namespace
+}  // namespace hookd
