@@ -1,0 +1,38 @@
+// Telemetry that says nothing and keeps the totals, for tests of what reports to it. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "dispatcher/telemetry/telemetry.h"
+
+namespace hookd {
+
+class NullTelemetry : public Telemetry {
+ public:
+  void EventsAccepted(uint64_t events, uint64_t, uint64_t) override { accepted_ += events; }
+  void EventRejected(std::string_view) override {}
+  void Committed(std::chrono::microseconds, size_t, size_t) override {}
+  void AttemptDone(const AttemptEvent& event) override {
+    if (event.attempt->error != ErrorKind::kNone) ++failed_;
+  }
+  void DeliveriesEnded(DeliveryState state, uint64_t count) override {
+    if (state == DeliveryState::kSucceeded) succeeded_ += count;
+  }
+  void Info(std::string_view, std::string_view) override {}
+  void Warn(std::string_view, std::string_view) override {}
+  void Error(std::string_view, std::string_view) override {}
+  Totals Since() const override { return {accepted_, succeeded_, failed_}; }
+  void SetGauges(std::function<Gauges()>) override {}
+  std::string Scrape() const override { return ""; }
+
+ private:
+  std::atomic<uint64_t> accepted_{0};
+  std::atomic<uint64_t> succeeded_{0};
+  std::atomic<uint64_t> failed_{0};
+};
+
+}  // namespace hookd

@@ -1,0 +1,490 @@
+#include "dispatcher/engine/engine.h"
+
+#include <atomic>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+
+#include <absl/synchronization/notification.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/concat.h"
+#include "dispatcher/core/event_rules.h"
+#include "storage/memory_store.h"
+#include "tests/fakes/fake_transport.h"
+#include "tests/fakes/null_telemetry.h"
+
+namespace hookd {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::FakeReceiver;
+using testing::FakeTransport;
+using testing::SentRequest;
+
+class EngineTest : public ::testing::Test {
+ protected:
+  EngineTest() { Open(MakeMemoryStore()); }
+  ~EngineTest() override { Close(); }
+
+  void Open(std::unique_ptr<DeliveryStore> store) {
+    store_ = std::move(store);
+    EngineOptions options = options_;
+    engine_ = std::make_unique<Engine>(
+        options, *store_, RealClock(), telemetry_,
+        [this](boost::asio::io_context& io) { return std::make_unique<FakeTransport>(io, receiver_); },
+        [this](const absl::Status&) { fatal_.Notify(); });
+    ASSERT_TRUE(engine_->Start().ok());
+  }
+  void Close() {
+    if (engine_ == nullptr) return;
+    receiver_.SetHandler([](const SentRequest&) { return 200; });
+    engine_->Drain(std::chrono::milliseconds(0));
+    engine_->Stop();
+    engine_.reset();
+  }
+  // As a kill would: the engine is gone, the store holds what was committed.
+  void Crash() {
+    engine_->Stop();
+    engine_.reset();
+    Open(static_cast<MemoryStore&>(*store_).Reopen());
+  }
+
+  void CreateSubscriber(const std::string& id = "acme") {
+    Subscriber subscriber;
+    subscriber.id = id;
+    ASSERT_TRUE(engine_->CreateSubscriber(subscriber).ok());
+  }
+  EndpointId CreateEndpoint(
+      DeliveryMode mode = DeliveryMode::kOrdered,
+      const std::function<void(Endpoint&)>& adjust = [](Endpoint&) {}) {
+    Endpoint endpoint;
+    endpoint.subscriber_id = "acme";
+    endpoint.url = "http://127.0.0.1:1/hook";
+    endpoint.signing_keys = {std::string(32, 'k')};
+    endpoint.policy.mode = mode;
+    endpoint.policy.rate.per_second = 0;
+    endpoint.policy.backoff = {Millis(1), Millis(1), 0};
+    adjust(endpoint);
+    const absl::StatusOr<EndpointView> created = engine_->CreateEndpoint(endpoint);
+    EXPECT_TRUE(created.ok()) << created.status();
+    return created->endpoint->id;
+  }
+
+  static NewEvent MakeEvent(const std::string& payload, const std::string& key = "",
+                            const std::string& type = "t") {
+    NewEvent event;
+    event.event.subscriber_id = "acme";
+    event.event.type = type;
+    event.event.payload = payload;
+    event.event.idempotency_key = key;
+    if (!key.empty()) event.idempotency = MakeIdempotencyKey(event.event);
+    return event;
+  }
+  std::vector<PublishOutcome> Publish(std::vector<NewEvent> events) {
+    std::vector<PublishOutcome> outcomes;
+    absl::Notification done;
+    const absl::Status taken = engine_->Publish(std::move(events), [&](std::vector<PublishOutcome> result) {
+      outcomes = std::move(result);
+      done.Notify();
+    });
+    EXPECT_TRUE(taken.ok()) << taken;
+    if (taken.ok()) done.WaitForNotification();
+    return outcomes;
+  }
+  PublishOutcome Publish(const std::string& payload, const std::string& key = "",
+                         const std::string& type = "t") {
+    return Publish({MakeEvent(payload, key, type)}).at(0);
+  }
+  // Waits until nothing is pending.
+  void WaitUntilDone() {
+    const SteadyTime deadline = RealClock().Steady() + std::chrono::seconds(20);
+    while (store_->Stats().pending > 0 && RealClock().Steady() < deadline) std::this_thread::yield();
+    ASSERT_EQ(store_->Stats().pending, 0u);
+  }
+  std::vector<Delivery> Deliveries(EndpointId endpoint) {
+    DeliveryQuery query;
+    query.endpoint = endpoint;
+    query.limit = 1000;
+    absl::StatusOr<DeliveryPage> page = engine_->ListDeliveries(query);
+    EXPECT_TRUE(page.ok()) << page.status();
+    return page->deliveries;
+  }
+  std::vector<std::string> Bodies() {
+    std::vector<std::string> bodies;
+    for (const SentRequest& request : receiver_.requests()) bodies.push_back(request.body);
+    return bodies;
+  }
+
+  EngineOptions options_;
+  NullTelemetry telemetry_;
+  FakeReceiver receiver_;
+  absl::Notification fatal_;
+  std::unique_ptr<DeliveryStore> store_;
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(EngineTest, DeliversWhatWasPublishedInOrder) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateEndpoint();
+  std::vector<NewEvent> events;
+  for (int i = 0; i < 500; ++i) events.push_back(MakeEvent(std::to_string(i)));
+  const std::vector<PublishOutcome> outcomes = Publish(std::move(events));
+  ASSERT_EQ(outcomes.size(), 500u);
+  for (size_t i = 1; i < outcomes.size(); ++i) EXPECT_LT(outcomes[i - 1].event, outcomes[i].event);
+  WaitUntilDone();
+  const std::vector<std::string> bodies = Bodies();
+  ASSERT_EQ(bodies.size(), 500u);
+  for (int i = 0; i < 500; ++i) EXPECT_EQ(bodies[i], std::to_string(i));
+  for (const Delivery& delivery : Deliveries(endpoint)) EXPECT_EQ(delivery.state, DeliveryState::kSucceeded);
+}
+
+TEST_F(EngineTest, SendsTheDocumentedHeaders) {
+  CreateSubscriber();
+  CreateEndpoint(DeliveryMode::kOrdered, [](Endpoint& endpoint) {
+    endpoint.headers = {{"X-Key", "secret", true}};
+  });
+  NewEvent event = MakeEvent("{}", "", "message:in:new");
+  event.event.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const EventId id = Publish({event}).at(0).event;
+  ASSERT_TRUE(receiver_.WaitForCount(1));
+  const SentRequest request = receiver_.requests().at(0);
+  EXPECT_EQ(request.Header("Content-Type"), "application/json");
+  EXPECT_EQ(request.Header("webhook-id"), id.ToString());
+  EXPECT_EQ(request.Header("hookd-sequence"), "1.1");
+  EXPECT_EQ(request.Header("hookd-attempt"), "1");
+  EXPECT_EQ(request.Header("hookd-event-type"), "message:in:new");
+  EXPECT_EQ(request.Header("traceparent"), event.event.traceparent);
+  EXPECT_EQ(request.Header("X-Key"), "secret");
+  EXPECT_EQ(request.Header("webhook-signature").substr(0, 3), "v1,");
+}
+
+TEST_F(EngineTest, OrderedKeepsItsOrderOverFailures) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateEndpoint();
+  std::map<std::string, int> tries;
+  receiver_.SetHandler(
+      [&tries](const SentRequest& request) { return ++tries[request.body] % 3 == 0 ? 200 : 503; });
+  for (int i = 0; i < 20; ++i) Publish(std::to_string(i));
+  WaitUntilDone();
+  std::vector<std::string> expected;
+  for (int i = 0; i < 20; ++i) expected.insert(expected.end(), 3, std::to_string(i));
+  EXPECT_EQ(Bodies(), expected);
+  const absl::StatusOr<Delivery> first = engine_->GetDelivery(Deliveries(endpoint).at(0).id);
+  ASSERT_TRUE(first.ok());
+  ASSERT_EQ(first->attempts.size(), 3u);
+  EXPECT_EQ(first->attempts[0].error, ErrorKind::kStatus);
+  EXPECT_EQ(first->attempts[0].status, 503);
+  EXPECT_EQ(first->attempts[2].error, ErrorKind::kNone);
+}
+
+TEST_F(EngineTest, ParallelHasNoMoreThanMaxInFlight) {
+  CreateSubscriber();
+  CreateEndpoint(DeliveryMode::kParallel, [](Endpoint& endpoint) { endpoint.policy.max_in_flight = 3; });
+  receiver_.SetHandler([](const SentRequest&) { return std::nullopt; });
+  for (int i = 0; i < 10; ++i) Publish(std::to_string(i));
+  ASSERT_TRUE(receiver_.WaitForCount(3));
+  EXPECT_EQ(engine_->Status().attempts_in_flight, 3u);
+  EXPECT_EQ(receiver_.requests().size(), 3u);
+  receiver_.SetHandler([](const SentRequest&) { return 200; });
+  receiver_.ReleaseAll(200);
+  WaitUntilDone();
+  EXPECT_EQ(receiver_.requests().size(), 10u);
+}
+
+TEST_F(EngineTest, ExhaustedAfterItsRetriesAndTheLaneGoesOn) {
+  CreateSubscriber();
+  const EndpointId endpoint =
+      CreateEndpoint(DeliveryMode::kOrdered, [](Endpoint& it) { it.policy.max_retries = 2; });
+  receiver_.SetHandler([](const SentRequest& request) { return request.body == "1" ? 500 : 200; });
+  Publish("1");
+  Publish("2");
+  WaitUntilDone();
+  EXPECT_THAT(Bodies(), ElementsAre("1", "1", "1", "2"));
+  const std::vector<Delivery> deliveries = Deliveries(endpoint);
+  EXPECT_EQ(deliveries[0].state, DeliveryState::kExhausted);
+  EXPECT_EQ(deliveries[0].reason, EndReason::kRetriesUsedUp);
+  EXPECT_EQ(deliveries[0].attempt_count, 3u);
+  EXPECT_EQ(deliveries[1].state, DeliveryState::kSucceeded);
+}
+
+TEST_F(EngineTest, FansOutByTypeAndChannel) {
+  CreateSubscriber();
+  const EndpointId all = CreateEndpoint();
+  const EndpointId messages =
+      CreateEndpoint(DeliveryMode::kOrdered, [](Endpoint& it) { it.event_types = {"message:*"}; });
+  const EndpointId channel =
+      CreateEndpoint(DeliveryMode::kOrdered, [](Endpoint& it) { it.channels = {"42"}; });
+  EXPECT_EQ(Publish("1", "", "message:in:new").deliveries, 2u);
+  NewEvent event = MakeEvent("2", "", "status");
+  event.event.channel = "42";
+  EXPECT_EQ(Publish({event}).at(0).deliveries, 2u);
+  WaitUntilDone();
+  EXPECT_EQ(Deliveries(all).size(), 2u);
+  EXPECT_EQ(Deliveries(messages).size(), 1u);
+  EXPECT_EQ(Deliveries(channel).size(), 1u);
+}
+
+TEST_F(EngineTest, AnEventThatNobodyMatchesIsAcceptedAndSaysSo) {
+  CreateSubscriber();
+  const PublishOutcome outcome = Publish("1");
+  EXPECT_TRUE(outcome.status.ok());
+  EXPECT_EQ(outcome.deliveries, 0u);
+  EXPECT_TRUE(store_->ReadEvent(outcome.event).ok());
+}
+
+TEST_F(EngineTest, UnknownSubscriberIsRefusedAndKeepsNothing) {
+  CreateSubscriber();
+  NewEvent stranger = MakeEvent("1");
+  stranger.event.subscriber_id = "nobody";
+  const std::vector<PublishOutcome> outcomes = Publish({stranger, MakeEvent("2")});
+  EXPECT_EQ(outcomes[0].status.code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(outcomes[1].status.ok());
+}
+
+TEST_F(EngineTest, IdempotencyKeyGivesTheFirstEventInTheSameBatchAndLater) {
+  CreateSubscriber();
+  CreateEndpoint();
+  const std::vector<PublishOutcome> outcomes = Publish({MakeEvent("1", "k"), MakeEvent("1", "k")});
+  EXPECT_FALSE(outcomes[0].duplicate);
+  EXPECT_TRUE(outcomes[1].duplicate);
+  EXPECT_EQ(outcomes[0].event, outcomes[1].event);
+  Crash();
+  const PublishOutcome later = Publish("1", "k");
+  EXPECT_TRUE(later.duplicate);
+  EXPECT_EQ(later.event, outcomes[0].event);
+  EXPECT_EQ(Publish("other", "k").status.code(), absl::StatusCode::kAlreadyExists);
+  WaitUntilDone();
+}
+
+TEST_F(EngineTest, ARestartResumesEverything) {
+  CreateSubscriber();
+  const EndpointId ordered = CreateEndpoint();
+  const EndpointId parallel = CreateEndpoint(DeliveryMode::kParallel);
+  receiver_.SetHandler([](const SentRequest& request) {
+    return request.body.size() > 1 ? std::optional<int>(500) : std::nullopt;
+  });
+  for (int i = 0; i < 30; ++i) Publish(std::to_string(i));
+  ASSERT_TRUE(receiver_.WaitForCount(5));
+  receiver_.SetHandler([](const SentRequest&) { return 200; });
+  Crash();
+  WaitUntilDone();
+  for (const EndpointId endpoint : {ordered, parallel}) {
+    const std::vector<Delivery> deliveries = Deliveries(endpoint);
+    ASSERT_EQ(deliveries.size(), 30u);
+    for (const Delivery& delivery : deliveries) EXPECT_EQ(delivery.state, DeliveryState::kSucceeded);
+  }
+}
+
+TEST_F(EngineTest, PauseHoldsAndResumeDrainsInOrder) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateEndpoint();
+  const auto pause = [&](bool paused) {
+    return engine_->UpdateEndpoint(endpoint, [paused](Endpoint& it) {
+      it.paused = paused;
+      return absl::OkStatus();
+    });
+  };
+  ASSERT_TRUE(pause(true).ok());
+  for (int i = 0; i < 5; ++i) Publish(std::to_string(i));
+  EXPECT_TRUE(receiver_.requests().empty());
+  EXPECT_EQ(engine_->GetEndpoint(endpoint)->lane.queued, 5u);
+  Crash();
+  EXPECT_TRUE(receiver_.requests().empty());
+  ASSERT_TRUE(pause(false).ok());
+  WaitUntilDone();
+  EXPECT_THAT(Bodies(), ElementsAre("0", "1", "2", "3", "4"));
+}
+
+TEST_F(EngineTest, PausingASubscriberPausesItsEndpoints) {
+  CreateSubscriber();
+  CreateEndpoint();
+  const auto pause = [&](bool paused) {
+    return engine_->UpdateSubscriber("acme", [paused](Subscriber& it) {
+      it.paused = paused;
+      return absl::OkStatus();
+    });
+  };
+  ASSERT_TRUE(pause(true).ok());
+  Publish("1");
+  EXPECT_TRUE(receiver_.requests().empty());
+  ASSERT_TRUE(pause(false).ok());
+  WaitUntilDone();
+  EXPECT_THAT(Bodies(), ElementsAre("1"));
+}
+
+TEST_F(EngineTest, DeletingAnEndpointCancelsWhatIsPendingAndRecordsWhatIsInFlight) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateEndpoint();
+  receiver_.SetHandler([](const SentRequest&) { return std::nullopt; });
+  for (int i = 0; i < 600; ++i) Publish(std::to_string(i));
+  ASSERT_TRUE(receiver_.WaitForCount(1));
+  ASSERT_TRUE(engine_->DeleteEndpoint(endpoint).ok());
+  EXPECT_EQ(engine_->GetEndpoint(endpoint).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Publish("late").deliveries, 0u);
+  receiver_.ReleaseAll(200);
+  WaitUntilDone();
+  EXPECT_EQ(receiver_.requests().size(), 1u);
+  const std::vector<Delivery> deliveries = Deliveries(endpoint);
+  ASSERT_EQ(deliveries.size(), 600u);
+  EXPECT_EQ(deliveries[0].state, DeliveryState::kSucceeded);
+  EXPECT_EQ(deliveries[1].state, DeliveryState::kCanceled);
+  EXPECT_EQ(deliveries[599].reason, EndReason::kEndpointDeleted);
+}
+
+TEST_F(EngineTest, ADeletionSurvivesACrashInTheMiddle) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateEndpoint();
+  receiver_.SetHandler([](const SentRequest&) { return std::nullopt; });
+  for (int i = 0; i < 5; ++i) Publish(std::to_string(i));
+  ASSERT_TRUE(receiver_.WaitForCount(1));
+  ASSERT_TRUE(engine_->DeleteEndpoint(endpoint).ok());  // its attempt in flight never ends
+  Crash();
+  WaitUntilDone();
+  EXPECT_EQ(receiver_.requests().size(), 1u);
+  for (const Delivery& delivery : Deliveries(endpoint)) EXPECT_EQ(delivery.state, DeliveryState::kCanceled);
+}
+
+TEST_F(EngineTest, UpdateActsOnTheNextAttempt) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateEndpoint();
+  Publish("1");
+  WaitUntilDone();
+  ASSERT_TRUE(engine_
+                  ->UpdateEndpoint(endpoint,
+                                   [](Endpoint& it) {
+                                     it.url = "http://127.0.0.1:2/new";
+                                     return absl::OkStatus();
+                                   })
+                  .ok());
+  Publish("2");
+  WaitUntilDone();
+  EXPECT_EQ(receiver_.requests().at(1).url, "http://127.0.0.1:2/new");
+}
+
+TEST_F(EngineTest, ARefusedUpdateChangesNothing) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateEndpoint();
+  const absl::StatusOr<EndpointView> refused = engine_->UpdateEndpoint(endpoint, [](Endpoint& it) {
+    it.url = "http://bad/";
+    return absl::InvalidArgumentError("url: no");
+  });
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(engine_->GetEndpoint(endpoint)->endpoint->url, "http://127.0.0.1:1/hook");
+}
+
+TEST_F(EngineTest, ASubscriberWithEndpointsCannotBeDeleted) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateEndpoint();
+  EXPECT_EQ(engine_->DeleteSubscriber("acme").code(), absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(engine_->DeleteEndpoint(endpoint).ok());
+  EXPECT_TRUE(engine_->DeleteSubscriber("acme").ok());
+  EXPECT_EQ(engine_->DeleteSubscriber("acme").code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(EngineTest, DrainLetsAttemptsEndAndRefusesNewEvents) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateEndpoint();
+  receiver_.SetHandler([](const SentRequest&) { return std::nullopt; });
+  Publish("1");
+  Publish("2");
+  ASSERT_TRUE(receiver_.WaitForCount(1));
+  std::thread drain([this] { engine_->Drain(std::chrono::seconds(30)); });
+  while (engine_->Publish({MakeEvent("3")}, [](std::vector<PublishOutcome>) {}).code() !=
+         absl::StatusCode::kUnavailable) {
+    std::this_thread::yield();
+  }
+  receiver_.ReleaseAll(200);
+  drain.join();
+  const std::vector<Delivery> deliveries = Deliveries(endpoint);
+  EXPECT_EQ(deliveries[0].state, DeliveryState::kSucceeded);
+  EXPECT_EQ(deliveries[1].state, DeliveryState::kPending);
+  EXPECT_EQ(receiver_.requests().size(), 1u);
+}
+
+TEST_F(EngineTest, DrainRecordsWhatItCutsOffAsLocal) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateEndpoint();
+  receiver_.SetHandler([](const SentRequest&) { return std::nullopt; });
+  Publish("1");
+  ASSERT_TRUE(receiver_.WaitForCount(1));
+  engine_->Drain(std::chrono::milliseconds(1));
+  const absl::StatusOr<Delivery> delivery = engine_->GetDelivery(Deliveries(endpoint).at(0).id);
+  ASSERT_TRUE(delivery.ok());
+  EXPECT_EQ(delivery->state, DeliveryState::kPending);
+  ASSERT_EQ(delivery->attempts.size(), 1u);
+  EXPECT_EQ(delivery->attempts[0].error, ErrorKind::kLocal);
+}
+
+TEST_F(EngineTest, AFullIntakeRefusesAndSaysWhenThereIsRoom) {
+  Close();
+  options_.intake_bytes = 1000;
+  Open(MakeMemoryStore());
+  CreateSubscriber();
+  // Nothing is taken from the intake while the committer waits here.
+  absl::Notification entered;
+  absl::Notification leave;
+  std::thread holder([&] {
+    EXPECT_FALSE(engine_
+                     ->UpdateSubscriber("acme",
+                                        [&](Subscriber&) {
+                                          entered.Notify();
+                                          leave.WaitForNotification();
+                                          return absl::CancelledError("");
+                                        })
+                     .ok());
+  });
+  entered.WaitForNotification();
+  std::atomic<int> done{0};
+  absl::Status status;
+  int taken = 0;
+  while ((status = engine_->Publish({MakeEvent(std::string(300, '1'))}, [&](std::vector<PublishOutcome>) {
+           ++done;
+         })).ok()) {
+    ++taken;
+  }
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(taken, 3);
+  leave.Notify();
+  absl::Notification room;
+  engine_->WhenRoom([&room] { room.Notify(); });
+  room.WaitForNotification();
+  EXPECT_TRUE(Publish("1").status.ok());
+  EXPECT_EQ(done, 3);
+  holder.join();
+}
+
+TEST_F(EngineTest, ALargeBacklogGoesThroughASmallWindow) {
+  Close();
+  options_.window_items = 8;
+  options_.window_bytes = 2048;
+  Open(MakeMemoryStore());
+  CreateSubscriber();
+  const EndpointId endpoint = CreateEndpoint();
+  ASSERT_TRUE(engine_
+                  ->UpdateEndpoint(endpoint,
+                                   [](Endpoint& it) {
+                                     it.paused = true;
+                                     return absl::OkStatus();
+                                   })
+                  .ok());
+  std::vector<NewEvent> events;
+  for (int i = 0; i < 1000; ++i) events.push_back(MakeEvent(Concat("\"", i, std::string(100, 'x'), "\"")));
+  Publish(std::move(events));
+  ASSERT_TRUE(engine_
+                  ->UpdateEndpoint(endpoint,
+                                   [](Endpoint& it) {
+                                     it.paused = false;
+                                     return absl::OkStatus();
+                                   })
+                  .ok());
+  WaitUntilDone();
+  const std::vector<std::string> bodies = Bodies();
+  ASSERT_EQ(bodies.size(), 1000u);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(bodies[i], Concat("\"", i, std::string(100, 'x'), "\""));
+}
+
+}  // namespace
+}  // namespace hookd

@@ -1,0 +1,300 @@
+#include "dispatcher/engine/lane.h"
+
+#include <gtest/gtest.h>
+
+#include "dispatcher/core/delivery_state.h"
+
+namespace hookd {
+namespace {
+
+using Kind = LaneStep::Kind;
+
+constexpr EndpointId kEndpoint{0x0a3f000000000001};
+
+std::shared_ptr<const Event> MakeEvent(Sequence n, size_t bytes = 2) {
+  auto event = std::make_shared<Event>();
+  event->id = EventId::Make(1'700'000'000'000 + static_cast<WallMs>(n), 0, kEndpoint.partition(), n);
+  event->payload.assign(bytes, '1');
+  return event;
+}
+
+class LaneTest : public ::testing::Test {
+ protected:
+  LaneTest() {
+    endpoint_.id = kEndpoint;
+    endpoint_.policy.rate.per_second = 0;
+    Configure();
+  }
+
+  void Configure(bool paused = false) { lane_.Configure(std::make_shared<Endpoint>(endpoint_), paused); }
+  void Mode(DeliveryMode mode, uint32_t max_in_flight = 16) {
+    endpoint_.policy.mode = mode;
+    endpoint_.policy.max_in_flight = max_in_flight;
+    Configure();
+  }
+  void Accept(Sequence first, Sequence last) {
+    for (Sequence n = first; n <= last; ++n) lane_.Accepted(n, MakeEvent(n), now_);
+  }
+  Sequence ExpectStart() {
+    const LaneStep step = lane_.Next(now_);
+    EXPECT_EQ(step.kind, Kind::kStart);
+    return step.work.sequence;
+  }
+  void ExpectStep(Kind kind) { EXPECT_EQ(lane_.Next(now_).kind, kind); }
+  Sequence Succeed(Sequence n) {
+    const Sequence cursor = lane_.Submit(n, {});
+    lane_.Recorded(n);
+    return cursor;
+  }
+  Sequence Fail(Sequence n, Duration wait, uint32_t attempts = 1) {
+    const Sequence cursor = lane_.Submit(n, {true, attempts, attempts, now_ + wait});
+    lane_.Recorded(n);
+    return cursor;
+  }
+
+  SteadyTime now_{std::chrono::hours(1)};
+  Endpoint endpoint_;
+  LaneLimits limits_{4, 8};
+  WindowBudget budget_{1000};
+  Lane lane_{kEndpoint, 1, limits_, budget_};
+};
+
+TEST_F(LaneTest, OrderedSendsTheNextOnlyAfterTheOutcomeBeforeIsOnDisk) {
+  Accept(1, 3);
+  EXPECT_EQ(ExpectStart(), 1u);
+  ExpectStep(Kind::kIdle);
+  lane_.Submit(1, {});
+  ExpectStep(Kind::kIdle);  // handed over, not yet on disk
+  lane_.Recorded(1);
+  EXPECT_EQ(ExpectStart(), 2u);
+}
+
+TEST_F(LaneTest, OrderedWaitsForTheRetryOfItsHead) {
+  Accept(1, 2);
+  EXPECT_EQ(ExpectStart(), 1u);
+  Fail(1, std::chrono::seconds(15));
+  const LaneStep wait = lane_.Next(now_);
+  EXPECT_EQ(wait.kind, Kind::kWait);
+  EXPECT_EQ(wait.until, now_ + std::chrono::seconds(15));
+
+  now_ = wait.until;
+  const LaneStep load = lane_.Next(now_);
+  EXPECT_EQ(load.kind, Kind::kLoadEvent);
+  EXPECT_EQ(load.sequence, 1u);
+  ExpectStep(Kind::kIdle);  // the read is under way
+  lane_.LoadedEvent(1, MakeEvent(1));
+  const LaneStep retry = lane_.Next(now_);
+  ASSERT_EQ(retry.kind, Kind::kStart);
+  EXPECT_EQ(retry.work.sequence, 1u);
+  EXPECT_EQ(retry.work.attempt, 2u);
+  EXPECT_EQ(retry.work.failures, 1u);
+  EXPECT_TRUE(retry.work.was_parked);
+  Succeed(1);
+  EXPECT_EQ(ExpectStart(), 2u);
+}
+
+TEST_F(LaneTest, ParallelSendsUpToMaxInFlightAndGoesOnBesideARetry) {
+  Mode(DeliveryMode::kParallel, 2);
+  Accept(1, 4);
+  EXPECT_EQ(ExpectStart(), 1u);
+  EXPECT_EQ(ExpectStart(), 2u);
+  ExpectStep(Kind::kIdle);
+  Fail(1, std::chrono::seconds(15));
+  EXPECT_EQ(ExpectStart(), 3u);
+}
+
+TEST_F(LaneTest, ParallelSendsWhatIsReadyWhileARetryIsRead) {
+  Mode(DeliveryMode::kParallel, 2);
+  Accept(1, 2);
+  ExpectStart();
+  Fail(1, std::chrono::seconds(0));
+  ExpectStep(Kind::kLoadEvent);
+  EXPECT_EQ(ExpectStart(), 2u);
+}
+
+TEST_F(LaneTest, CursorIsTheLowestSequenceStillInTheQueue) {
+  Mode(DeliveryMode::kParallel, 3);
+  Accept(1, 4);
+  ExpectStart();
+  ExpectStart();
+  ExpectStart();
+  EXPECT_EQ(lane_.Submit(2, {}), 1u);  // 1 has no outcome yet
+  EXPECT_EQ(lane_.Submit(1, {}), 3u);
+  EXPECT_EQ(lane_.Submit(3, {}), 4u);  // 4 waits in memory
+  for (Sequence n : {1u, 2u, 3u}) lane_.Recorded(n);
+  ExpectStart();
+  EXPECT_EQ(Succeed(4), 5u);
+}
+
+TEST_F(LaneTest, AtTheParkedBoundNothingNewIsStarted) {
+  Mode(DeliveryMode::kParallel, 16);
+  limits_.parked_per_lane = 2;
+  Accept(1, 3);
+  for (Sequence n : {1u, 2u}) {
+    EXPECT_EQ(ExpectStart(), n);
+    Fail(n, std::chrono::seconds(15));
+  }
+  const LaneStep wait = lane_.Next(now_);
+  EXPECT_EQ(wait.kind, Kind::kWait);
+  EXPECT_EQ(wait.until, now_ + std::chrono::seconds(15));
+}
+
+TEST_F(LaneTest, RateLimitSpacesAttemptsAfterTheBurst) {
+  endpoint_.policy.rate = {5, 2};
+  Mode(DeliveryMode::kParallel);
+  Accept(1, 3);
+  ExpectStart();
+  ExpectStart();
+  const LaneStep wait = lane_.Next(now_);
+  EXPECT_EQ(wait.kind, Kind::kWait);
+  EXPECT_EQ(wait.until, now_ + std::chrono::milliseconds(200));
+  now_ = wait.until;
+  EXPECT_EQ(ExpectStart(), 3u);
+}
+
+TEST_F(LaneTest, AnotherRateActsAtOnce) {
+  endpoint_.policy.rate = {1, 1};
+  Mode(DeliveryMode::kParallel);
+  Accept(1, 2);
+  ExpectStart();
+  ExpectStep(Kind::kWait);
+  endpoint_.policy.rate = {0, 5};
+  Configure();
+  EXPECT_EQ(ExpectStart(), 2u);
+}
+
+TEST_F(LaneTest, PausedStartsNothingAndResumesInOrder) {
+  Configure(true);
+  Accept(1, 2);
+  ExpectStep(Kind::kIdle);
+  Configure(false);
+  EXPECT_EQ(ExpectStart(), 1u);
+}
+
+TEST_F(LaneTest, WhatDoesNotFitTheWindowIsReadFromDiskInItsTurn) {
+  Accept(1, 6);  // the window holds 4
+  for (Sequence n = 1; n <= 4; ++n) {
+    EXPECT_EQ(ExpectStart(), n);
+    Succeed(n);
+  }
+  const LaneStep load = lane_.Next(now_);
+  ASSERT_EQ(load.kind, Kind::kLoadQueue);
+  EXPECT_EQ(load.sequence, 5u);
+  ExpectStep(Kind::kIdle);
+  Accept(7, 7);  // accepted while the read is under way: stays on disk
+  lane_.LoadedQueue({{5, MakeEvent(5)}, {6, MakeEvent(6)}}, now_);
+  EXPECT_EQ(ExpectStart(), 5u);
+  Succeed(5);
+  EXPECT_EQ(ExpectStart(), 6u);
+  Succeed(6);
+  EXPECT_EQ(lane_.Next(now_).sequence, 7u);
+}
+
+TEST_F(LaneTest, AReadMayBringMoreThanWasTold) {
+  Accept(1, 4);
+  lane_.Accepted(5, MakeEvent(5), now_);
+  for (Sequence n = 1; n <= 4; ++n) {
+    ExpectStart();
+    Succeed(n);
+  }
+  ExpectStep(Kind::kLoadQueue);
+  lane_.LoadedQueue({{5, MakeEvent(5)}, {6, MakeEvent(6)}}, now_);
+  Accept(6, 6);  // its notice comes after its row was read
+  EXPECT_EQ(ExpectStart(), 5u);
+  Succeed(5);
+  EXPECT_EQ(ExpectStart(), 6u);
+  EXPECT_EQ(Succeed(6), 7u);
+  ExpectStep(Kind::kIdle);
+}
+
+TEST_F(LaneTest, PayloadsBeyondTheSharedBudgetStayOnDisk) {
+  lane_.Accepted(1, MakeEvent(1, 600), now_);
+  lane_.Accepted(2, MakeEvent(2, 600), now_);  // 1,000 bytes in all
+  EXPECT_EQ(ExpectStart(), 1u);
+  Succeed(1);
+  ExpectStep(Kind::kLoadQueue);
+  lane_.LoadedQueue({{2, MakeEvent(2, 2000)}}, now_);  // one read may exceed it
+  EXPECT_FALSE(budget_.Fits(1));
+  ExpectStart();
+  EXPECT_TRUE(budget_.Fits(1000));
+}
+
+TEST_F(LaneTest, RestoredLaneReadsItsParkedRowsFirst) {
+  Lane lane(kEndpoint, 1, limits_, budget_);
+  LaneState state;
+  state.cursor = 5;
+  state.next = 7;
+  state.queued = 2;
+  state.parked = 1;
+  lane.Restore(state, now_, 1'000'000);
+  lane.Configure(std::make_shared<Endpoint>(endpoint_), false);
+  ASSERT_EQ(lane.Next(now_).kind, Kind::kLoadParked);
+  EXPECT_EQ(lane.Next(now_).kind, Kind::kIdle);
+  lane.LoadedParked({{4, MakeEvent(4)->id, 0, 3, 2, 1'030'000}}, now_, 1'000'000);
+  const LaneStep wait = lane.Next(now_);
+  ASSERT_EQ(wait.kind, Kind::kWait);
+  EXPECT_EQ(wait.until, now_ + std::chrono::seconds(30));
+  ASSERT_EQ(lane.Next(wait.until).kind, Kind::kLoadEvent);
+  lane.LoadedEvent(4, MakeEvent(4));
+  const LaneStep retry = lane.Next(wait.until);
+  EXPECT_EQ(retry.work.attempt, 4u);
+  EXPECT_EQ(retry.work.failures, 2u);
+  lane.Submit(4, {});
+  lane.Recorded(4);
+  const LaneStep load = lane.Next(wait.until);
+  ASSERT_EQ(load.kind, Kind::kLoadQueue);
+  EXPECT_EQ(load.sequence, 5u);
+}
+
+TEST_F(LaneTest, AStoredDueTimeFarAheadIsPulledNear) {
+  Lane lane(kEndpoint, 1, limits_, budget_);
+  LaneState state;
+  state.parked = 1;
+  lane.Restore(state, now_, 1000);
+  lane.Configure(std::make_shared<Endpoint>(endpoint_), false);
+  lane.Next(now_);
+  lane.LoadedParked({{1, MakeEvent(1)->id, 0, 1, 1, INT64_MAX / 2}}, now_, 1000);
+  EXPECT_EQ(lane.Next(now_).until, now_ + std::chrono::hours(26));
+}
+
+TEST_F(LaneTest, ToOrderedWhileParkedGoesOnWithTheLowestSequence) {
+  Mode(DeliveryMode::kParallel);
+  Accept(1, 3);
+  ExpectStart();
+  ExpectStart();
+  Fail(2, std::chrono::seconds(1));
+  Mode(DeliveryMode::kOrdered);
+  ExpectStep(Kind::kIdle);  // 1 is still in flight
+  Fail(1, std::chrono::seconds(20));
+  now_ += std::chrono::seconds(10);
+  const LaneStep wait = lane_.Next(now_);  // 2 is due, but 1 comes first
+  ASSERT_EQ(wait.kind, Kind::kWait);
+  EXPECT_EQ(wait.until, now_ + std::chrono::seconds(10));
+}
+
+TEST_F(LaneTest, DeletedStartsNothingAndIsNeverForgotten) {
+  Accept(1, 2);
+  ExpectStart();
+  lane_.Delete();
+  ExpectStep(Kind::kIdle);
+  lane_.Submit(1, {});
+  lane_.Recorded(1);
+  ExpectStep(Kind::kIdle);
+  EXPECT_FALSE(lane_.Forgettable(now_));
+}
+
+TEST_F(LaneTest, ForgettableOnceNothingIsPendingAndTheRateHasRecovered) {
+  endpoint_.policy.rate = {5, 5};
+  Configure();
+  EXPECT_TRUE(lane_.Forgettable(now_));
+  Accept(1, 1);
+  EXPECT_FALSE(lane_.Forgettable(now_));
+  ExpectStart();
+  EXPECT_FALSE(lane_.Forgettable(now_));
+  Succeed(1);
+  EXPECT_FALSE(lane_.Forgettable(now_));
+  EXPECT_TRUE(lane_.Forgettable(now_ + std::chrono::milliseconds(200)));
+}
+
+}  // namespace
+}  // namespace hookd
