@@ -1,0 +1,46 @@
+// The options that describe an endpoint, for `endpoints create` and `endpoints update`: one option per path
+// of the update mask.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "hookd/v1/endpoint_service.pb.h"
+
+namespace hookd::cli {
+
+struct EndpointFlags {
+  std::string id;
+  std::string subscriber;
+  int64_t limit = 100;
+
+  std::optional<std::string> url;
+  std::optional<std::string> description;
+  std::vector<std::string> event_types;
+  std::vector<std::string> channels;
+  std::vector<std::string> headers;
+  std::vector<std::string> secret_headers;
+  std::optional<std::string> signing_secret_file;
+  std::optional<std::string> mode;
+  std::optional<uint32_t> max_in_flight;
+  std::optional<std::string> timeout;
+  std::vector<std::string> success;
+  std::optional<uint32_t> max_retries;
+  std::optional<std::string> backoff;
+  std::optional<std::string> rate_limit;
+  std::vector<std::string> reset;
+};
+
+void AddEndpointOptions(CLI::App& command, EndpointFlags& flags);
+
+// Sets what the options give. Returns what is wrong with them; empty = nothing.
+std::string FillEndpoint(const EndpointFlags& flags, v1::Endpoint& endpoint);
+
+// The update mask's paths for the options that were given.
+std::vector<std::string> MaskPaths(const EndpointFlags& flags);
+
+}  // namespace hookd::cli

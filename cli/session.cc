@@ -1,0 +1,57 @@
+#include "cli/session.h"
+
+#include <cstdio>
+#include <iostream>
+
+#include <absl/status/status.h>
+
+namespace hookd::cli {
+namespace {
+
+// A server that was restarted is found again soon.
+constexpr int kFirstReconnectMs = 100;
+constexpr int kLastReconnectMs = 2000;
+constexpr int kKeepaliveMs = 20'000;
+constexpr int kKeepaliveTimeoutMs = 10'000;
+// The largest page or delivery is about 3 MiB.
+constexpr int kMaxReceiveBytes = 16 * 1024 * 1024;
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> Session::Connect() const {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastReconnectMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+}
+
+void Session::Prepare(grpc::ClientContext& context) const {
+  context.set_deadline(
+      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(timeout_seconds, GPR_TIMESPAN)));
+}
+
+bool Session::Check(const grpc::Status& status) {
+  if (status.ok()) return true;
+  std::cerr << "hookctl: " << CodeName(status.error_code()) << ": " << status.error_message() << "\n";
+  const bool no_answer = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                         status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+  exit_code = no_answer ? kExitUnreachable : kExitRefused;
+  return false;
+}
+
+void Session::UsageError(const std::string& message) {
+  std::cerr << "hookctl: " << message << "\n";
+  exit_code = kExitUsage;
+}
+
+std::string CodeName(int code) {
+  const std::string name = absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
+  return name.empty() ? "UNKNOWN" : name;
+}
+
+}  // namespace hookd::cli

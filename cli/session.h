@@ -1,0 +1,34 @@
+// What every command works with: the server, how to show things, and how a command ends.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <grpcpp/grpcpp.h>
+
+namespace hookd::cli {
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitRefused = 1;      // the server said no
+inline constexpr int kExitUsage = 2;        // bad options or input
+inline constexpr int kExitUnreachable = 3;  // no answer came
+
+struct Session {
+  std::string server = "127.0.0.1:7070";
+  bool json = false;
+  int timeout_seconds = 30;  // of one call, not of a stream
+  int exit_code = kExitOk;   // set by the command that ran
+
+  std::shared_ptr<grpc::Channel> Connect() const;
+  // Sets the deadline of a call that is about to be made.
+  void Prepare(grpc::ClientContext& context) const;
+
+  // "hookctl: CODE: message" on standard error. False unless `status` is OK.
+  bool Check(const grpc::Status& status);
+  void UsageError(const std::string& message);
+};
+
+// "NOT_FOUND"; the canonical names.
+std::string CodeName(int code);
+
+}  // namespace hookd::cli

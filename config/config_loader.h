@@ -1,0 +1,27 @@
+// Reads the configuration file into the messages of proto/hookd/config/v1. The schema holds every key's
+// default and range; config/hookd.default.yaml documents them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <absl/status/statusor.h>
+
+#include "hookd/config/v1/config.pb.h"
+
+namespace hookd {
+
+inline constexpr size_t kMaxConfigBytes = 1024 * 1024;
+
+// Keys that the file does not give have their defaults; every section is present. Whatever the file gives is
+// known, of the right type and within its range.
+// Errors: INVALID_ARGUMENT with one line per fault, all of them at once, "name:line: key.path: reason, what
+// to do" (without the line where a default takes part in it); LoadConfig also NOT_FOUND and
+// FAILED_PRECONDITION (cannot be read).
+absl::StatusOr<config::v1::Config> LoadConfig(const std::string& path);
+absl::StatusOr<config::v1::Config> ParseConfig(std::string_view yaml, std::string_view name);
+
+// What an empty file gives.
+config::v1::Config DefaultConfig();
+
+}  // namespace hookd

@@ -1,0 +1,136 @@
+#include "dispatcher/api/api_server.h"
+
+#include <cstdint>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <grpc/support/time.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+
+#include "dispatcher/api/delivery_service.h"
+#include "dispatcher/api/endpoint_service.h"
+#include "dispatcher/api/event_service.h"
+#include "dispatcher/api/operations_service.h"
+#include "dispatcher/api/publish_batch.h"
+#include "dispatcher/api/subscriber_service.h"
+
+namespace hookd {
+namespace {
+
+// Above kMaxBatchBytes by enough that a batch somewhat too big is refused by name, not by gRPC.
+constexpr int kMaxReceiveBytes = static_cast<int>(kMaxBatchBytes) + 1024 * 1024;
+constexpr int kMaxMetadataBytes = 16 * 1024;
+constexpr int kMaxStreamsPerConnection = 128;
+// Threads of the synchronous services; above, calls are refused with RESOURCE_EXHAUSTED.
+constexpr int kMaxAdminThreads = 32;
+// What all connections' buffers may hold; above, gRPC reads less and drops what is idle.
+constexpr size_t kMaxBufferBytes = 256 * 1024 * 1024;
+constexpr int kKeepaliveMs = 30'000;
+constexpr int kKeepaliveTimeoutMs = 10'000;
+constexpr int kMinPingIntervalMs = 10'000;
+// What is left after that long is cut: Shutdown's second step.
+constexpr int64_t kCutAfterMs = 1000;
+
+void Configure(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 2);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
+  // Two servers on one port would share its connections without a word.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  grpc::ResourceQuota quota("hookd");
+  quota.SetMaxThreads(kMaxAdminThreads);
+  quota.Resize(kMaxBufferBytes);
+  builder.SetResourceQuota(quota);
+}
+
+}  // namespace
+
+class ApiServer::Impl {
+ public:
+  Impl(const ApiServerOptions& options, Engine& engine, Telemetry& telemetry, const Clock& clock)
+      : publish_(std::make_shared<PublishContext>(engine, telemetry)),
+        events_(publish_),
+        subscribers_(engine),
+        endpoints_(engine),
+        deliveries_(engine),
+        operations_(options.version, options.storage_format, engine, telemetry, clock) {}
+
+  ~Impl() { Shutdown(Duration::zero()); }
+
+  absl::Status Start(const std::string& listen) {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::ServerBuilder builder;
+    Configure(builder);
+    int port = 0;
+    builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&events_);
+    builder.RegisterService(&subscribers_);
+    builder.RegisterService(&endpoints_);
+    builder.RegisterService(&deliveries_);
+    builder.RegisterService(&operations_);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || port == 0) {
+      return absl::UnavailableError(
+          absl::StrCat("grpc.listen: cannot listen on ", listen, ", is another process using it?"));
+    }
+    address_ = absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
+    server_->GetHealthCheckService()->SetServingStatus(true);
+    return absl::OkStatus();
+  }
+
+  void StopIntake() {
+    if (server_ != nullptr) server_->GetHealthCheckService()->SetServingStatus(false);
+    publish_->calls.StopIntake();
+  }
+
+  void Shutdown(Duration deadline) {
+    StopIntake();
+    if (!publish_->calls.WaitEmpty(deadline)) publish_->calls.AbortAll();
+    if (server_ != nullptr) {
+      server_->Shutdown(
+          gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(kCutAfterMs, GPR_TIMESPAN)));
+      server_->Wait();
+      server_.reset();
+    }
+    publish_->answers.Stop();
+  }
+
+  const std::string& address() const { return address_; }
+
+ private:
+  const std::shared_ptr<PublishContext> publish_;
+  EventService events_;
+  SubscriberService subscribers_;
+  EndpointService endpoints_;
+  DeliveryService deliveries_;
+  OperationsService operations_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+};
+
+absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const ApiServerOptions& options, Engine& engine,
+                                                            Telemetry& telemetry, const Clock& clock) {
+  auto impl = std::make_unique<Impl>(options, engine, telemetry, clock);
+  if (absl::Status started = impl->Start(options.listen); !started.ok()) return started;
+  return std::unique_ptr<ApiServer>(new ApiServer(std::move(impl)));
+}
+
+ApiServer::ApiServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ApiServer::~ApiServer() = default;
+
+const std::string& ApiServer::address() const { return impl_->address(); }
+void ApiServer::StopIntake() { impl_->StopIntake(); }
+void ApiServer::Shutdown(Duration deadline) { impl_->Shutdown(deadline); }
+
+}  // namespace hookd

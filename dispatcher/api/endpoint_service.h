@@ -1,0 +1,37 @@
+// EndpointService, on gRPC's synchronous API: a change waits for its commit on the server's own small pool.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include "dispatcher/engine/engine.h"
+#include "hookd/v1/endpoint_service.grpc.pb.h"
+
+namespace hookd {
+
+class EndpointService final : public v1::EndpointService::Service {
+ public:
+  explicit EndpointService(Engine& engine) : engine_(engine) {}
+
+  grpc::Status CreateEndpoint(grpc::ServerContext* context, const v1::CreateEndpointRequest* request,
+                              v1::CreateEndpointResponse* response) override;
+  grpc::Status GetEndpoint(grpc::ServerContext* context, const v1::GetEndpointRequest* request,
+                           v1::Endpoint* response) override;
+  grpc::Status ListEndpoints(grpc::ServerContext* context, const v1::ListEndpointsRequest* request,
+                             v1::ListEndpointsResponse* response) override;
+  grpc::Status UpdateEndpoint(grpc::ServerContext* context, const v1::UpdateEndpointRequest* request,
+                              v1::Endpoint* response) override;
+  grpc::Status DeleteEndpoint(grpc::ServerContext* context, const v1::DeleteEndpointRequest* request,
+                              google::protobuf::Empty* response) override;
+  grpc::Status PauseEndpoint(grpc::ServerContext* context, const v1::PauseEndpointRequest* request,
+                             v1::Endpoint* response) override;
+  grpc::Status ResumeEndpoint(grpc::ServerContext* context, const v1::ResumeEndpointRequest* request,
+                              v1::Endpoint* response) override;
+
+ private:
+  grpc::Status Change(const std::string& id, std::function<absl::Status(Endpoint&)> change,
+                      v1::Endpoint& response);
+
+  Engine& engine_;
+};
+
+}  // namespace hookd

@@ -1,0 +1,55 @@
+#include "dispatcher/api/event_service.h"
+
+#include <utility>
+#include <vector>
+
+#include "dispatcher/api/publish_call.h"
+#include "dispatcher/api/publish_stream.h"
+
+namespace hookd {
+
+EventService::EventService(std::shared_ptr<PublishContext> publish) : publish_(std::move(publish)) {}
+
+grpc::ServerUnaryReactor* EventService::PublishEvent(grpc::CallbackServerContext* context,
+                                                     const v1::PublishEventRequest* request,
+                                                     v1::PublishEventResponse* response) {
+  if (!request->has_event()) {
+    return PublishCall::Finished(*context, absl::InvalidArgumentError("event: is missing"));
+  }
+  absl::StatusOr<NewEvent> event = MakeEvent(request->event(), publish_->telemetry);
+  if (!event.ok()) return PublishCall::Finished(*context, event.status());
+  std::vector<NewEvent> events;
+  events.push_back(*std::move(event));
+  return PublishCall::Start(publish_, *context, std::move(events),
+                            [response](const std::vector<PublishOutcome>& outcomes) -> absl::Status {
+                              const PublishOutcome& outcome = outcomes.front();
+                              if (!outcome.status.ok()) return outcome.status;
+                              response->set_event_id(outcome.event.ToString());
+                              response->set_deliveries(outcome.deliveries);
+                              response->set_duplicate(outcome.duplicate);
+                              return absl::OkStatus();
+                            });
+}
+
+grpc::ServerUnaryReactor* EventService::PublishEvents(grpc::CallbackServerContext* context,
+                                                      const v1::PublishEventsRequest* request,
+                                                      v1::PublishEventsResponse* response) {
+  absl::Status bad = CheckBatchSize(request->events(), request->ByteSizeLong());
+  if (request->events().empty()) bad = absl::InvalidArgumentError("events: is empty, send 1 to 1000");
+  if (!bad.ok()) return PublishCall::Finished(*context, bad);
+  CheckedBatch batch = CheckBatch(request->events(), *response->mutable_results(), publish_->telemetry);
+  if (batch.events.empty()) return PublishCall::Finished(*context, absl::OkStatus());
+  return PublishCall::Start(publish_, *context, std::move(batch.events),
+                            [response, positions = std::move(batch.positions)](
+                                const std::vector<PublishOutcome>& outcomes) -> absl::Status {
+                              FillResults(outcomes, positions, *response->mutable_results());
+                              return absl::OkStatus();
+                            });
+}
+
+grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* EventService::PublishStream(
+    grpc::CallbackServerContext* context) {
+  return hookd::PublishStream::Start(publish_, *context);
+}
+
+}  // namespace hookd

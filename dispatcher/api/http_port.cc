@@ -1,0 +1,195 @@
+#include "dispatcher/api/http_port.h"
+
+#include <chrono>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+
+namespace hookd {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+// For a request from its first awaited byte to the last of its answer; an idle connection ends with it too.
+constexpr std::chrono::seconds kRequestTimeout{10};
+// Before accepting again when accepting failed (no descriptors).
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+using Response = http::response<http::string_body>;
+
+Response MakeResponse(const http::request_header<>& request, const HttpPortOptions& options) {
+  Response response(http::status::ok, 11);
+  response.set(http::field::content_type, "text/plain; charset=utf-8");
+  const auto raw = request.target();
+  std::string_view path(raw.data(), raw.size());
+  path = path.substr(0, path.find('?'));
+  const bool known = path == "/metrics" || path == "/healthz" || path == "/readyz";
+  if (!known) {
+    response.result(http::status::not_found);
+    response.body() = "not found: there are /metrics, /healthz and /readyz\n";
+  } else if (request.method() != http::verb::get) {
+    response.result(http::status::method_not_allowed);
+    response.set(http::field::allow, "GET");
+    response.body() = "use GET\n";
+  } else if (path == "/metrics") {
+    response.set(http::field::content_type, "text/plain; version=0.0.4; charset=utf-8");
+    response.body() = options.metrics();
+  } else if (path == "/healthz") {
+    response.body() = "ok\n";
+  } else if (const absl::Status ready = options.ready(); ready.ok()) {
+    response.body() = "ready\n";
+  } else {
+    response.result(http::status::service_unavailable);
+    response.body() = absl::StrCat(ready.message(), "\n");
+  }
+  response.set(http::field::cache_control, "no-store");
+  return response;
+}
+
+// One connection. Lives in its own handlers; `on_end` runs when it is destroyed.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(tcp::socket socket, const HttpPortOptions& options, std::function<void()> on_end)
+      : stream_(std::move(socket)), options_(options), on_end_(std::move(on_end)) {}
+  ~Session() { on_end_(); }
+
+  void Read() {
+    parser_.emplace();
+    parser_->header_limit(kMaxHttpHeaderBytes);
+    stream_.expires_after(kRequestTimeout);
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = shared_from_this()](error_code error, size_t) { self->OnRead(error); });
+  }
+
+ private:
+  void OnRead(error_code error) {
+    if (error == http::error::header_limit) {
+      Response response(http::status::request_header_fields_too_large, 11);
+      response.body() = "request headers are larger than 8 KiB\n";
+      Write(std::move(response), false);
+      return;
+    }
+    if (error) return;  // gone, too slow, or not HTTP
+    const http::request_header<>& request = parser_->get().base();
+    // A body is never read: the connection ends instead.
+    const bool has_body = parser_->chunked() || parser_->content_length().value_or(0) > 0;
+    const bool keep = parser_->keep_alive() && !has_body;
+    Write(MakeResponse(request, options_), keep);
+  }
+
+  void Write(Response response, bool keep) {
+    response.keep_alive(keep);
+    response.prepare_payload();
+    response_ = std::move(response);
+    http::async_write(stream_, response_, [self = shared_from_this(), keep](error_code error, size_t) {
+      if (error) return;
+      if (keep) return self->Read();
+      error_code ignored;
+      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    });
+  }
+
+  beast::tcp_stream stream_;
+  const HttpPortOptions& options_;
+  const std::function<void()> on_end_;
+  beast::flat_buffer buffer_{kMaxHttpHeaderBytes + 1024};
+  std::optional<http::request_parser<http::empty_body>> parser_;
+  Response response_;
+};
+
+}  // namespace
+
+class HttpPort::Impl {
+ public:
+  explicit Impl(HttpPortOptions options) : options_(std::move(options)) {}
+  ~Impl() {
+    if (!thread_.joinable()) return;
+    io_.stop();
+    thread_.join();
+    stopped_ = true;
+  }
+
+  absl::Status Start() {
+    const size_t colon = options_.listen.rfind(':');
+    std::string host = options_.listen.substr(0, colon);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    uint32_t port = 0;
+    error_code error;
+    const asio::ip::address address = asio::ip::make_address(host, error);
+    if (colon == std::string::npos || error || !absl::SimpleAtoi(options_.listen.substr(colon + 1), &port) ||
+        port > 65535) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("http.listen: ", options_.listen, " is not IP:port, use 127.0.0.1:7071"));
+    }
+    const tcp::endpoint endpoint(address, static_cast<uint16_t>(port));
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(kMaxHttpConnections, error);
+    if (error) {
+      return absl::UnavailableError(
+          absl::StrCat("http.listen: cannot listen on ", options_.listen, ": ", error.message()));
+    }
+    address_ = absl::StrCat(options_.listen.substr(0, colon), ":", acceptor_.local_endpoint().port());
+    Accept();
+    thread_ = std::thread([this] { io_.run(); });
+    return absl::OkStatus();
+  }
+
+  const std::string& address() const { return address_; }
+
+ private:
+  // One accept at a time, and none while all connections are taken.
+  void Accept() {
+    acceptor_.async_accept([this](error_code error, tcp::socket socket) {
+      if (error) {
+        pause_.expires_after(kAcceptPause);
+        pause_.async_wait([this](error_code stopped) {
+          if (!stopped) Accept();
+        });
+        return;
+      }
+      ++connections_;
+      std::make_shared<Session>(std::move(socket), options_, [this] {
+        if (connections_-- == kMaxHttpConnections && !stopped_) Accept();
+      })->Read();
+      if (connections_ < kMaxHttpConnections) Accept();
+    });
+  }
+
+  const HttpPortOptions options_;
+  std::string address_;
+  // The port's thread; then, as the context destroys the sessions left in it, the destroying one.
+  size_t connections_ = 0;
+  bool stopped_ = false;
+  asio::io_context io_{1};
+  tcp::acceptor acceptor_{io_};
+  asio::steady_timer pause_{io_};
+  std::thread thread_;
+};
+
+absl::StatusOr<std::unique_ptr<HttpPort>> HttpPort::Start(HttpPortOptions options) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  if (absl::Status started = impl->Start(); !started.ok()) return started;
+  return std::unique_ptr<HttpPort>(new HttpPort(std::move(impl)));
+}
+
+HttpPort::HttpPort(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpPort::~HttpPort() = default;
+
+const std::string& HttpPort::address() const { return impl_->address(); }
+
+}  // namespace hookd

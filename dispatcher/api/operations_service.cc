@@ -1,0 +1,41 @@
+#include "dispatcher/api/operations_service.h"
+
+#include <utility>
+
+#include "dispatcher/api/convert.h"
+
+namespace hookd {
+
+OperationsService::OperationsService(std::string version, uint32_t storage_format, Engine& engine,
+                                     const Telemetry& telemetry, const Clock& clock)
+    : version_(std::move(version)),
+      storage_format_(storage_format),
+      engine_(engine),
+      telemetry_(telemetry),
+      clock_(clock),
+      start_ms_(clock.Wall()),
+      start_(clock.Steady()) {}
+
+grpc::Status OperationsService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
+                                          v1::ServerStatus* response) {
+  const EngineStatus status = engine_.Status();
+  const Telemetry::Totals totals = telemetry_.Since();
+  response->set_version(version_);
+  *response->mutable_start_time() = ToTimestamp(start_ms_);
+  *response->mutable_uptime() =
+      ToDuration(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Steady() - start_));
+  response->set_draining(status.draining);
+  response->set_subscribers(status.subscribers);
+  response->set_endpoints(status.endpoints);
+  response->set_pending_deliveries(status.store.pending);
+  response->set_attempts_in_flight(status.attempts_in_flight);
+  response->set_events_accepted(totals.events_accepted);
+  response->set_deliveries_succeeded(totals.deliveries_succeeded);
+  response->set_attempts_failed(totals.attempts_failed);
+  response->set_last_commit(status.store.last_commit);
+  response->set_bytes_on_disk(status.store.bytes_on_disk);
+  response->set_storage_format(storage_format_);
+  return grpc::Status::OK;
+}
+
+}  // namespace hookd

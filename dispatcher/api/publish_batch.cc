@@ -1,0 +1,93 @@
+#include "dispatcher/api/publish_batch.h"
+
+#include <string>
+#include <utility>
+
+#include <absl/strings/ascii.h>
+#include <absl/strings/str_cat.h>
+
+#include "base/check.h"
+#include "base/status_macros.h"
+#include "dispatcher/api/convert.h"
+#include "dispatcher/core/event_rules.h"
+
+namespace hookd {
+namespace {
+
+void SetError(const absl::Status& status, v1::PublishResult& result) {
+  result.set_code(static_cast<int32_t>(status.code()));
+  result.set_message(std::string(status.message()));
+}
+
+NewEvent WithKey(Event event) {
+  NewEvent made{std::move(event), std::nullopt};
+  if (!made.event.idempotency_key.empty()) made.idempotency = MakeIdempotencyKey(made.event);
+  return made;
+}
+
+}  // namespace
+
+absl::Status CheckBatchSize(const EventMessages& events, size_t encoded_bytes) {
+  if (events.size() > kMaxBatchEvents) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("events: ", events.size(), " in one message, send at most ", kMaxBatchEvents));
+  }
+  if (encoded_bytes > kMaxBatchBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("events: ", encoded_bytes, " bytes in one message, send at most ", kMaxBatchBytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<NewEvent> MakeEvent(const v1::NewEvent& message, Telemetry& telemetry) {
+  Event event = FromProto(message);
+  if (absl::Status bad = CheckEvent(event); !bad.ok()) {
+    telemetry.EventRejected(absl::AsciiStrToLower(absl::StatusCodeToString(bad.code())));
+    return bad;
+  }
+  return WithKey(std::move(event));
+}
+
+CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, Telemetry& telemetry) {
+  CheckedBatch checked;
+  checked.events.reserve(messages.size());
+  checked.positions.reserve(messages.size());
+  results.Clear();
+  results.Reserve(messages.size());
+  for (int i = 0; i < messages.size(); ++i) {
+    v1::PublishResult& result = *results.Add();
+    absl::StatusOr<NewEvent> event = MakeEvent(messages[i], telemetry);
+    if (!event.ok()) {
+      SetError(event.status(), result);
+      continue;
+    }
+    checked.events.push_back(*std::move(event));
+    checked.positions.push_back(i);
+  }
+  return checked;
+}
+
+std::vector<NewEvent> RemakeEvents(const EventMessages& messages, const std::vector<int>& positions) {
+  std::vector<NewEvent> events;
+  events.reserve(positions.size());
+  for (int position : positions) events.push_back(WithKey(FromProto(messages[position])));
+  return events;
+}
+
+void FillResults(const std::vector<PublishOutcome>& outcomes, const std::vector<int>& positions,
+                 ResultMessages& results) {
+  HOOKD_CHECK(outcomes.size() == positions.size(), "the engine answers every event that it took");
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    const PublishOutcome& outcome = outcomes[i];
+    v1::PublishResult& result = results[positions[i]];
+    if (!outcome.status.ok()) {
+      SetError(outcome.status, result);
+      continue;
+    }
+    result.set_event_id(outcome.event.ToString());
+    result.set_deliveries(outcome.deliveries);
+    result.set_duplicate(outcome.duplicate);
+  }
+}
+
+}  // namespace hookd

@@ -1,0 +1,57 @@
+// What unary, batch and stream have in common: from messages to the engine's events, from outcomes to
+// results.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include <absl/status/status.h>
+
+#include "dispatcher/api/answer_thread.h"
+#include "dispatcher/api/call_registry.h"
+#include "dispatcher/engine/engine.h"
+#include "dispatcher/telemetry/telemetry.h"
+#include "hookd/v1/event_service.pb.h"
+
+namespace hookd {
+
+inline constexpr int kMaxBatchEvents = 1000;
+// Of one encoded message.
+inline constexpr size_t kMaxBatchBytes = 4 * 1024 * 1024;
+
+// What a call that publishes works with. Shared, as an engine's callback may outlive the server; `engine` and
+// `telemetry` outlive every call that is in `calls`.
+struct PublishContext {
+  PublishContext(Engine& the_engine, Telemetry& the_telemetry)
+      : engine(the_engine), telemetry(the_telemetry) {}
+  Engine& engine;
+  Telemetry& telemetry;
+  CallRegistry calls;
+  AnswerThread answers;
+};
+
+using EventMessages = google::protobuf::RepeatedPtrField<v1::NewEvent>;
+using ResultMessages = google::protobuf::RepeatedPtrField<v1::PublishResult>;
+
+// INVALID_ARGUMENT when a message holds more events or bytes than one may.
+absl::Status CheckBatchSize(const EventMessages& events, size_t encoded_bytes);
+
+// An event that passed its rules, with its idempotency key; or why it did not. Refusals are counted.
+absl::StatusOr<NewEvent> MakeEvent(const v1::NewEvent& message, Telemetry& telemetry);
+
+// The good events of a message, in their order, and where each stands in it. `results` becomes as long as the
+// message, with the refusals filled in.
+struct CheckedBatch {
+  std::vector<NewEvent> events;
+  std::vector<int> positions;
+};
+CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, Telemetry& telemetry);
+
+// The same events once more, for another try.
+std::vector<NewEvent> RemakeEvents(const EventMessages& messages, const std::vector<int>& positions);
+
+// Fills in what became of the events at `positions`.
+void FillResults(const std::vector<PublishOutcome>& outcomes, const std::vector<int>& positions,
+                 ResultMessages& results);
+
+}  // namespace hookd

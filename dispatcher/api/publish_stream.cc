@@ -1,0 +1,200 @@
+#include "dispatcher/api/publish_stream.h"
+
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "dispatcher/api/grpc_status.h"
+
+namespace hookd {
+namespace {
+
+// A larger message gives its memory back before the next is read; idle streams must stay small.
+constexpr size_t kKeptRequestBytes = 64 * 1024;
+
+absl::Status ShuttingDown() {
+  return absl::UnavailableError("shutting down: what was answered is kept, send the rest again");
+}
+
+}  // namespace
+
+PublishStream::PublishStream(std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context)
+    : publish_(std::move(publish)), context_(context) {}
+
+grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* PublishStream::Start(
+    std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context) {
+  auto stream = std::make_shared<PublishStream>(publish, context);
+  if (!publish->calls.Add(stream)) {
+    struct Refused final : grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse> {
+      void OnDone() override { delete this; }
+    };
+    auto* refused = new Refused;
+    refused->Finish(ToGrpc(ShuttingDown()));
+    return refused;
+  }
+  absl::MutexLock lock(&stream->mutex_);
+  stream->AdvanceLocked();
+  return stream.get();
+}
+
+void PublishStream::OnReadDone(bool ok) {
+  {
+    absl::MutexLock lock(&mutex_);
+    reading_ = false;
+    if (!ok) EndLocked(absl::OkStatus());  // the client has sent everything, or is gone
+    if (ended_ || broken_) {
+      AdvanceLocked();
+      return;
+    }
+    admitting_ = true;
+  }
+  Admit();
+}
+
+void PublishStream::Admit() {
+  const size_t bytes = request_.ByteSizeLong();
+  if (absl::Status bad = CheckBatchSize(request_.events(), bytes); !bad.ok()) {
+    End(absl::InvalidArgumentError(absl::StrCat("batch ", request_.batch(), ": ", bad.message())));
+    return;
+  }
+  Unanswered checked;
+  checked.response.set_batch(request_.batch());
+  CheckedBatch batch =
+      CheckBatch(request_.events(), *checked.response.mutable_results(), publish_->telemetry);
+  checked.positions = std::move(batch.positions);
+  Unanswered* message = nullptr;
+  {
+    absl::MutexLock lock(&mutex_);
+    unanswered_.push_back(std::move(checked));
+    message = &unanswered_.back();
+    if (batch.events.empty()) {
+      message->ready = true;
+      admitting_ = false;
+      AdvanceLocked();
+      return;
+    }
+  }
+  Offer(message, std::move(batch.events));
+}
+
+void PublishStream::Offer(Unanswered* message, std::vector<NewEvent> events) {
+  const std::shared_ptr<PublishStream> self = shared_from_this();
+  const absl::Status taken =
+      publish_->engine.Publish(std::move(events), [self, message](std::vector<PublishOutcome> outcomes) {
+        self->publish_->answers.Post(
+            [self, message, outcomes = std::move(outcomes)] { self->Answer(message, outcomes); });
+      });
+  if (taken.ok() && request_.ByteSizeLong() > kKeptRequestBytes) {
+    v1::PublishStreamRequest().Swap(&request_);
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    if (taken.ok()) {
+      admitting_ = false;
+    } else {
+      waiting_ = true;
+      if (!absl::IsResourceExhausted(taken)) EndLocked(taken);
+      if (ended_ || broken_) StopWaitingLocked();
+    }
+    AdvanceLocked();
+    if (!waiting_) return;
+  }
+  // Tried again on the answering thread: the engine may call back at once, and on a thread that must not
+  // block.
+  publish_->engine.WhenRoom(
+      [self, message] { self->publish_->answers.PostLater([self, message] { self->Retry(message); }); });
+}
+
+void PublishStream::Retry(Unanswered* message) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!waiting_) return;  // given up in the meantime; `message` is gone
+    waiting_ = false;
+  }
+  Offer(message, RemakeEvents(request_.events(), message->positions));
+}
+
+void PublishStream::Answer(Unanswered* message, const std::vector<PublishOutcome>& outcomes) {
+  // Nobody else touches a message that is not ready.
+  FillResults(outcomes, message->positions, *message->response.mutable_results());
+  absl::MutexLock lock(&mutex_);
+  message->ready = true;
+  AdvanceLocked();
+}
+
+void PublishStream::OnWriteDone(bool ok) {
+  absl::MutexLock lock(&mutex_);
+  writing_ = false;
+  if (ok) {
+    unanswered_.pop_front();
+  } else {
+    broken_ = true;
+    StopWaitingLocked();
+  }
+  AdvanceLocked();
+}
+
+void PublishStream::OnCancel() {
+  absl::MutexLock lock(&mutex_);
+  broken_ = true;
+  StopWaitingLocked();
+  AdvanceLocked();
+}
+
+void PublishStream::StopIntake() {
+  absl::MutexLock lock(&mutex_);
+  EndLocked(ShuttingDown());
+  StopWaitingLocked();
+  AdvanceLocked();
+}
+
+void PublishStream::Abort() {
+  absl::MutexLock lock(&mutex_);
+  if (finished_) return;
+  context_.TryCancel();
+  broken_ = true;
+  EndLocked(ShuttingDown());
+  StopWaitingLocked();
+  AdvanceLocked();
+}
+
+void PublishStream::End(const absl::Status& status) {
+  absl::MutexLock lock(&mutex_);
+  EndLocked(status);
+  admitting_ = false;
+  AdvanceLocked();
+}
+
+void PublishStream::EndLocked(const absl::Status& status) {
+  if (!ended_) final_ = status;
+  ended_ = true;
+}
+
+void PublishStream::StopWaitingLocked() {
+  if (!waiting_) return;
+  waiting_ = false;
+  admitting_ = false;
+  unanswered_.pop_back();
+}
+
+void PublishStream::AdvanceLocked() {
+  if (finished_) return;
+  if (!writing_ && !broken_ && !unanswered_.empty() && unanswered_.front().ready) {
+    writing_ = true;
+    StartWrite(&unanswered_.front().response);
+  }
+  if (!reading_ && !admitting_ && !ended_ && !broken_ && unanswered_.size() < kMaxUnanswered) {
+    reading_ = true;
+    StartRead(&request_);
+  }
+  // A message on its way into the engine still works with this call; it ends right after.
+  if (writing_ || admitting_) return;
+  if (broken_ || (ended_ && unanswered_.empty())) {
+    finished_ = true;
+    Finish(ToGrpc(broken_ && final_.ok() ? absl::CancelledError("the stream broke") : final_));
+  }
+}
+
+void PublishStream::OnDone() { publish_->calls.Remove(this); }
+
+}  // namespace hookd

@@ -1,0 +1,180 @@
+#include "dispatcher/app/application.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <thread>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+
+#include "base/status_macros.h"
+#include "dispatcher/api/api_server.h"
+#include "dispatcher/api/http_port.h"
+#include "dispatcher/app/descriptors.h"
+#include "dispatcher/app/readiness.h"
+#include "dispatcher/engine/engine.h"
+#include "dispatcher/telemetry/prometheus_telemetry.h"
+#include "dispatcher/transport/curl_transport.h"
+#include "storage/format.h"
+#include "storage/rocksdb_store.h"
+
+namespace hookd {
+namespace {
+
+// EX_SOFTWARE: the supervisor starts hookd again.
+constexpr int kExitFatal = 70;
+// libcurl's multi handles in the whole process: fewer cost more per request, more keep fewer connections
+// each.
+constexpr size_t kMultis = 16;
+// For the last answers, once the engine has drained.
+constexpr std::chrono::seconds kAnswerTime{2};
+
+Duration FromProto(const google::protobuf::Duration& duration) {
+  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
+}
+
+EngineOptions MakeEngineOptions(const config::v1::Config& config, const std::string& version) {
+  EngineOptions options;
+  options.shards = static_cast<size_t>(config.delivery().shards());
+  if (options.shards == 0) options.shards = std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
+  options.max_in_flight = static_cast<size_t>(config.delivery().max_in_flight());
+  options.intake_bytes = static_cast<size_t>(config.intake().bytes().bytes());
+  options.commit_max_items = static_cast<size_t>(config.commit().max_items());
+  options.commit_max_bytes = static_cast<size_t>(config.commit().max_bytes().bytes());
+  options.window_bytes = static_cast<size_t>(config.delivery().window_bytes().bytes());
+  options.window_items = static_cast<size_t>(config.delivery().window_items());
+  options.parked_per_lane = static_cast<size_t>(config.delivery().parked_per_lane());
+  options.user_agent = absl::StrCat("hookd/", version);
+  return options;
+}
+
+absl::StatusOr<CurlTransportOptions> MakeTransportOptions(const config::v1::Config& config,
+                                                          const EngineOptions& engine) {
+  CurlTransportOptions options;
+  options.ca_file = config.transport().ca_file();
+  options.multis = std::max<size_t>(1, kMultis / engine.shards);
+  options.dns_servers = {config.transport().dns_servers().begin(), config.transport().dns_servers().end()};
+  ASSIGN_OR_RETURN(const size_t limit, RaiseDescriptorLimit());
+  ASSIGN_OR_RETURN(options.connections_per_multi,
+                   ConnectionsPerMulti(limit, engine.max_in_flight, options.multis * engine.shards));
+  return options;
+}
+
+}  // namespace
+
+class Application::Impl {
+ public:
+  ~Impl() { Stop(); }
+
+  absl::Status Start(const config::v1::Config& config, const std::string& version) {
+    deadline_ = FromProto(config.shutdown().deadline());
+    const EngineOptions engine_options = MakeEngineOptions(config, version);
+    ASSIGN_OR_RETURN(const CurlTransportOptions transport_options,
+                     MakeTransportOptions(config, engine_options));
+    InitCurl();
+
+    telemetry_ = MakeTelemetry({config.log().level(), config.log().file()});
+    HttpPortOptions http_options;
+    http_options.listen = config.http().listen();
+    http_options.metrics = [this] { return telemetry_->Scrape(); };
+    http_options.ready = [this] { return readiness_.Check(); };
+    ASSIGN_OR_RETURN(http_, HttpPort::Start(std::move(http_options)));
+
+    RocksDbOptions store_options;
+    store_options.path = config.data_dir();
+    store_options.wal_bytes = static_cast<size_t>(config.storage().wal_bytes().bytes());
+    store_options.block_cache_bytes = static_cast<size_t>(config.storage().block_cache().bytes());
+    ASSIGN_OR_RETURN(store_, OpenRocksDbStore(store_options, RealClock()));
+
+    engine_ = std::make_unique<Engine>(
+        engine_options, *store_, RealClock(), *telemetry_,
+        [transport_options](boost::asio::io_context& io) {
+          return MakeCurlTransport(io, transport_options, RealClock());
+        },
+        [this](const absl::Status& status) { Die(status); });
+    RETURN_IF_ERROR(engine_->Start());
+    telemetry_->SetGauges([this] { return ReadGauges(); });
+
+    ApiServerOptions api_options;
+    api_options.listen = config.grpc().listen();
+    api_options.version = version;
+    api_options.storage_format = kStorageFormat;
+    ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
+
+    readiness_.Set();
+    telemetry_->Info("hookd.ready", absl::StrCat("version ", version, ", grpc ", api_->address(), ", http ",
+                                                 http_->address()));
+    return absl::OkStatus();
+  }
+
+  void Stop() {
+    readiness_.Clear("shutting down");
+    if (api_ != nullptr) {
+      telemetry_->Info("hookd.draining", "intake has ended");
+      api_->StopIntake();
+    }
+    if (engine_ != nullptr) {
+      engine_->Drain(deadline_);
+      if (api_ != nullptr) api_->Shutdown(kAnswerTime);
+      telemetry_->SetGauges(nullptr);
+      engine_->Stop();
+    }
+    api_.reset();
+    http_.reset();
+    engine_.reset();
+    store_.reset();
+    if (telemetry_ != nullptr) telemetry_->Info("hookd.stopped", "the store is closed");
+    telemetry_.reset();
+  }
+
+  const std::string& grpc_address() const { return api_->address(); }
+  const std::string& http_address() const { return http_->address(); }
+
+ private:
+  Gauges ReadGauges() {
+    const EngineStatus status = engine_->Status();
+    Gauges gauges;
+    gauges.pending_deliveries = status.store.pending;
+    gauges.attempts_in_flight = status.attempts_in_flight;
+    gauges.endpoints = status.endpoints;
+    gauges.subscribers = status.subscribers;
+    gauges.bytes_on_disk = status.store.bytes_on_disk;
+    return gauges;
+  }
+
+  // The store can no longer say what it holds. Nothing is taken apart: no part may write again.
+  [[noreturn]] void Die(const absl::Status& status) {
+    readiness_.Clear("the store failed");
+    telemetry_->Error("hookd.fatal", std::string(status.message()));
+    // The log's own queue may not be written out any more.
+    std::fprintf(stderr, "hookd: the store failed, restarting: %s\n", status.ToString().c_str());
+    _exit(kExitFatal);
+  }
+
+  Duration deadline_{};
+  Readiness readiness_;
+  std::unique_ptr<Telemetry> telemetry_;
+  std::unique_ptr<HttpPort> http_;
+  std::unique_ptr<DeliveryStore> store_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<ApiServer> api_;
+};
+
+absl::StatusOr<std::unique_ptr<Application>> Application::Start(const config::v1::Config& config,
+                                                                const std::string& version) {
+  auto impl = std::make_unique<Impl>();
+  RETURN_IF_ERROR(impl->Start(config, version));
+  return std::unique_ptr<Application>(new Application(std::move(impl)));
+}
+
+Application::Application(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Application::~Application() = default;
+
+const std::string& Application::grpc_address() const { return impl_->grpc_address(); }
+const std::string& Application::http_address() const { return impl_->http_address(); }
+void Application::Stop() { impl_->Stop(); }
+
+}  // namespace hookd

@@ -1,0 +1,96 @@
+// hookd: takes events and delivers them to webhooks.
+// Exit codes: 0 after an orderly stop; 1 could not start; 2 bad usage or configuration; 70 the store failed;
+// 130 a second signal.
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <absl/strings/str_cat.h>
+
+#include "base/status_macros.h"
+#include "config/config_loader.h"
+#include "config/value.h"
+#include "dispatcher/app/application.h"
+#include "dispatcher/app/signals.h"
+
+namespace hookd {
+namespace {
+
+constexpr int kExitStart = 1;
+constexpr int kExitUsage = 2;
+
+struct Flags {
+  std::string config;
+  std::string data_dir;
+  std::string grpc_listen;
+  std::string http_listen;
+  bool check_config = false;
+};
+
+// By the same rule that the file's value has to meet.
+absl::Status Override(const std::string& flag, const std::string& text, const char* field,
+                      google::protobuf::Message& section) {
+  if (text.empty()) return absl::OkStatus();
+  const absl::Status set = config::SetValue(*section.GetDescriptor()->FindFieldByName(field), text, section);
+  if (set.ok()) return set;
+  return absl::Status(set.code(), absl::StrCat(flag, ": ", set.message()));
+}
+
+absl::StatusOr<config::v1::Config> ReadConfig(const Flags& flags) {
+  config::v1::Config config = DefaultConfig();
+  if (!flags.config.empty()) {
+    ASSIGN_OR_RETURN(config, LoadConfig(flags.config));
+  }
+  RETURN_IF_ERROR(Override("--data-dir", flags.data_dir, "data_dir", config));
+  RETURN_IF_ERROR(Override("--grpc-listen", flags.grpc_listen, "listen", *config.mutable_grpc()));
+  RETURN_IF_ERROR(Override("--http-listen", flags.http_listen, "listen", *config.mutable_http()));
+  return config;
+}
+
+int Run(const Flags& flags) {
+  const absl::StatusOr<config::v1::Config> config = ReadConfig(flags);
+  if (!config.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
+    return kExitUsage;
+  }
+  if (flags.check_config) {
+    std::puts("configuration is valid");
+    return 0;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  Signals signals;
+  const auto application = Application::Start(*config, HOOKD_VERSION);
+  if (!application.ok()) {
+    std::fprintf(stderr, "hookd: %s\n", application.status().ToString().c_str());
+    return kExitStart;
+  }
+  std::printf("hookd ready grpc=%s http=%s\n", (*application)->grpc_address().c_str(),
+              (*application)->http_address().c_str());
+  std::fflush(stdout);
+  signals.WaitForStop();
+  (*application)->Stop();
+  return 0;
+}
+
+}  // namespace
+}  // namespace hookd
+
+int main(int argc, char** argv) {
+  CLI::App app("hookd: takes events and delivers them to webhooks, at least once");
+  hookd::Flags flags;
+  app.add_option("--config", flags.config, "configuration file (YAML); every key has a default");
+  app.add_option("--data-dir", flags.data_dir, "instead of data_dir of the configuration");
+  app.add_option("--grpc-listen", flags.grpc_listen,
+                 "IP:port, instead of grpc.listen; port 0 = any free one");
+  app.add_option("--http-listen", flags.http_listen,
+                 "IP:port, instead of http.listen; port 0 = any free one");
+  app.add_flag("--check-config", flags.check_config, "check the configuration and exit: 0 valid, 2 not");
+  app.set_version_flag("--version", "hookd " HOOKD_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : hookd::kExitUsage;
+  }
+  return hookd::Run(flags);
+}

@@ -1,0 +1,198 @@
+#include "dispatcher/telemetry/event_log.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include <spdlog/async_logger.h>
+#include <spdlog/details/thread_pool.h>
+#include <spdlog/sinks/base_sink.h>
+
+#include "base/check.h"
+
+namespace hookd {
+namespace {
+
+// Writes each line with one call, so that lines stay whole and none waits in a buffer when the process dies.
+// spdlog's own file sink buffers, and its stderr sink shares stdio's lock.
+class LineSink : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  // Owns `fd` unless it is standard error.
+  explicit LineSink(int fd) : fd_(fd) {}
+  ~LineSink() override {
+    if (fd_ != STDERR_FILENO) close(fd_);
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& msg) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(msg, line);
+    const char* data = line.data();
+    size_t left = line.size();
+    while (left > 0) {
+      const ssize_t written = write(fd_, data, left);
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return;  // nowhere to report it: the line is lost
+      data += written;
+      left -= static_cast<size_t>(written);
+    }
+  }
+  void flush_() override {}
+
+ private:
+  const int fd_;
+};
+
+spdlog::level::level_enum ToSpdlog(EventLog::Level level) {
+  switch (level) {
+    case EventLog::Level::kTrace:
+      return spdlog::level::trace;
+    case EventLog::Level::kDebug:
+      return spdlog::level::debug;
+    case EventLog::Level::kInfo:
+      return spdlog::level::info;
+    case EventLog::Level::kWarn:
+      return spdlog::level::warn;
+    case EventLog::Level::kError:
+      return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+std::string_view NameOf(EventLog::Level level) {
+  switch (level) {
+    case EventLog::Level::kTrace:
+      return "trace";
+    case EventLog::Level::kDebug:
+      return "debug";
+    case EventLog::Level::kInfo:
+      return "info";
+    case EventLog::Level::kWarn:
+      return "warn";
+    case EventLog::Level::kError:
+      return "error";
+  }
+  return "error";
+}
+
+spdlog::level::level_enum ParseLevel(const std::string& name) {
+  using Level = EventLog::Level;
+  for (const Level level : {Level::kTrace, Level::kDebug, Level::kInfo, Level::kWarn, Level::kError}) {
+    if (name == NameOf(level)) return ToSpdlog(level);
+  }
+  HOOKD_CHECK(false, "log_level has to be one that the configuration accepts");
+  return spdlog::level::info;
+}
+
+std::string_view HttpVersionName(int version) {
+  switch (version) {
+    case 10:
+      return "1.0";
+    case 11:
+      return "1.1";
+    case 20:
+      return "2";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+class EventLog::Impl {
+ public:
+  Impl(const std::string& level, const std::string& file) {
+    int fd = STDERR_FILENO;
+    std::string failure;
+    if (!file.empty()) {
+      fd = open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+      if (fd < 0) {
+        failure = "cannot open " + file + " (" + std::strerror(errno) + "): logging to standard error";
+        fd = STDERR_FILENO;
+      }
+    }
+    auto sink = std::make_shared<LineSink>(fd);
+    pool_ = std::make_shared<spdlog::details::thread_pool>(
+        kLogQueueLines, 1, [] { pthread_setname_np(pthread_self(), "hookd-log"); });
+    logger_ = std::make_shared<spdlog::async_logger>("hookd", std::move(sink), pool_,
+                                                     spdlog::async_overflow_policy::overrun_oldest);
+    logger_->set_pattern("{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",%v}", spdlog::pattern_time_type::utc);
+    logger_->set_level(ParseLevel(level));
+    if (!failure.empty()) {
+      JsonLine line;
+      line.Text("level", "error").Text("event", "log.file").Text("message", failure);
+      logger_->log(spdlog::level::err, line.members());
+    }
+  }
+
+  bool Enabled(Level level) const { return logger_->should_log(ToSpdlog(level)); }
+
+  void Write(Level level, std::string_view event, const JsonLine& fields) {
+    JsonLine line;
+    line.Text("level", NameOf(level)).Text("event", event);
+    std::string members = line.members();
+    if (!fields.members().empty()) {
+      members += ',';
+      members += fields.members();
+    }
+    logger_->log(ToSpdlog(level), spdlog::string_view_t(members.data(), members.size()));
+  }
+
+  uint64_t dropped() const { return pool_->overrun_counter(); }
+
+ private:
+  // Queued lines hold the logger; the pool's destructor writes them out and joins its thread.
+  std::shared_ptr<spdlog::details::thread_pool> pool_;
+  std::shared_ptr<spdlog::async_logger> logger_;
+};
+
+EventLog::EventLog(const std::string& level, const std::string& file)
+    : impl_(std::make_unique<Impl>(level, file)) {}
+EventLog::~EventLog() = default;
+
+bool EventLog::Enabled(Level level) const { return impl_->Enabled(level); }
+
+void EventLog::Write(Level level, std::string_view event, const JsonLine& fields) {
+  if (Enabled(level)) impl_->Write(level, event, fields);
+}
+
+void EventLog::WriteAttempt(const AttemptEvent& event) {
+  HOOKD_CHECK(event.attempt != nullptr, "an attempt's event needs its attempt");
+  if (!Enabled(Level::kInfo)) return;
+  const Attempt& attempt = *event.attempt;
+  JsonLine line;
+  line.Text("delivery_id", event.delivery.ToString())
+      .Text("endpoint_id", event.delivery.endpoint.ToString())
+      .Number("sequence", static_cast<int64_t>(event.delivery.sequence))
+      .Text("event_id", event.event.ToString())
+      .Text("subscriber_id", event.subscriber_id)
+      .Text("event_type", event.event_type)
+      .Text("url_host", event.url_host)
+      .Text("state", ToString(event.state))
+      .Number("attempt", attempt.number)
+      .Text("start_time", FormatWallTime(attempt.started_ms))
+      .Number("queued_us", event.queued.count())
+      .Text("outcome", attempt.error == ErrorKind::kNone ? "success" : ToString(attempt.error))
+      .Text("error_detail", attempt.error_detail)
+      .Number("status", attempt.status)
+      .Text("remote_address", attempt.remote_address)
+      .Text("http_version", HttpVersionName(attempt.http_version))
+      .Number("name_us", attempt.us.name)
+      .Number("connect_us", attempt.us.connect)
+      .Number("tls_us", attempt.us.tls)
+      .Number("first_byte_us", attempt.us.first_byte)
+      .Number("total_us", attempt.us.total)
+      .Number("resends", attempt.resends)
+      .Bool("body_truncated", attempt.body_truncated);
+  if (attempt.next_due_ms != 0) line.Text("next_due_time", FormatWallTime(attempt.next_due_ms));
+  impl_->Write(Level::kInfo, "delivery.attempt", line);
+}
+
+uint64_t EventLog::dropped() const { return impl_->dropped(); }
+
+}  // namespace hookd

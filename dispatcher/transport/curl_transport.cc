@@ -1,0 +1,272 @@
+#include "dispatcher/transport/curl_transport.h"
+
+#include <ares.h>
+
+#include <algorithm>
+#include <csignal>
+#include <functional>
+#include <list>
+#include <set>
+#include <utility>
+
+#include <absl/hash/hash.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <curl/curl.h>
+
+#include "base/check.h"
+#include "dispatcher/transport/exchange.h"
+#include "dispatcher/transport/multi_loop.h"
+#include "dispatcher/transport/resolver.h"
+#include "dispatcher/transport/target.h"
+
+namespace hookd {
+namespace {
+
+constexpr size_t kMaxAddressesTried = 4;  // of one name, in one attempt
+// While other addresses remain, one that does not answer (TLS included) gets no more than this and its even
+// share.
+constexpr std::chrono::seconds kMaxConnectShare{5};
+
+// The path of an exchange: Send -> (resolver) -> Start -> MultiLoop -> OnTransferDone -> (Start with the next
+// address) -> Complete. A verdict puts it on the drain list, which cuts slow bodies.
+class CurlTransport final : public HttpTransport {
+ public:
+  CurlTransport(boost::asio::io_context& io, const CurlTransportOptions& options, const Clock& clock)
+      : io_(io),
+        clock_(clock),
+        ca_file_(options.ca_file),
+        resolver_(io, clock, options.dns_servers),
+        name_timer_(io),
+        drain_timer_(io),
+        loop_(io, clock, options.multis, options.connections_per_multi,
+              [this](CURL* easy, CURLcode code) { OnTransferDone(easy, code); }) {}
+
+  ~CurlTransport() override {
+    for (Exchange* exchange : live_) {
+      if (exchange->added) loop_.Remove(exchange->multi, exchange->easy());
+    }
+  }
+
+  void Send(HttpRequest request, Callback done) override;
+  void CancelAll() override;
+
+ private:
+  using NameDeadline = std::pair<SteadyTime, Exchange*>;
+
+  Exchange* Acquire();
+  void OnResolved(Exchange& exchange, const Resolution& resolution);
+  void OnVerdict(Exchange& exchange);
+  void OnTransferDone(CURL* easy, CURLcode code);
+  void Start(Exchange& exchange);
+  void FailLater(Exchange& exchange, TransferError error);
+  void Complete(Exchange& exchange, HttpResult result);
+  void StopNaming(Exchange& exchange);
+  void ArmNameTimer();
+  void ArmDrainTimer();
+  void CutDrained();
+
+  boost::asio::io_context& io_;
+  const Clock& clock_;
+  const std::string ca_file_;
+  // As many as were ever in flight together. Never freed before the transport, so that a late answer of the
+  // resolver can look at `generation`.
+  std::vector<std::unique_ptr<Exchange>> exchanges_;
+  std::vector<Exchange*> idle_;
+  std::vector<Exchange*> live_;
+  Resolver resolver_;
+  std::set<NameDeadline> naming_;  // wait for the resolver; a name in the cache never comes here
+  boost::asio::steady_timer name_timer_;
+  std::list<Exchange*> draining_;  // by drain_until: kDrainTime is constant
+  boost::asio::steady_timer drain_timer_;
+  bool drain_timer_armed_ = false;
+  MultiLoop loop_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // handlers may outlive this object
+};
+
+Exchange* CurlTransport::Acquire() {
+  if (idle_.empty()) {
+    exchanges_.push_back(std::make_unique<Exchange>(clock_, ca_file_, [this](Exchange& e) { OnVerdict(e); }));
+    idle_.push_back(exchanges_.back().get());
+  }
+  Exchange* exchange = idle_.back();
+  idle_.pop_back();
+  exchange->live_index = live_.size();
+  live_.push_back(exchange);
+  return exchange;
+}
+
+void CurlTransport::Send(HttpRequest request, Callback done) {
+  Exchange& exchange = *Acquire();
+  exchange.Begin(std::move(request), std::move(done));
+  std::optional<Target> target = ParseTarget(exchange.request().url);
+  if (!target) return FailLater(exchange, {ErrorKind::kName, "the URL names no http(s) host"});
+  exchange.target = *std::move(target);
+
+  const std::string& host = exchange.target.host;
+  if (exchange.target.is_literal) {
+    exchange.addresses = std::make_shared<const std::vector<std::string>>(1, host);
+  } else {
+    exchange.addresses = resolver_.Known(host);
+  }
+  if (exchange.addresses) return Start(exchange);
+
+  exchange.naming = true;
+  naming_.emplace(exchange.deadline, &exchange);
+  ArmNameTimer();
+  resolver_.Resolve(host, [this, &exchange, generation = exchange.generation](const Resolution& resolution) {
+    if (exchange.generation == generation) OnResolved(exchange, resolution);
+  });
+}
+
+void CurlTransport::OnResolved(Exchange& exchange, const Resolution& resolution) {
+  StopNaming(exchange);
+  exchange.resolved = clock_.Steady();
+  if (resolution.error != ErrorKind::kNone) {
+    return Complete(exchange, exchange.Failed({resolution.error, resolution.detail}));
+  }
+  exchange.addresses = resolution.addresses;
+  Start(exchange);
+}
+
+// May run inside Send, so it never completes an exchange itself.
+void CurlTransport::Start(Exchange& exchange) {
+  const std::vector<std::string>& addresses = *exchange.addresses;
+  Duration left = exchange.deadline - clock_.Steady();
+  if (left <= Duration::zero())
+    return FailLater(exchange, {ErrorKind::kTimeout, "no time was left to connect"});
+  size_t tries_left = std::min(addresses.size(), kMaxAddressesTried) - exchange.next_address;
+  Duration connect = tries_left > 1 ? std::min<Duration>(left / tries_left, kMaxConnectShare) : left;
+  const std::string& address = addresses[exchange.next_address++];
+
+  // An address, port and scheme always meet the same multi: connections are kept per multi.
+  exchange.multi = absl::HashOf(exchange.target.https, address, exchange.target.port) % loop_.multis();
+  exchange.added = exchange.Prepare(address, connect, left) && loop_.Add(exchange.multi, exchange.easy());
+  if (!exchange.added) FailLater(exchange, {ErrorKind::kLocal, "out of memory"});
+}
+
+void CurlTransport::OnTransferDone(CURL* easy, CURLcode code) {
+  char* pointer = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &pointer);
+  Exchange& exchange = *reinterpret_cast<Exchange*>(pointer);
+  exchange.added = false;
+  HttpResult result = exchange.Result(code);
+  if (exchange.CouldNotConnect(code) && exchange.addresses->size() > 1) {
+    resolver_.Demote(exchange.target.host, (*exchange.addresses)[exchange.next_address - 1]);
+    size_t tries = std::min(exchange.addresses->size(), kMaxAddressesTried);
+    if (exchange.next_address < tries && clock_.Steady() < exchange.deadline) {
+      if (result.error != ErrorKind::kLocal) exchange.connect_error = {result.error, result.error_detail};
+      return Start(exchange);
+    }
+  }
+  Complete(exchange, std::move(result));
+}
+
+void CurlTransport::FailLater(Exchange& exchange, TransferError error) {
+  boost::asio::post(io_, [this, alive = std::weak_ptr(alive_), &exchange, generation = exchange.generation,
+                          error = std::move(error)] {
+    if (alive.expired() || exchange.generation != generation) return;
+    Complete(exchange, exchange.Failed(error));
+  });
+}
+
+// The callback may Send, which may take this very exchange: nothing of it is touched afterwards.
+void CurlTransport::Complete(Exchange& exchange, HttpResult result) {
+  StopNaming(exchange);
+  if (exchange.draining) draining_.erase(exchange.drain_position);
+  live_.back()->live_index = exchange.live_index;
+  std::swap(live_[exchange.live_index], live_.back());
+  live_.pop_back();
+  Callback done = exchange.Release();
+  idle_.push_back(&exchange);
+  done(std::move(result));
+}
+
+void CurlTransport::CancelAll() {
+  // What a callback sends anew is not meant.
+  std::vector<std::pair<Exchange*, uint64_t>> all;
+  all.reserve(live_.size());
+  for (Exchange* exchange : live_) all.emplace_back(exchange, exchange->generation);
+  for (auto [exchange, generation] : all) {
+    if (exchange->generation != generation) continue;
+    if (exchange->added) loop_.Remove(exchange->multi, exchange->easy());
+    Complete(*exchange, exchange->Failed({ErrorKind::kLocal, "shutting down"}));
+  }
+}
+
+void CurlTransport::StopNaming(Exchange& exchange) {
+  if (!std::exchange(exchange.naming, false)) return;
+  naming_.erase({exchange.deadline, &exchange});
+}
+
+void CurlTransport::ArmNameTimer() {
+  if (naming_.empty()) return;
+  name_timer_.expires_after(naming_.begin()->first - clock_.Steady());
+  name_timer_.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
+    if (error || alive.expired()) return;
+    SteadyTime now = clock_.Steady();
+    while (!naming_.empty() && naming_.begin()->first <= now) {
+      Exchange& exchange = *naming_.begin()->second;
+      exchange.resolved = now;
+      // A name server that does not answer is no failure of the receiver.
+      Complete(exchange,
+               exchange.Failed({ErrorKind::kLocal, "the name was not resolved within the timeout"}));
+    }
+    ArmNameTimer();
+  });
+}
+
+// Inside libcurl: only notes.
+void CurlTransport::OnVerdict(Exchange& exchange) {
+  exchange.draining = true;
+  exchange.drain_until = clock_.Steady() + kDrainTime;
+  exchange.drain_position = draining_.insert(draining_.end(), &exchange);
+  ArmDrainTimer();
+}
+
+// Armed for the head alone, and left to fire when that has gone: under load that is one timer every two
+// seconds.
+void CurlTransport::ArmDrainTimer() {
+  if (drain_timer_armed_ || draining_.empty()) return;
+  drain_timer_armed_ = true;
+  drain_timer_.expires_after(draining_.front()->drain_until - clock_.Steady());
+  drain_timer_.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
+    if (error || alive.expired()) return;
+    drain_timer_armed_ = false;
+    CutDrained();
+    ArmDrainTimer();
+  });
+}
+
+void CurlTransport::CutDrained() {
+  SteadyTime now = clock_.Steady();
+  while (!draining_.empty() && draining_.front()->drain_until <= now) {
+    Exchange& exchange = *draining_.front();
+    loop_.Remove(exchange.multi, exchange.easy());
+    Complete(exchange, exchange.Result(CURLE_OPERATION_TIMEDOUT));
+  }
+}
+
+}  // namespace
+
+void InitCurl() {
+  static const bool done = [] {
+    HOOKD_CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK, "libcurl does not start");
+    HOOKD_CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS, "c-ares does not start");
+    // OpenSSL writes without MSG_NOSIGNAL, and CURLOPT_NOSIGNAL leaves SIGPIPE to us.
+    std::signal(SIGPIPE, SIG_IGN);
+    return true;
+  }();
+  (void)done;
+}
+
+std::unique_ptr<HttpTransport> MakeCurlTransport(boost::asio::io_context& io,
+                                                 const CurlTransportOptions& options, const Clock& clock) {
+  HOOKD_CHECK(options.multis >= 1 && options.multis <= 64, "multis: 1..64");
+  HOOKD_CHECK(options.connections_per_multi >= 1 && options.connections_per_multi <= 1000,
+              "connections_per_multi: 1..1000");
+  return std::make_unique<CurlTransport>(io, options, clock);
+}
+
+}  // namespace hookd

@@ -1,0 +1,101 @@
+// One transfer's state: what libcurl's callbacks write and the transport reads.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <list>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "dispatcher/transport/curl_errors.h"
+#include "dispatcher/transport/curl_handles.h"
+#include "dispatcher/transport/http_transport.h"
+#include "dispatcher/transport/resolver.h"
+#include "dispatcher/transport/target.h"
+
+namespace hookd {
+
+// Pooled with its easy handle: Begin, then Prepare for each address tried, Result, and Release. Thread: the
+// shard's.
+class Exchange {
+ public:
+  // Runs inside libcurl, so must not call it.
+  using OnVerdict = std::function<void(Exchange&)>;
+
+  Exchange(const Clock& clock, const std::string& ca_file, OnVerdict on_verdict);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  void Begin(HttpRequest request, HttpTransport::Callback done);
+  // Sets the easy handle for a transfer to `address`. `connect` and `total` count from now, at least 1 ms.
+  bool Prepare(const std::string& address, Duration connect, Duration total);
+  // What the last transfer came to.
+  HttpResult Result(CURLcode code) const;
+  // As Result, of an exchange that failed for a reason of our own or before libcurl had it. A verdict stands.
+  HttpResult Failed(TransferError error) const;
+  // Whether nothing was sent and the connection is what failed: another address may be tried.
+  bool CouldNotConnect(CURLcode code) const;
+  // Forgets the request; pending references to this exchange become stale.
+  HttpTransport::Callback Release();
+
+  CURL* easy() const { return easy_.get(); }
+  const HttpRequest& request() const { return request_; }
+  bool has_verdict() const { return verdict_; }
+
+  // The transport's bookkeeping.
+  uint64_t generation = 0;  // changes with each Release
+  size_t live_index = 0;
+  SteadyTime started;
+  SteadyTime deadline;
+  SteadyTime resolved;  // epoch until the name is resolved
+  Target target;
+  Addresses addresses;
+  size_t next_address = 0;
+  bool naming = false;  // waits for the resolver
+  bool added = false;   // belongs to a multi: `multi`
+  size_t multi = 0;
+  std::optional<TransferError> connect_error;  // of an address tried before
+  bool draining = false;                       // in the transport's list, at `drain_position`
+  SteadyTime drain_until;
+  std::list<Exchange*>::iterator drain_position;
+
+ private:
+  static size_t OnHeader(char* data, size_t size, size_t count, void* exchange);
+  static size_t OnBody(char* data, size_t size, size_t count, void* exchange);
+  static int OnRequest(void* exchange, char* remote, char* local, int remote_port, int local_port);
+  static curl_socket_t OnOpenSocket(void* exchange, curlsocktype purpose, curl_sockaddr* address);
+  void SetConstantOptions(const std::string& ca_file);
+  bool SetHeaders();
+  void EndHeaderBlock();
+  Progress Reached() const;
+  long Info(CURLINFO info) const;
+  int64_t InfoUs(CURLINFO info) const;
+  void AddTimes(HttpResult& result) const;
+  HttpResult Base() const;
+
+  const Clock& clock_;
+  const OnVerdict on_verdict_;
+  HttpRequest request_;
+  HttpTransport::Callback done_;
+  CurlList headers_;
+  CurlList connect_to_;
+  std::string address_;  // of the last transfer
+  std::array<char, CURL_ERROR_SIZE> message_{};
+
+  bool opened_ = false;  // the last transfer made a connection of its own
+  int socket_errno_ = 0;
+  uint32_t sends_ = 0;  // of the request, over all connections
+  SteadyTime sent_at_;
+  SteadyTime first_byte_at_;
+  size_t header_bytes_ = 0;
+  size_t body_bytes_ = 0;
+  std::string body_;
+  bool verdict_ = false;
+  int status_ = 0;
+  std::optional<TransferError> header_error_;  // why our own callback ended the transfer before a verdict
+
+  EasyHandle easy_;  // last: goes first
+};
+
+}  // namespace hookd

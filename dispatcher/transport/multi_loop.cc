@@ -1,0 +1,187 @@
+#include "dispatcher/transport/multi_loop.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "base/check.h"
+#include "base/model.h"
+
+namespace hookd {
+namespace {
+
+constexpr size_t kEventsPerPass = 256;
+
+uint64_t Pack(uint32_t multi, curl_socket_t socket) {
+  return (static_cast<uint64_t>(multi) << 32) | static_cast<uint32_t>(socket);
+}
+
+int CurlMask(uint32_t events) {
+  int mask = 0;
+  if (events & EPOLLIN) mask |= CURL_CSELECT_IN;
+  if (events & EPOLLOUT) mask |= CURL_CSELECT_OUT;
+  if (events & (EPOLLERR | EPOLLHUP)) mask |= CURL_CSELECT_ERR;
+  return mask;
+}
+
+}  // namespace
+
+MultiLoop::MultiLoop(boost::asio::io_context& io, const Clock& clock, size_t multis,
+                     size_t connections_per_multi, Done done)
+    : io_(io),
+      clock_(clock),
+      done_(std::move(done)),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      epoll_watch_(io),
+      timer_(io),
+      multis_(multis) {
+  HOOKD_CHECK(epoll_ >= 0, "no descriptor left for the transport's epoll set");
+  boost::system::error_code error;
+  epoll_watch_.assign(epoll_, error);
+  HOOKD_CHECK(!error, "the transport's epoll set cannot be watched");
+  for (size_t i = 0; i < multis_.size(); ++i) {
+    Multi& multi = multis_[i];
+    multi.loop = this;
+    multi.index = static_cast<uint32_t>(i);
+    multi.handle.reset(curl_multi_init());
+    HOOKD_CHECK(multi.handle != nullptr, "out of memory or descriptors");
+    CURLM* handle = multi.handle.get();
+    curl_multi_setopt(handle, CURLMOPT_SOCKETFUNCTION, &MultiLoop::OnSocket);
+    curl_multi_setopt(handle, CURLMOPT_SOCKETDATA, &multi);
+    curl_multi_setopt(handle, CURLMOPT_TIMERFUNCTION, &MultiLoop::OnTimer);
+    curl_multi_setopt(handle, CURLMOPT_TIMERDATA, &multi);
+    curl_multi_setopt(handle, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    curl_multi_setopt(handle, CURLMOPT_MAXCONNECTS, static_cast<long>(connections_per_multi));
+  }
+  WaitReadable();
+}
+
+MultiLoop::~MultiLoop() {
+  // Closing cached connections calls OnSocket and OnTimer: while everything is still here.
+  for (Multi& multi : multis_) multi.handle.reset();
+}
+
+bool MultiLoop::Add(size_t multi, CURL* easy) {
+  if (curl_multi_add_handle(multis_[multi].handle.get(), easy) != CURLM_OK) return false;
+  if (!in_pass_) Schedule();
+  return true;
+}
+
+void MultiLoop::Remove(size_t multi, CURL* easy) {
+  CURLMcode code = curl_multi_remove_handle(multis_[multi].handle.get(), easy);
+  HOOKD_CHECK(code == CURLM_OK, "Remove: not inside libcurl's callbacks");
+  if (!in_pass_) Schedule();
+}
+
+int MultiLoop::OnSocket(CURL* /*easy*/, curl_socket_t socket, int what, void* multi_ptr, void* known) {
+  auto& multi = *static_cast<Multi*>(multi_ptr);
+  int epoll = multi.loop->epoll_;
+  if (what == CURL_POLL_REMOVE) {
+    epoll_ctl(epoll, EPOLL_CTL_DEL, socket, nullptr);  // may be closed already
+    return 0;
+  }
+  epoll_event event{};
+  if (what & CURL_POLL_IN) event.events |= EPOLLIN;
+  if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
+  event.data.u64 = Pack(multi.index, socket);
+  // libcurl does not always say REMOVE: try the other operation, too.
+  int first = known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  if (epoll_ctl(epoll, first, socket, &event) != 0) {
+    int second = errno == EEXIST ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl(epoll, second, socket, &event) != 0) return 0;  // the transfer runs into its timeout
+  }
+  if (known == nullptr) curl_multi_assign(multi.handle.get(), socket, &multi);
+  return 0;
+}
+
+int MultiLoop::OnTimer(CURLM* /*handle*/, long timeout_ms, void* multi_ptr) {
+  auto& multi = *static_cast<Multi*>(multi_ptr);
+  multi.due = timeout_ms < 0 ? SteadyTime::max() : multi.loop->clock_.Steady() + Millis(timeout_ms);
+  return 0;
+}
+
+void MultiLoop::WaitReadable() {
+  epoll_watch_.async_wait(boost::asio::posix::descriptor_base::wait_read,
+                          [this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
+                            if (alive.expired() || error) return;
+                            Pass(/*readable=*/true);
+                            WaitReadable();
+                          });
+}
+
+void MultiLoop::HandleSockets() {
+  std::array<epoll_event, kEventsPerPass> events;
+  int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
+  for (int i = 0; i < count; ++i) {
+    Multi& multi = multis_[events[i].data.u64 >> 32];
+    auto socket = static_cast<curl_socket_t>(events[i].data.u64 & 0xffffffffu);
+    int running = 0;
+    curl_multi_socket_action(multi.handle.get(), socket, CurlMask(events[i].events), &running);
+    multi.touched = true;
+  }
+}
+
+void MultiLoop::HandleDue() {
+  SteadyTime now = clock_.Steady();
+  for (Multi& multi : multis_) {
+    if (multi.due > now) continue;
+    multi.due = SteadyTime::max();  // a call for CURL_SOCKET_TIMEOUT always states the next one
+    int running = 0;
+    curl_multi_socket_action(multi.handle.get(), CURL_SOCKET_TIMEOUT, 0, &running);
+    multi.touched = true;
+  }
+}
+
+void MultiLoop::Report() {
+  for (Multi& multi : multis_) {
+    if (!std::exchange(multi.touched, false)) continue;
+    int left = 0;
+    while (CURLMsg* message = curl_multi_info_read(multi.handle.get(), &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      CURL* easy = message->easy_handle;
+      CURLcode result = message->data.result;
+      curl_multi_remove_handle(multi.handle.get(), easy);  // ends the message's life
+      done_(easy, result);
+    }
+  }
+}
+
+void MultiLoop::Schedule() {
+  SteadyTime earliest = SteadyTime::max();
+  for (const Multi& multi : multis_) earliest = std::min(earliest, multi.due);
+  if (earliest == SteadyTime::max() || kicked_) return;
+  SteadyTime now = clock_.Steady();
+  if (earliest <= now) {
+    kicked_ = true;
+    boost::asio::post(io_, [this, alive = std::weak_ptr(alive_)] {
+      if (alive.expired()) return;
+      kicked_ = false;
+      Pass(/*readable=*/false);
+    });
+    return;
+  }
+  if (timer_at_ <= earliest) return;
+  timer_at_ = earliest;
+  timer_.expires_after(earliest - now);
+  timer_.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
+    if (alive.expired() || error) return;
+    timer_at_ = SteadyTime::max();
+    Pass(/*readable=*/false);
+  });
+}
+
+void MultiLoop::Pass(bool readable) {
+  in_pass_ = true;
+  if (readable) HandleSockets();
+  HandleDue();
+  Report();
+  in_pass_ = false;
+  Schedule();
+}
+
+}  // namespace hookd

@@ -1,0 +1,71 @@
+// What every DeliveryStore promises. The tests are the TEST_Ps in delivery_store_*.cc; a store takes part by
+// INSTANTIATE_TEST_SUITE_P(Name, DeliveryStoreSuite, testing::Values(StoreParam{...})).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+#include "storage/delivery_store.h"
+#include "tests/conformance/fact_builders.h"
+
+namespace hookd {
+
+// A store and the place where it keeps its data. Both are gone with the harness.
+class StoreHarness {
+ public:
+  virtual ~StoreHarness() = default;
+  // A fresh store. Called once.
+  virtual std::unique_ptr<DeliveryStore> Open() = 0;
+  // Takes the store away, by closing or by crashing it, and opens what is left of it.
+  virtual std::unique_ptr<DeliveryStore> Reopen(std::unique_ptr<DeliveryStore> store) = 0;
+};
+
+struct StoreParam {
+  std::string name;
+  std::function<std::unique_ptr<StoreHarness>()> make;
+};
+inline void PrintTo(const StoreParam& param, std::ostream* out) { *out << param.name; }
+
+// A delivery, and what facts about it have to name.
+struct DeliveryRef {
+  DeliveryId id;
+  EventId event;
+};
+
+class DeliveryStoreSuite : public testing::TestWithParam<StoreParam> {
+ protected:
+  DeliveryStoreSuite();
+
+  DeliveryStore& store() { return *store_; }
+  DeliveryStore::Recovered Reopen();
+
+  // Commits at `now`, or at kT0.
+  void Commit(WallMs now = kT0);
+
+  // Applied, not committed. Endpoint `number` of subscriber "acme".
+  EndpointId AddEndpoint(uint64_t number);
+  DeliveryRef Accept(EndpointId endpoint, WallMs accepted_ms = kT0, std::string payload = "{}");
+  std::vector<DeliveryRef> AcceptMany(EndpointId endpoint, int count);
+  // The attempt after those already made; succeeded if `error` is kNone, else parked until due_ms.
+  // The cursor goes behind the delivery if it came from the queue.
+  void Attempt(const DeliveryRef& delivery, uint32_t number, ErrorKind error, WallMs due_ms = kT0 + 15'000);
+  void End(const DeliveryRef& delivery, DeliveryState state, uint32_t attempts_made = 0);
+
+  // Sequences of every page, the pages holding at most `page` deliveries; fails when they hold more.
+  std::vector<Sequence> ListSequences(DeliveryQuery query, size_t page);
+  std::vector<Sequence> QueueSequences(EndpointId endpoint, Sequence from = 1);
+  std::vector<Sequence> ParkedSequences(EndpointId endpoint);
+
+ private:
+  std::unique_ptr<StoreHarness> harness_;
+  std::unique_ptr<DeliveryStore> store_;
+  uint16_t events_ = 0;
+};
+
+}  // namespace hookd

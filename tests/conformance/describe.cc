@@ -1,0 +1,117 @@
+#include "tests/conformance/describe.h"
+
+#include <algorithm>
+
+#include <absl/strings/escaping.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <gtest/gtest.h>
+
+namespace hookd {
+namespace {
+
+std::string Escaped(const std::string& text) { return absl::StrCat("\"", absl::CEscape(text), "\""); }
+
+std::string Escaped(const std::vector<std::string>& texts) {
+  return absl::StrJoin(texts, ",",
+                       [](std::string* out, const std::string& text) { out->append(Escaped(text)); });
+}
+
+std::string Describe(const DeliveryPolicy& policy) {
+  std::string text = absl::StrCat("mode=", static_cast<int>(policy.mode), "/", policy.max_in_flight,
+                                  " timeout=", policy.timeout.count(), " success=");
+  for (const StatusRange& range : policy.success) absl::StrAppend(&text, range.first, "-", range.last, ",");
+  absl::StrAppend(&text, " retries=", policy.max_retries, " backoff=", policy.backoff.step.count(), "/",
+                  policy.backoff.cap.count(), "/", policy.backoff.jitter, " rate=", policy.rate.per_second,
+                  "/", policy.rate.burst);
+  return text;
+}
+
+}  // namespace
+
+std::string Describe(const Subscriber& subscriber) {
+  return absl::StrCat("subscriber ", Escaped(subscriber.id), " name=", Escaped(subscriber.name),
+                      " paused=", subscriber.paused, " created=", subscriber.created_ms,
+                      " updated=", subscriber.updated_ms);
+}
+
+std::string Describe(const Endpoint& endpoint) {
+  std::string text = absl::StrCat(
+      "endpoint ", endpoint.id.ToString(), " of ", Escaped(endpoint.subscriber_id),
+      " description=", Escaped(endpoint.description), " url=", Escaped(endpoint.url),
+      " types=", Escaped(endpoint.event_types), " channels=", Escaped(endpoint.channels), " headers=");
+  for (const Header& header : endpoint.headers) {
+    absl::StrAppend(&text, Escaped(header.name), ":", Escaped(header.value), header.secret ? "!," : ",");
+  }
+  absl::StrAppend(&text, " ", Describe(endpoint.policy), " keys=", Escaped(endpoint.signing_keys),
+                  " paused=", endpoint.paused, " created=", endpoint.created_ms,
+                  " updated=", endpoint.updated_ms);
+  return text;
+}
+
+std::string Describe(const Event& event) {
+  return absl::StrCat("event ", event.id.ToString(), " of ", Escaped(event.subscriber_id),
+                      " type=", Escaped(event.type), " channel=", Escaped(event.channel),
+                      " ordering=", Escaped(event.ordering_key),
+                      " idempotency=", Escaped(event.idempotency_key), " trace=", Escaped(event.traceparent),
+                      " payload=", Escaped(event.payload), " accepted=", event.accepted_ms);
+}
+
+std::string Describe(const Attempt& attempt) {
+  return absl::StrCat("#", attempt.number, " at ", attempt.started_ms, " us=", attempt.us.name, "/",
+                      attempt.us.connect, "/", attempt.us.tls, "/", attempt.us.first_byte, "/",
+                      attempt.us.total, " error=", std::string(ToString(attempt.error)), " ") +
+         absl::StrCat(Escaped(attempt.error_detail), " status=", attempt.status,
+                      " remote=", attempt.remote_address, " http=", attempt.http_version,
+                      " body=", Escaped(attempt.response_body), attempt.body_truncated ? "..." : "",
+                      " resends=", attempt.resends, " next=", attempt.next_due_ms);
+}
+
+std::string Describe(const Delivery& delivery) {
+  std::string text = absl::StrCat("delivery ", delivery.id.bucket, "/", delivery.id.endpoint.ToString(), "/",
+                                  delivery.id.sequence, " event=", delivery.event.ToString(), " of ",
+                                  Escaped(delivery.subscriber_id), " type=", Escaped(delivery.event_type),
+                                  " ", std::string(ToString(delivery.state)),
+                                  " reason=", std::string(ToString(delivery.reason))) +
+                     absl::StrCat(" accepted=", delivery.accepted_ms, " ended=", delivery.ended_ms,
+                                  " next=", delivery.next_due_ms, " attempts=", delivery.attempt_count);
+  for (const Attempt& attempt : delivery.attempts) absl::StrAppend(&text, " [", Describe(attempt), "]");
+  return text;
+}
+
+std::string Describe(const ParkedDelivery& row) {
+  return absl::StrCat("parked ", row.sequence, " event=", row.event.ToString(),
+                      " key=", row.ordering_key_hash, " attempts=", row.attempts, " failures=", row.failures,
+                      " due=", row.due_ms);
+}
+
+std::string Describe(const LaneState& lane) {
+  return absl::StrCat("lane cursor=", lane.cursor, " next=", lane.next, " queued=", lane.queued,
+                      " parked=", lane.parked, " failures=", lane.consecutive_failures, "@",
+                      lane.failing_since_ms, " success=", lane.last_success_ms, " tat=", lane.rate_tat_ms,
+                      lane.deleted ? " deleted" : "");
+}
+
+std::vector<std::string> Describe(const DeliveryStore::Recovered& recovered) {
+  std::vector<std::string> lines;
+  for (const Subscriber& subscriber : recovered.subscribers) lines.push_back(Describe(subscriber));
+  for (const auto& endpoint : recovered.endpoints) lines.push_back(Describe(*endpoint));
+  for (const auto& [endpoint, lane] : recovered.lanes) {
+    lines.push_back(absl::StrCat(endpoint.ToString(), " ", Describe(lane)));
+  }
+  lines.push_back(absl::StrCat("next endpoint ", recovered.next_endpoint_number, ", high water ",
+                               recovered.wall_high_water_ms, ", epoch ", recovered.epoch));
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+void ExpectSameLines(const std::vector<std::string>& expected, const std::vector<std::string>& actual,
+                     const std::string& where) {
+  const auto [e, a] = std::mismatch(expected.begin(), expected.end(), actual.begin(), actual.end());
+  if (e == expected.end() && a == actual.end()) return;
+  ADD_FAILURE() << where << ": line " << (e - expected.begin()) << " of " << expected.size() << "/"
+                << actual.size() << " differs\nexpected: " << (e == expected.end() ? "(nothing)" : *e)
+                << "\nactual:   " << (a == actual.end() ? "(nothing)" : *a);
+}
+
+}  // namespace hookd

@@ -1,0 +1,28 @@
+// One line of text per value: stores are compared by what they say.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/model.h"
+#include "storage/delivery_store.h"
+
+namespace hookd {
+
+std::string Describe(const Subscriber& subscriber);
+std::string Describe(const Endpoint& endpoint);
+std::string Describe(const Event& event);
+std::string Describe(const Attempt& attempt);
+std::string Describe(const Delivery& delivery);
+std::string Describe(const ParkedDelivery& row);
+std::string Describe(const LaneState& lane);
+
+// Sorted.
+std::vector<std::string> Describe(const DeliveryStore::Recovered& recovered);
+
+// Fails the test at the first line in which they differ.
+void ExpectSameLines(const std::vector<std::string>& expected, const std::vector<std::string>& actual,
+                     const std::string& where);
+
+}  // namespace hookd

@@ -1,0 +1,69 @@
+#include "tests/conformance/fact_builders.h"
+
+#include <utility>
+
+namespace hookd {
+
+EndpointId MakeEndpointId(const std::string& subscriber_id, uint64_t number) {
+  return EndpointId::Make(PartitionOf(subscriber_id), number);
+}
+
+std::shared_ptr<const Endpoint> MakeEndpoint(const std::string& subscriber_id, uint64_t number) {
+  auto endpoint = std::make_shared<Endpoint>();
+  endpoint->id = MakeEndpointId(subscriber_id, number);
+  endpoint->subscriber_id = subscriber_id;
+  endpoint->description = "for the tests: ñ";
+  endpoint->url = "https://hooks.example/in?key=" + std::to_string(number);
+  endpoint->event_types = {"message:*", "number:update"};
+  endpoint->channels = {"34600000001", "34600000002"};
+  endpoint->headers = {{"X-Plain", "seen", false}, {"X-Token", "hidden", true}};
+  endpoint->policy.mode = DeliveryMode::kParallel;
+  endpoint->policy.max_in_flight = 7;
+  endpoint->policy.timeout = Millis(12'345);
+  endpoint->policy.success = {{200, 200}, {202, 204}};
+  endpoint->policy.max_retries = 0;
+  endpoint->policy.backoff = {Millis(3'000), Millis(9'000), 0.25};
+  endpoint->policy.rate = {0, 1};
+  endpoint->signing_keys = {std::string("\0\x01\xfe\xff", 4) + std::string(20, 'k'), std::string(64, 'o')};
+  endpoint->paused = true;
+  endpoint->created_ms = kT0 - 2;
+  endpoint->updated_ms = kT0 - 1;
+  return endpoint;
+}
+
+Subscriber MakeSubscriber(const std::string& id) { return {id, "Acme, Inc.", true, kT0 - 4, kT0 - 3}; }
+
+std::shared_ptr<const Event> MakeEvent(const std::string& subscriber_id, WallMs accepted_ms, uint16_t counter,
+                                       std::string payload) {
+  auto event = std::make_shared<Event>();
+  event->id = EventId::Make(accepted_ms, counter, PartitionOf(subscriber_id), 0x0102030405060708 + counter);
+  event->subscriber_id = subscriber_id;
+  event->type = "message:in:new";
+  event->channel = "34600000001";
+  event->ordering_key = "34600000009@c.us";
+  event->idempotency_key = "their-" + std::to_string(counter);
+  event->traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  event->payload = std::move(payload);
+  event->accepted_ms = accepted_ms;
+  return event;
+}
+
+Attempt MakeAttempt(uint32_t number, ErrorKind error) {
+  Attempt attempt;
+  attempt.number = number;
+  attempt.started_ms = kT0 + int64_t{number} * 1'000;
+  attempt.us = {100, 2'000, 30'000, 110'000, 120'500};
+  attempt.error = error;
+  attempt.status = error == ErrorKind::kNone ? 204 : error == ErrorKind::kStatus ? 503 : 0;
+  attempt.remote_address = "[2001:db8::1]:443";
+  attempt.http_version = 11;
+  attempt.resends = number % 2;
+  if (error != ErrorKind::kNone) {
+    attempt.error_detail = "it failed: ñ";
+    attempt.response_body = std::string("<html>\0\xff", 8);
+    attempt.body_truncated = true;
+  }
+  return attempt;
+}
+
+}  // namespace hookd

@@ -1,0 +1,24 @@
+// Values for tests of stores.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/ids.h"
+#include "base/model.h"
+
+namespace hookd {
+
+inline constexpr WallMs kT0 = 488'889 * kBucketMs;  // the first millisecond of an hour in October 2025
+
+EndpointId MakeEndpointId(const std::string& subscriber_id, uint64_t number);
+
+// Every field holds something that is not its default.
+std::shared_ptr<const Endpoint> MakeEndpoint(const std::string& subscriber_id, uint64_t number);
+Subscriber MakeSubscriber(const std::string& id);
+std::shared_ptr<const Event> MakeEvent(const std::string& subscriber_id, WallMs accepted_ms, uint16_t counter,
+                                       std::string payload = "{}");
+// Begins `number` seconds after kT0 and takes 120,500 us.
+Attempt MakeAttempt(uint32_t number, ErrorKind error);
+
+}  // namespace hookd

@@ -1,0 +1,72 @@
+#include "storage/rocksdb_store.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "storage/memory_store.h"
+#include "tests/conformance/delivery_store_suite.h"
+#include "tests/conformance/random_walk.h"
+
+namespace hookd {
+namespace {
+
+// A data folder of its own, removed with the harness (the store goes before it). Small bounds, so that a walk
+// flushes and compacts.
+class RocksDbHarness final : public StoreHarness {
+ public:
+  RocksDbHarness() {
+    std::string path = (std::filesystem::temp_directory_path() / "hookd-conformance-XXXXXX").string();
+    HOOKD_CHECK(mkdtemp(path.data()) != nullptr, "a folder for the test");
+    folder_ = path;
+  }
+  ~RocksDbHarness() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  std::unique_ptr<DeliveryStore> Open() override {
+    RocksDbOptions options;
+    options.path = folder_ / "data";
+    options.wal_bytes = 8u << 20;
+    options.block_cache_bytes = 4u << 20;
+    auto store = OpenRocksDbStore(options, RealClock());
+    HOOKD_CHECK(store.ok(), store.status().ToString().c_str());
+    return *std::move(store);
+  }
+  std::unique_ptr<DeliveryStore> Reopen(std::unique_ptr<DeliveryStore> store) override {
+    store.reset();
+    return Open();
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+INSTANTIATE_TEST_SUITE_P(RocksDb, DeliveryStoreSuite,
+                         testing::Values(StoreParam{"rocksdb",
+                                                    [] { return std::make_unique<RocksDbHarness>(); }}),
+                         testing::PrintToStringParamName());
+
+class MemoryHarness final : public StoreHarness {
+ public:
+  std::unique_ptr<DeliveryStore> Open() override { return MakeMemoryStore(); }
+  std::unique_ptr<DeliveryStore> Reopen(std::unique_ptr<DeliveryStore> store) override {
+    return static_cast<const MemoryStore&>(*store).Reopen();
+  }
+};
+
+TEST(StoresTest, BothStoresAgreeOnOneWalk) {
+  MemoryHarness memory;
+  RocksDbHarness rocksdb;
+  WalkTogether({&memory, &rocksdb}, 20'251'009, 3'000);
+}
+
+}  // namespace
+}  // namespace hookd

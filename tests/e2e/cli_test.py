@@ -1,0 +1,216 @@
+"""Every hookctl command against a live hookd: tables, JSON, exit codes. cli_refusals_test.py has what is refused."""
+
+import json
+
+import harness
+from harness import wait_for
+
+# Exit codes of hookctl.
+OK, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+
+class CliTest(harness.TestCase):
+    def setUp(self):
+        self.hookd = self.space.hookd().start()
+        self.receiver = self.space.receiver()
+
+    def table(self, *arguments, input=None):
+        """The lines of a command that must succeed, in the form for people."""
+        done = self.hookd.hookctl(*arguments, input=input)
+        self.assertEqual((done.code, done.err), (OK, ""), done.out)
+        return done.out.splitlines()
+
+    def fields(self, *arguments):
+        """Of the "name  value" lines."""
+        return dict(line.split("  ", 1) for line in self.table(*arguments) if "  " in line)
+
+    def field(self, name, *arguments):
+        return {key.strip(): value.strip() for key, value in self.fields(*arguments).items()}[name]
+
+    def test_subscribers(self):
+        made = self.hookd.ask("subscribers", "create", "acme", "--name", "Acme Ltd")
+        self.assertEqual((made["id"], made["name"], made["paused"]), ("acme", "Acme Ltd", False))
+        self.assertRegex(made["create_time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
+        self.table("subscribers", "create", "beta")
+        self.assertEqual(self.field("name", "subscribers", "get", "acme"), "Acme Ltd")
+        header, *rows = self.table("subscribers", "list")
+        self.assertEqual(header.split(), ["ID", "NAME", "PAUSED", "ENDPOINTS", "CREATED"])
+        self.assertEqual([row.split()[0] for row in rows], ["acme", "beta"])
+        self.assertEqual(len(self.hookd.ask("subscribers", "list", "--limit", "1")["subscribers"]), 1)
+
+        self.assertEqual(self.hookd.ask("subscribers", "update", "acme", "--name", "New")["name"], "New")
+        self.assertTrue(self.hookd.ask("subscribers", "pause", "acme")["paused"])
+        self.assertTrue(self.hookd.ask("subscribers", "pause", "acme")["paused"], "pausing is idempotent")
+        self.assertEqual(self.field("paused", "subscribers", "get", "acme"), "yes")
+        self.assertFalse(self.hookd.ask("subscribers", "resume", "acme")["paused"])
+        self.table("subscribers", "delete", "beta")
+        self.assertEqual([s["id"] for s in self.hookd.ask("subscribers", "list")["subscribers"]], ["acme"])
+
+    def test_lists_are_read_to_their_end(self):
+        for number in range(105):  # more than the default page
+            self.hookd.ask("subscribers", "create", f"s{number:03d}")
+        everyone = self.hookd.ask("subscribers", "list", "--limit", "0")["subscribers"]
+        self.assertEqual([s["id"] for s in everyone], [f"s{number:03d}" for number in range(105)])
+        self.assertEqual(len(self.hookd.ask("subscribers", "list")["subscribers"]), 100)
+
+    def test_endpoints(self):
+        self.hookd.ask("subscribers", "create", "acme")
+        url = self.receiver.url("/hooks")
+        flags = ("--description", "the shop", "--event-type", "message:*", "--channel", "c1", "--timeout", "5s")
+        flags += ("--mode", "parallel", "--max-in-flight", "3", "--success", "200-204", "--max-retries", "7")
+        flags += ("--backoff", "1s:1m:0.5", "--rate-limit", "9:2", "--header", "X-Shop: one")
+        flags += ("--secret-header", "Authorization: Bearer hush")
+        made = self.hookd.ask("endpoints", "create", "--subscriber", "acme", "--url", url, *flags)
+        self.assertRegex(made["signing_secret"], r"^whsec_[A-Za-z0-9+/]{32,}=*$")
+        endpoint = made["endpoint"]
+        self.assertRegex(endpoint["id"], r"^ep_[0-9a-f]{16}$")
+        policy = endpoint["policy"]
+        self.assertEqual((policy["mode"], policy["max_in_flight"]), ("DELIVERY_MODE_PARALLEL", 3))
+        self.assertEqual((policy["timeout"], policy["max_retries"]), ("5s", 7))
+        self.assertEqual(policy["backoff"], {"step": "1s", "cap": "60s", "jitter": 0.5})
+        self.assertEqual(policy["rate_limit"], {"per_second": 9, "burst": 2})
+        self.assertEqual(policy["success_codes"], [{"first": 200, "last": 204}])
+        identity = endpoint["id"]
+
+        shown = "\n".join(self.table("endpoints", "get", identity))
+        for text in (url, "the shop", "message:*", "X-Shop: one", "Authorization: (secret)", "parallel, 3 in flight"):
+            self.assertIn(text, shown)
+        header, row = self.table("endpoints", "list", "--subscriber", "acme")
+        columns = ["ID", "SUBSCRIBER", "URL", "MODE", "PAUSED", "PENDING", "RETRYING", "FAILURES"]
+        self.assertEqual(header.split(), columns)
+        self.assertEqual(row.split(), [identity, "acme", url, "parallel", "no", "0", "0", "0"])
+
+        changed = self.hookd.ask("endpoints", "update", identity, "--timeout", "6s", "--reset", "policy.backoff")
+        self.assertEqual(changed["policy"]["timeout"], "6s")
+        self.assertEqual(changed["policy"]["backoff"], {"step": "15s", "cap": "900s", "jitter": 0.1})
+        self.assertEqual(changed["policy"]["max_retries"], 7, "what was not named stays")
+        self.assertTrue(self.hookd.ask("endpoints", "pause", identity)["paused"])
+        self.assertFalse(self.hookd.ask("endpoints", "resume", identity)["paused"])
+        self.table("endpoints", "delete", identity)
+        self.assertEqual(self.hookd.ask("endpoints", "list")["endpoints"], [])
+
+    def test_secrets_are_never_read_again(self):
+        self.hookd.ask("subscribers", "create", "acme")
+        command = ("endpoints", "create", "--subscriber", "acme", "--url", self.receiver.url("/hooks"))
+        made = self.hookd.ask(*command, "--secret-header", "Authorization: Bearer hush-hush-1")
+        secrets = (made["signing_secret"].removeprefix("whsec_"), "hush-hush-1")
+        self.assertNotIn("hush-hush-1", json.dumps(made))
+        identity = made["endpoint"]["id"]
+        for command in (("get", identity), ("list",), ("pause", identity), ("update", identity, "--description", "x")):
+            for form in ("table", "json"):
+                shown = self.hookd.hookctl("--output", form, "endpoints", *command).out
+                self.assertIn(identity, shown)
+                for secret in secrets:
+                    self.assertNotIn(secret, shown, f"endpoints {command[0]} shows a secret")
+        self.assertEqual(self.hookd.terminate(), 0)
+        for secret in secrets:
+            self.assertNotIn(secret, self.hookd.log.read_text(encoding="utf-8"), "the log shows a secret")
+
+    def test_deliveries(self):
+        self.hookd.ask("subscribers", "create", "acme")
+        endpoint = self.hookd.create_endpoint(
+            self.receiver, "acme", "/hooks", "--backoff", "100ms:1s", "--max-retries", "1", "--rate-limit", "0"
+        )
+        self.receiver.set("/hooks", refuse_every=2, refuse_attempts=9)  # the second is refused for good
+        for number in range(3):
+            self.hookd.ask("events", "publish", "--subscriber", "acme", "--type", "t", "--payload", str(number))
+        wait_for(lambda: self.hookd.pending() == 0, "the deliveries to end")
+        listed = self.hookd.ask("deliveries", "list", "--endpoint", endpoint)["deliveries"]
+        self.assertEqual([int(d["sequence"]) for d in listed], [1, 2, 3])
+        states = [d["state"].removeprefix("DELIVERY_STATE_") for d in listed]
+        self.assertEqual(states, ["SUCCEEDED", "EXHAUSTED", "SUCCEEDED"])
+        exhausted = self.hookd.ask("deliveries", "list", "--state", "exhausted")["deliveries"]
+        self.assertEqual([d["id"] for d in exhausted], [listed[1]["id"]])
+        one = self.hookd.ask("deliveries", "get", listed[1]["id"])
+        self.assertEqual((one["end_reason"], one["attempt_count"]), ("retries_used_up", 2))
+        self.assertEqual([(a["number"], a["status"], a["error_kind"]) for a in one["attempts"]],
+                         [(1, 503, "status"), (2, 503, "status")])  # fmt: skip
+        lines = self.table("deliveries", "get", listed[1]["id"])
+        self.assertIn(["ATTEMPT", "STARTED", "STATUS", "TOOK", "OUTCOME", "RESPONSE"], [line.split() for line in lines])
+        header, *rows = self.table("deliveries", "list", "--endpoint", endpoint, "--limit", "2")
+        self.assertEqual(header.split()[:5], ["ID", "STATE", "TYPE", "SEQUENCE", "ATTEMPTS"])
+        self.assertEqual([row.split()[1:5] for row in rows], [["SUCCEEDED", "t", "1", "1"], ["EXHAUSTED", "t", "2", "2"]])
+
+    def test_publish_one_event(self):
+        self.hookd.ask("subscribers", "create", "acme")
+        self.hookd.create_endpoint(self.receiver, "acme", "/hooks")
+        command = ("events", "publish", "--subscriber", "acme", "--type", "message:in:new")
+        payload = '{"n": 1.0}'
+        first = self.hookd.ask(*command, "--payload", payload, "--idempotency-key", "k1")
+        self.assertRegex(first["event_id"], r"^evt_[0-9a-z]{26}$")
+        self.assertEqual((first["deliveries"], first["duplicate"]), (1, False))
+        again = self.hookd.ask(*command, "--payload", payload, "--idempotency-key", "k1")
+        self.assertEqual((again["event_id"], again["duplicate"]), (first["event_id"], True))
+        file = self.space.folder / "payload.json"
+        file.write_text(payload, encoding="utf-8")
+        self.assertNotEqual(self.hookd.ask(*command, "--payload-file", file)["event_id"], first["event_id"])
+        wait_for(lambda: self.hookd.pending() == 0, "the deliveries to end")
+        self.assertEqual(len(self.receiver.ledger.entries("/hooks")), 2, "the duplicate made no delivery")
+
+    def test_publish_a_file(self):
+        self.hookd.ask("subscribers", "create", "acme")
+        self.hookd.create_endpoint(self.receiver, "acme", "/hooks", "--rate-limit", "0")
+        lines = [f'{{"subscriber_id":"acme","type":"t","payload":{{"n" : {n}.0}}}}' for n in range(1200)]
+        lines[700] = '{"subscriber_id":"nobody","type":"t","payload":1}'
+        lines[701] = '{"subscriber_id":"acme","type":"t","payload":{"broken}'
+        lines[702] = ""
+        done = self.hookd.hookctl("--output", "json", "events", "publish", "--file", "-", input="\n".join(lines))
+        self.assertEqual(done.code, REFUSED)
+        self.assertEqual(
+            json.loads(done.out), {"accepted": 1197, "duplicates": 0, "deliveries": 1197, "refused": 2}
+        )
+        self.assertIn("line 701: NOT_FOUND", done.err)
+        self.assertIn("line 702: INVALID_ARGUMENT", done.err)
+        wait_for(lambda: self.hookd.pending() == 0, "the deliveries to end")
+        account = self.receiver.ledger.account("/hooks")
+        self.assertEqual((account.delivered, account.order_errors()), (1197, []))
+        published = [harness.sha256(line[line.index('{"n"') : -1]) for line in lines if '"n"' in line]
+        self.assertEqual([entry["sha256"] for entry in account.accepted], published)
+
+    def test_status_and_health(self):
+        status = self.hookd.ask("status")
+        self.assertEqual((status["subscribers"], status["endpoints"], status["draining"]), ("0", "0", False))
+        self.assertEqual(status["storage_format"], 1)
+        self.assertEqual(self.field("pending deliveries", "status"), "0")
+        self.assertEqual(self.table("health"), ["SERVING"])
+        self.assertEqual(self.hookd.ask("health"), {"status": "SERVING"})
+
+    def test_usage_errors(self):
+        for arguments in (
+            (),
+            ("subscribers",),
+            ("nonsense",),
+            ("subscribers", "create"),
+            ("endpoints", "create", "--subscriber", "acme"),
+            ("endpoints", "update", "ep_0000000000000001"),
+            ("events", "publish", "--subscriber", "acme"),
+            ("events", "publish", "--file", "/nonexistent"),
+            ("events", "publish", "--file", "x", "--type", "t"),
+            ("endpoints", "create", "--subscriber", "a", "--url", "http://h/", "--timeout", "5 parsecs"),
+            ("deliveries", "list", "--state", "lost"),
+            ("--output", "xml", "status"),
+        ):
+            with self.subTest(arguments=arguments):
+                done = self.hookd.hookctl(*arguments)
+                self.assertEqual(done.code, USAGE, done.err)
+                self.assertTrue(done.err or done.out, "says what is wrong")
+
+    def test_no_server(self):
+        self.assertEqual(self.hookd.terminate(), 0)
+        done = self.hookd.hookctl("--timeout", "5", "status")
+        self.assertEqual(done.code, UNREACHABLE)
+        self.assertRegex(done.err, "^hookctl: (UNAVAILABLE|DEADLINE_EXCEEDED): ")
+        done = self.hookd.hookctl("events", "publish", "--file", "-", "--retry-for", "1s", input=event_line())
+        self.assertEqual(done.code, UNREACHABLE)
+
+    def test_version_and_help(self):
+        self.assertRegex("\n".join(self.table("--version")), r"^hookctl \d+\.\d+\.\d+$")
+        self.assertIn("subscribers", "\n".join(self.table("--help")))
+
+
+def event_line():
+    return '{"subscriber_id":"acme","type":"t","payload":1}\n'
+
+
+if __name__ == "__main__":
+    harness.main()

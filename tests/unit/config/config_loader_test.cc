@@ -1,0 +1,248 @@
+#include "config/config_loader.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
+
+#include "config/value.h"
+
+namespace hookd {
+namespace {
+
+using config::v1::Config;
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::util::MessageDifferencer;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr char kDefaultFile[] = "config/hookd.default.yaml";  // tests run in the repository's root
+
+std::string ErrorOf(std::string_view yaml) {
+  const absl::StatusOr<Config> config = ParseConfig(yaml, "hookd.yaml");
+  if (config.ok()) return "";
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(config.status().message());
+}
+
+void CollectSchemaKeys(const Descriptor& type, const std::string& prefix, std::set<std::string>& keys) {
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor& field = *type.field(i);
+    if (config::IsValue(field)) {
+      keys.insert(prefix + field.name());
+    } else {
+      CollectSchemaKeys(*field.message_type(), prefix + field.name() + ".", keys);
+    }
+  }
+}
+
+void CollectFileKeys(const YAML::Node& node, const std::string& prefix, std::set<std::string>& keys) {
+  for (const auto& entry : node) {
+    const std::string key = prefix + entry.first.Scalar();
+    if (entry.second.IsMap()) {
+      CollectFileKeys(entry.second, key + ".", keys);
+    } else {
+      keys.insert(key);
+    }
+  }
+}
+
+TEST(ConfigDefaultsTest, AreTheDocumentedOnes) {
+  const Config config = DefaultConfig();
+  EXPECT_EQ(config.data_dir(), "/var/lib/hookd");
+  EXPECT_EQ(config.grpc().listen(), "127.0.0.1:7070");
+  EXPECT_EQ(config.http().listen(), "127.0.0.1:7071");
+  EXPECT_EQ(config.delivery().shards(), 0);
+  EXPECT_EQ(config.delivery().max_in_flight(), 512);
+  EXPECT_EQ(config.delivery().window_bytes().bytes(), 67'108'864);
+  EXPECT_EQ(config.delivery().window_items(), 256);
+  EXPECT_EQ(config.delivery().parked_per_lane(), 1000);
+  EXPECT_EQ(config.intake().bytes().bytes(), 67'108'864);
+  EXPECT_EQ(config.commit().max_items(), 1024);
+  EXPECT_EQ(config.commit().max_bytes().bytes(), 4'194'304);
+  EXPECT_EQ(config.transport().ca_file(), "/etc/ssl/certs/ca-certificates.crt");
+  EXPECT_EQ(config.transport().dns_servers_size(), 0);
+  EXPECT_EQ(config.storage().wal_bytes().bytes(), 134'217'728);
+  EXPECT_EQ(config.storage().block_cache().bytes(), 67'108'864);
+  EXPECT_EQ(config.shutdown().deadline().seconds(), 25);
+  EXPECT_EQ(config.log().level(), "info");
+  EXPECT_EQ(config.log().file(), "");
+}
+
+TEST(ConfigDefaultsTest, FileGivesWhatTheSchemaGives) {
+  const absl::StatusOr<Config> file = LoadConfig(kDefaultFile);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_TRUE(MessageDifferencer::Equals(*file, DefaultConfig())) << file->DebugString();
+}
+
+TEST(ConfigDefaultsTest, FileAndSchemaHaveTheSameKeys) {
+  std::set<std::string> schema;
+  CollectSchemaKeys(*Config::descriptor(), "", schema);
+  std::set<std::string> file;
+  CollectFileKeys(YAML::LoadFile(kDefaultFile), "", file);
+  EXPECT_EQ(file, schema);
+}
+
+TEST(ConfigDefaultsTest, FileNamesEveryBound) {
+  std::ifstream stream(kDefaultFile);
+  const std::string text(std::istreambuf_iterator<char>(stream), {});
+  const Descriptor& root = *Config::descriptor();
+  for (int i = 0; i < root.field_count(); ++i) {
+    if (config::IsValue(*root.field(i))) continue;
+    const Descriptor& section = *root.field(i)->message_type();
+    for (int j = 0; j < section.field_count(); ++j) {
+      const config::v1::Rule& rule = section.field(j)->options().GetExtension(config::v1::rule);
+      if (!rule.min().empty()) {
+        EXPECT_THAT(text, HasSubstr(rule.min() + " to " + rule.max())) << section.field(j)->full_name();
+      }
+    }
+  }
+}
+
+TEST(ConfigLoaderTest, EmptyFileGivesTheDefaults) {
+  for (const char* yaml : {"", "# nothing\n", "{}", "delivery:\n  # shards: 3\n"}) {
+    const absl::StatusOr<Config> config = ParseConfig(yaml, "hookd.yaml");
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_TRUE(MessageDifferencer::Equals(*config, DefaultConfig())) << yaml;
+  }
+}
+
+TEST(ConfigLoaderTest, GivenKeysReplaceTheDefaultsAndNothingElse) {
+  const absl::StatusOr<Config> config = ParseConfig(
+      "data_dir: build/data\n"
+      "grpc: {listen: '[::1]:0'}\n"
+      "delivery:\n  max_in_flight: 100000\n  window_bytes: 1GiB\n"
+      "transport:\n  dns_servers: [9.9.9.9:53, '[2620:fe::fe]:53']\n"
+      "shutdown: {deadline: 1500ms}\n"
+      "log: {level: warn, file: /var/log/hookd.log}\n",
+      "hookd.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  Config expected = DefaultConfig();
+  expected.set_data_dir("build/data");
+  expected.mutable_grpc()->set_listen("[::1]:0");
+  expected.mutable_delivery()->set_max_in_flight(100'000);
+  expected.mutable_delivery()->mutable_window_bytes()->set_bytes(1'073'741'824);
+  expected.mutable_transport()->add_dns_servers("9.9.9.9:53");
+  expected.mutable_transport()->add_dns_servers("[2620:fe::fe]:53");
+  expected.mutable_shutdown()->mutable_deadline()->set_seconds(1);
+  expected.mutable_shutdown()->mutable_deadline()->set_nanos(500'000'000);
+  expected.mutable_log()->set_level("warn");
+  expected.mutable_log()->set_file("/var/log/hookd.log");
+  EXPECT_TRUE(MessageDifferencer::Equals(*config, expected)) << config->DebugString();
+}
+
+TEST(ConfigLoaderTest, AcceptsBothEndsOfARangeAndNothingBeyond) {
+  EXPECT_EQ(ErrorOf("delivery: {shards: 64}"), "");
+  EXPECT_EQ(ErrorOf("delivery: {shards: 65}"),
+            "hookd.yaml:1: delivery.shards: \"65\" is out of range: give 0 to 64");
+  EXPECT_EQ(ErrorOf("delivery: {shards: -1}"),
+            "hookd.yaml:1: delivery.shards: \"-1\" is out of range: give 0 to 64");
+  EXPECT_EQ(ErrorOf("shutdown: {deadline: 0s}"), "");
+  EXPECT_EQ(ErrorOf("shutdown: {deadline: 5m}"), "");
+  EXPECT_EQ(ErrorOf("shutdown: {deadline: 300001ms}"),
+            "hookd.yaml:1: shutdown.deadline: \"300001ms\" is out of range: give 0s to 5m");
+  EXPECT_EQ(ErrorOf("delivery: {max_in_flight: 4294967297}"),
+            "hookd.yaml:1: delivery.max_in_flight: \"4294967297\" is out of range: give 1 to 100000");
+}
+
+TEST(ConfigLoaderTest, ReportsEveryFaultWithItsLine) {
+  const std::string error = ErrorOf(
+      "data_dir: ''\n"
+      "colour: blue\n"
+      "grpc:\n"
+      "  listen: 0.0.0.0:7070\n"
+      "delivery:\n"
+      "  shards: many\n"
+      "  shards: 2\n"
+      "  window_bytes: 64MB\n"
+      "  window_items: [1]\n"
+      "shutdown: 25s\n"
+      "log:\n"
+      "  level: loud\n"
+      "  file:\n"
+      "transport:\n"
+      "  dns_servers: 9.9.9.9:53\n");
+  std::vector<std::string> lines;
+  std::istringstream stream(error);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  EXPECT_THAT(
+      lines,
+      ElementsAre(
+          "hookd.yaml:1: data_dir: is empty: give a value",
+          StartsWith("hookd.yaml:2: colour: unknown key: remove it, or use one of data_dir, grpc"),
+          StartsWith("hookd.yaml:4: grpc.listen: \"0.0.0.0:7070\" is not a loopback address"),
+          StartsWith("hookd.yaml:6: delivery.shards: \"many\" is not a whole number"),
+          "hookd.yaml:7: delivery.shards: given twice: keep one",
+          StartsWith("hookd.yaml:8: delivery.window_bytes: \"64MB\" is not a size"),
+          "hookd.yaml:9: delivery.window_items: has to be a single value",
+          "hookd.yaml:10: shutdown: has to hold keys: give deadline",
+          "hookd.yaml:12: log.level: \"loud\" is not known: give one of trace, debug, info, warn, error",
+          StartsWith("hookd.yaml:13: log.file: has no value"),
+          StartsWith("hookd.yaml:15: transport.dns_servers: has to be a list")));
+}
+
+TEST(ConfigLoaderTest, ReportsTheLineOfAListItem) {
+  EXPECT_THAT(ErrorOf("transport:\n  dns_servers:\n    - 9.9.9.9:53\n    - dns.example\n"),
+              StartsWith("hookd.yaml:4: transport.dns_servers: \"dns.example\" is not an address"));
+}
+
+TEST(ConfigLoaderTest, BoundsLists) {
+  std::string yaml = "transport:\n  dns_servers:\n";
+  for (int i = 0; i < 8; ++i) yaml += "    - 9.9.9.9:53\n";
+  EXPECT_EQ(ErrorOf(yaml), "");
+  EXPECT_EQ(ErrorOf(yaml + "    - 9.9.9.9:53\n"),
+            "hookd.yaml:2: transport.dns_servers: has 9 items: give at most 8");
+}
+
+TEST(ConfigLoaderTest, ChecksWhatKeysSayTogether) {
+  EXPECT_THAT(ErrorOf("http: {listen: '127.0.0.1:7070'}"),
+              StartsWith("hookd.yaml:1: http.listen: is the same as grpc.listen"));
+  EXPECT_EQ(ErrorOf("grpc: {listen: '127.0.0.1:0'}\nhttp: {listen: '127.0.0.1:0'}"), "");
+  EXPECT_THAT(ErrorOf("\ndelivery: {shards: 8, max_in_flight: 7}"),
+              StartsWith("hookd.yaml:2: delivery.max_in_flight: is below delivery.shards"));
+  EXPECT_THAT(ErrorOf("intake: {bytes: 8MiB}\ncommit: {max_bytes: 16MiB}"),
+              StartsWith("hookd.yaml:2: commit.max_bytes: is above intake.bytes"));
+  // The fault lies with a default: there is no line to name.
+  EXPECT_THAT(ErrorOf("grpc: {listen: '127.0.0.1:7071'}"),
+              StartsWith("hookd.yaml: http.listen: is the same"));
+}
+
+TEST(ConfigLoaderTest, RefusesWhatIsNotYaml) {
+  EXPECT_THAT(ErrorOf("grpc:\n  listen: [\n"), AllOf(StartsWith("hookd.yaml:"), HasSubstr("not valid YAML")));
+  EXPECT_THAT(ErrorOf("- a\n- b\n"), HasSubstr("has to hold keys"));
+  EXPECT_THAT(ErrorOf("just words"), HasSubstr("has to hold keys"));
+  EXPECT_THAT(ErrorOf("log: {level: info}\n---\nlog: {level: warn}\n"), HasSubstr("a second document"));
+  EXPECT_THAT(ErrorOf("? [a, b]\n: c\n"), HasSubstr("a key that is not a word"));
+  EXPECT_THAT(ErrorOf("data_dir: \"a\\0b\"\n"), HasSubstr("a control character"));
+  EXPECT_THAT(ErrorOf(std::string(100'000, '[')), HasSubstr("not valid YAML"));
+  EXPECT_THAT(ErrorOf(std::string(kMaxConfigBytes + 1, '#')), HasSubstr("larger than 1 MiB"));
+}
+
+TEST(ConfigLoaderTest, ErrorsStayShortAndOnOneLine) {
+  const std::string error = ErrorOf("log: {level: \"" + std::string(5000, 'x') + "\"}\n");
+  EXPECT_LT(error.size(), 300U);
+  EXPECT_EQ(ErrorOf("\"a\\nb\": 1\n").find('\n'), std::string::npos);
+}
+
+TEST(ConfigLoaderTest, NamesAFileThatIsNotThere) {
+  const absl::StatusOr<Config> config = LoadConfig("/nonexistent/hookd.yaml");
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(config.status().message(), HasSubstr("/nonexistent/hookd.yaml"));
+}
+
+TEST(ConfigLoaderTest, RefusesADirectory) {
+  const absl::StatusOr<Config> config = LoadConfig(std::filesystem::temp_directory_path().string());
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kFailedPrecondition) << config.status();
+}
+
+}  // namespace
+}  // namespace hookd
