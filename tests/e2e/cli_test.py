@@ -197,7 +197,7 @@ class CliTest(harness.TestCase):
 
     def test_no_server(self):
         self.assertEqual(self.hookd.terminate(), 0)
-        done = self.hookd.hookctl("--timeout", "5", "status")
+        done = self.hookd.hookctl("--deadline", "5", "status")
         self.assertEqual(done.code, UNREACHABLE)
         self.assertRegex(done.err, "^hookctl: (UNAVAILABLE|DEADLINE_EXCEEDED): ")
         done = self.hookd.hookctl("events", "publish", "--file", "-", "--retry-for", "1s", input=event_line())

@@ -7,10 +7,9 @@
 namespace hookd::testing {
 namespace {
 
-#define START_OR_SKIP(nginx, text)                                                        \
-  auto nginx##_status = NginxFixture::Start(text);                                        \
-  if (absl::IsNotFound(nginx##_status.status())) GTEST_SKIP() << nginx##_status.status(); \
-  ASSERT_TRUE(nginx##_status.ok()) << nginx##_status.status();                            \
+#define START(nginx, text)                                     \
+  auto nginx##_status = NginxFixture::Start(text);             \
+  ASSERT_TRUE(nginx##_status.ok()) << nginx##_status.status(); \
   NginxFixture& nginx = **nginx##_status
 
 class NginxTransportTest : public TransportFixture {
@@ -35,7 +34,7 @@ class NginxTransportTest : public TransportFixture {
 
 // nginx answers before it has read the body, and keeps the connection.
 TEST_F(NginxTransportTest, EarlyAnswersOnKeptConnections) {
-  START_OR_SKIP(nginx, R"(
+  START(nginx, R"(
     log_format connection '$connection $status $request_length';
     server { listen 127.0.0.1:@PORT@; access_log @DIR@/access.log connection; location / { return 204; } })");
   for (size_t size : {0, 2, 1'000, 20'000, 500'000, 2'000'000}) {
@@ -49,7 +48,7 @@ TEST_F(NginxTransportTest, EarlyAnswersOnKeptConnections) {
 }
 
 TEST_F(NginxTransportTest, ThousandPostsOverFewConnections) {
-  START_OR_SKIP(nginx, "server { listen 127.0.0.1:@PORT@; location / { return 204; } }");
+  START(nginx, "server { listen 127.0.0.1:@PORT@; location / { return 204; } }");
   constexpr int kCount = 1'000;
   int done = 0;
   int sent = 0;
@@ -70,7 +69,7 @@ TEST_F(NginxTransportTest, ThousandPostsOverFewConnections) {
 }
 
 TEST_F(NginxTransportTest, TooLargeForNginxIsAnAnswer) {
-  START_OR_SKIP(nginx, "server { listen 127.0.0.1:@PORT@; client_max_body_size 1k; root @DIR@; }");
+  START(nginx, "server { listen 127.0.0.1:@PORT@; client_max_body_size 1k; root @DIR@; }");
   HttpResult result = Post(Request(nginx.Url(), Millis(10'000), std::string(200'000, 'x')));
   EXPECT_EQ(result.error, ErrorKind::kNone) << result.error_detail;
   EXPECT_EQ(result.status, 413);
@@ -79,7 +78,7 @@ TEST_F(NginxTransportTest, TooLargeForNginxIsAnAnswer) {
 TEST_F(NginxTransportTest, VerifiedTls) {
   TestCa ca;
   ASSERT_TRUE(ca.ok() && ca.Issue("good", "DNS:localhost,IP:127.0.0.1", 1));
-  START_OR_SKIP(nginx, TlsServer(ca, "good"));
+  START(nginx, TlsServer(ca, "good"));
   UseCa(ca.ca_file());
   HttpResult result = Post(Localhost(nginx));
   EXPECT_EQ(result.error, ErrorKind::kNone) << result.error_detail;
@@ -92,7 +91,7 @@ TEST_F(NginxTransportTest, VerifiedTls) {
 TEST_F(NginxTransportTest, WrongNameIsTls) {
   TestCa ca;
   ASSERT_TRUE(ca.ok() && ca.Issue("other", "DNS:other.test", 1));
-  START_OR_SKIP(nginx, TlsServer(ca, "other"));
+  START(nginx, TlsServer(ca, "other"));
   UseCa(ca.ca_file());
   HttpResult result = Post(Localhost(nginx));
   EXPECT_EQ(result.error, ErrorKind::kTls);
@@ -104,7 +103,7 @@ TEST_F(NginxTransportTest, UnknownCaIsTls) {
   TestCa ca;
   TestCa stranger;
   ASSERT_TRUE(ca.ok() && stranger.ok() && stranger.Issue("good", "DNS:localhost", 1));
-  START_OR_SKIP(nginx, TlsServer(stranger, "good"));
+  START(nginx, TlsServer(stranger, "good"));
   UseCa(ca.ca_file());
   EXPECT_EQ(Post(Localhost(nginx)).error, ErrorKind::kTls);
   UseCa("");  // the system's bundle does not know it either
@@ -116,7 +115,7 @@ TEST_F(NginxTransportTest, UnknownCaIsTls) {
 TEST_F(NginxTransportTest, ExpiredIsTls) {
   TestCa ca;
   ASSERT_TRUE(ca.ok() && ca.Issue("old", "DNS:localhost", -1));
-  START_OR_SKIP(nginx, TlsServer(ca, "old"));
+  START(nginx, TlsServer(ca, "old"));
   UseCa(ca.ca_file());
   HttpResult result = Post(Localhost(nginx));
   EXPECT_EQ(result.error, ErrorKind::kTls);
@@ -126,7 +125,7 @@ TEST_F(NginxTransportTest, ExpiredIsTls) {
 TEST_F(NginxTransportTest, OldTlsVersionsAreTls) {
   TestCa ca;
   ASSERT_TRUE(ca.ok() && ca.Issue("good", "DNS:localhost", 1));
-  START_OR_SKIP(nginx, TlsServer(ca, "good", "ssl_protocols TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;"));
+  START(nginx, TlsServer(ca, "good", "ssl_protocols TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;"));
   UseCa(ca.ca_file());
   EXPECT_EQ(Post(Localhost(nginx)).error, ErrorKind::kTls);
 }
@@ -134,7 +133,7 @@ TEST_F(NginxTransportTest, OldTlsVersionsAreTls) {
 TEST_F(NginxTransportTest, MissingCaFileIsLocal) {
   TestCa ca;
   ASSERT_TRUE(ca.ok() && ca.Issue("good", "DNS:localhost", 1));
-  START_OR_SKIP(nginx, TlsServer(ca, "good"));
+  START(nginx, TlsServer(ca, "good"));
   UseCa("/nonexistent/ca.pem");
   EXPECT_EQ(Post(Localhost(nginx)).error, ErrorKind::kLocal);
 }
@@ -142,8 +141,8 @@ TEST_F(NginxTransportTest, MissingCaFileIsLocal) {
 TEST_F(NginxTransportTest, PlainAndTlsMixedUp) {
   TestCa ca;
   ASSERT_TRUE(ca.ok() && ca.Issue("good", "DNS:localhost", 1));
-  START_OR_SKIP(plain, "server { listen 127.0.0.1:@PORT@; location / { return 204; } }");
-  START_OR_SKIP(tls, TlsServer(ca, "good"));
+  START(plain, "server { listen 127.0.0.1:@PORT@; location / { return 204; } }");
+  START(tls, TlsServer(ca, "good"));
   UseCa(ca.ca_file());
   HttpResult result = Post(Localhost(plain));
   EXPECT_EQ(result.error, ErrorKind::kTls);

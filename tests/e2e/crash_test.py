@@ -1,0 +1,118 @@
+"""SIGKILL at random moments under load, again and again: nothing acknowledged is lost, order is kept."""
+
+import contextlib
+import json
+import random
+import subprocess
+import threading
+
+import harness
+from harness import wait_for
+
+ROUNDS = 10
+PAUSE_S = 0.002  # between two events: some are always on their way
+UNREACHABLE = 3  # of hookctl
+PARALLEL_IN_FLIGHT = 8
+FAST = ("--backoff", "100ms:500ms:0.1", "--rate-limit", "0", "--max-retries", "1000")
+
+
+class Publisher:
+    """Publishes event after event, until hookd is gone. Remembers what was acknowledged."""
+
+    def __init__(self, space, hookd):
+        self.space = space
+        self.hookd = hookd
+        self.published = []  # payloads in the order of publishing
+        self.acknowledged = set()
+
+    def start(self):
+        """Events are not sent again: what was not answered is unknown."""
+        self._first = len(self.published)
+        self._output = self.space.folder / f"publish-{self._first}.json"
+        command = [harness.bin_dir / "hookctl", "--server", self.hookd.grpc, "--output", "json"]
+        command += ["events", "publish", "--file", "-", "--retry-for", "0s"]
+        with open(self._output, "wb") as output:
+            self._hookctl = self.space.popen(*command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.DEVNULL)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._feed)
+        self._thread.start()
+
+    def _feed(self):
+        with contextlib.suppress(BrokenPipeError), self._hookctl.stdin as pipe:
+            while not self._stop.wait(PAUSE_S):
+                payload = f'{{"n":{len(self.published)},"text":"{"x" * 500}"}}'
+                self.published.append(payload)
+                pipe.write(f'{{"subscriber_id":"acme","type":"t","payload":{payload}}}\n'.encode())
+                pipe.flush()
+
+    def finish(self, stop=False):
+        """Returns hookctl's exit code. With `stop` it ends by itself; else because hookd is gone."""
+        if stop:
+            self._stop.set()
+        self._thread.join()
+        code = self._hookctl.wait(harness.PATIENCE_S)
+        summary = json.loads(self._output.read_text(encoding="utf-8"))
+        if summary["refused"]:
+            raise harness.Failure(f"hookd refused {summary['refused']} good events")
+        # Answers come in order: what was accepted are the first ones.
+        self.acknowledged.update(self.published[self._first : self._first + summary["accepted"]])
+        return code
+
+
+class CrashTest(harness.TestCase):
+    def test_ten_kills_under_load(self):
+        seed = random.randrange(1 << 32)
+        chance = random.Random(seed)
+        with self.subTest(seed=seed):
+            self.run_rounds(chance)
+
+    def run_rounds(self, chance):
+        hookd = self.space.hookd().start()
+        receiver = self.space.receiver()
+        ledger = receiver.ledger
+        hookd.ask("subscribers", "create", "acme")
+        for path in ("/ordered", "/refusing"):
+            hookd.create_endpoint(receiver, "acme", path, *FAST)
+        receiver.set("/refusing", refuse_every=10, refuse_attempts=1)
+        parallel = ("--mode", "parallel", "--max-in-flight", PARALLEL_IN_FLIGHT)
+        hookd.create_endpoint(receiver, "acme", "/parallel", *parallel, *FAST, refuse_every=5)
+        publisher = Publisher(self.space, hookd)
+        for _ in range(ROUNDS):
+            publisher.start()
+            seen = len(ledger.entries())
+            more = chance.randrange(1, 200)
+            wait_for(lambda: len(ledger.entries()) >= seen + more, f"{more} more requests to arrive")
+            threading.Event().wait(chance.uniform(0, 0.03))  # between two requests, not at one
+            hookd.kill()
+            self.assertEqual(publisher.finish(), UNREACHABLE)
+            receiver.settle()
+            hookd.start()
+        publisher.start()
+        seen = len(ledger.entries())
+        wait_for(lambda: len(ledger.entries()) > seen + 100, "requests to arrive after it all")
+        self.assertEqual(publisher.finish(stop=True), 0)
+        wait_for(lambda: hookd.pending() == 0, "all deliveries to end")
+        self.assertEqual(hookd.terminate(), 0)
+        self.assertGreater(len(publisher.acknowledged), ROUNDS * 10, "there was a load")
+        for path in ("/ordered", "/refusing", "/parallel"):
+            with self.subTest(path=path):
+                self.judge(path, ledger.account(path), publisher)
+
+    def judge(self, path, account, publisher):
+        number_of = {harness.sha256(payload): n for n, payload in enumerate(publisher.published)}
+        arrived = [number_of.get(account.sha256[sequence]) for sequence in sorted(account.sha256)]
+        self.assertNotIn(None, arrived, "a body that was never published")
+        acknowledged = {number_of[harness.sha256(payload)] for payload in publisher.acknowledged}
+        self.assertEqual(acknowledged - set(arrived), set(), "acknowledged, but lost")
+        self.assertEqual(account.sequence_errors(), [])
+        self.assertEqual(account.unverified, 0)
+        self.assertEqual(arrived, sorted(arrived), "sequence numbers follow the order of publishing")
+        self.assertEqual(len(arrived), len(set(arrived)), "an event has one sequence number")
+        in_flight = PARALLEL_IN_FLIGHT if path == "/parallel" else 1
+        self.assertLessEqual(account.duplicates, ROUNDS * in_flight)
+        if path != "/parallel":
+            self.assertEqual(account.order_errors(), [])
+
+
+if __name__ == "__main__":
+    harness.main()

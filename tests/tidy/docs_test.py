@@ -1,0 +1,131 @@
+"""The documents say what the code does: docs_test.py [ROOT]."""
+
+import pathlib
+import re
+import sys
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NOT_OURS = {"build", ".venv", ".git"}
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def documents():
+    return [path for path in sorted(ROOT.rglob("*.md")) if path.relative_to(ROOT).parts[0] not in NOT_OURS]
+
+
+def code_in(text):
+    """What stands in fences and between backticks."""
+    fence = re.compile(r"^```.*?$(.*?)^```$", re.MULTILINE | re.DOTALL)
+    return fence.findall(text) + re.findall(r"`([^`\n]+)`", fence.sub("", text))
+
+
+def anchors_of(text):
+    """Of a document's headings, as the usual viewers make them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def first_columns(text):
+    """First and second cell of each row of the tables, where the first is one word of code."""
+    return re.findall(r"^\| `([^`]+)` \| ([^|]*?) *\|", text, re.MULTILINE)
+
+
+def keys_of_yaml(text):
+    """Key paths and their values of the default configuration: two levels, no lists but [], no block texts."""
+    keys, section = {}, ""
+    for line in text.splitlines():
+        match = re.match(r"^( *)([a-z_]+):(?: +(.*?))? *$", line.split(" #")[0])
+        if not match or line.lstrip().startswith("#"):
+            continue
+        indent, name, value = match.groups()
+        if not indent and value is None:
+            section = name
+        else:
+            keys[f"{section}.{name}" if indent else name] = value
+    return keys
+
+
+class DocsTest(unittest.TestCase):
+    maxDiff = None
+
+    def test_links_lead_somewhere(self):
+        for document in documents():
+            for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+                if re.match(r"[a-z]+:", link):
+                    continue
+                name, _, anchor = link.partition("#")
+                target = (document.parent / name) if name else document
+                where = f"{document.relative_to(ROOT)}: {link}"
+                self.assertTrue(target.exists(), where)
+                if anchor:
+                    self.assertIn(anchor, anchors_of(target.read_text(encoding="utf-8")), where)
+
+    def test_make_targets_exist(self):
+        targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+        self.assertTrue(targets)
+        named = set()
+        for document in documents():
+            for code in code_in(document.read_text(encoding="utf-8")):
+                named.update(re.findall(r"(?:^|&& )make ([a-z-]+)", code, re.MULTILINE))
+        self.assertTrue({"demo", "test"} <= named)
+        self.assertEqual(named - targets, set())
+
+    def test_configuration_is_complete_and_its_defaults_are_right(self):
+        given = keys_of_yaml(read("config/hookd.default.yaml"))
+        self.assertIn("data_dir", given)
+        told = {key: default.strip("`") for key, default in first_columns(read("docs/configuration.md"))}
+        self.assertEqual(told, given)
+
+    def test_metrics_are_complete(self):
+        sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "dispatcher/telemetry").glob("*.cc"))
+        exported = set(re.findall(r'"((?:hookd|process)_[a-z_]+)"', sources))
+        self.assertTrue(exported)
+        page = read("docs/operations.md")
+        table = {name for name, _ in first_columns(page) if re.match(r"(hookd|process)_", name)}
+        self.assertEqual(table, exported)
+        elsewhere = set(re.findall(r"\b((?:hookd|process)_[a-z_]+)", page))
+        self.assertEqual(elsewhere - exported, set())
+
+    def test_log_fields_are_complete(self):
+        written = set(re.findall(r'\.(?:Text|Number|Bool)\("([a-z_]+)"', read("dispatcher/telemetry/event_log.cc")))
+        section = read("docs/operations.md").partition("## Log")[2].partition("\n## ")[0]
+        told = set(re.findall(r"`([a-z_]+)`", section)) - {"time", "sweep"}
+        self.assertEqual(told, written)
+
+    def test_state_diagram_is_the_transition_table(self):
+        model = read("base/model.h")
+        enum = re.search(r"enum class DeliveryState[^{]*\{(.*?)\};", model, re.DOTALL).group(1)
+        states = set(re.findall(r"^\s*k(\w+) = ", enum, re.MULTILINE))
+        self.assertIn("return state != DeliveryState::kPending;", model)  # IsTerminal
+        source = read("dispatcher/core/delivery_state.cc")
+        body = re.search(r"bool MayMove\(.*?\{(.*?)\n\}", source, re.DOTALL).group(1)
+        self.assertIn("if (IsTerminal(from)) return false;", body)
+        allowed = re.search(r"switch \(to\) \{(.*?)return true;", body, re.DOTALL).group(1)
+        reached = set(re.findall(r"case DeliveryState::k(\w+):", allowed))
+        self.assertTrue(reached <= states)
+        table = {("PENDING", state.upper()) for state in reached}
+        table |= {("[*]", "PENDING")} | {(state.upper(), "[*]") for state in states - {"Pending"}}
+
+        page = read("docs/delivery-semantics.md")
+        diagram = re.search(r"```mermaid\nstateDiagram-v2\n(.*?)```", page, re.DOTALL).group(1)
+        drawn = re.findall(r"^\s*(\S+) --> (\S+)", diagram, re.MULTILINE)
+        self.assertEqual(len(drawn), len(set(drawn)))
+        self.assertEqual(set(drawn), table)
+
+    def test_every_decision_has_a_status(self):
+        pages = sorted((ROOT / "docs/adr").glob("*.md"))
+        self.assertEqual([int(page.name[:4]) for page in pages], list(range(1, len(pages) + 1)))
+        for page in pages:
+            text = page.read_text(encoding="utf-8")
+            self.assertTrue(text.startswith(f"# {int(page.name[:4])}. "), page.name)
+            self.assertRegex(text, r"\nStatus: (accepted|superseded by \d+)", page.name)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        ROOT = pathlib.Path(sys.argv.pop(1)).resolve()
+    unittest.main()
