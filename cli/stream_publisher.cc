@@ -48,33 +48,36 @@ grpc::Status StreamPublisher::Send(Batch batch) {
   const auto& events = pending->batch.request.events();
   pending->keyed = std::all_of(events.begin(), events.end(),
                                [](const v1::NewEvent& event) { return !event.idempotency_key().empty(); });
-  for (bool queued = false;;) {
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return broken_ || unanswered_.size() < kMaxUnansweredBatches; });
-      if (!queued && unanswered_.size() < kMaxUnansweredBatches) {
-        if (unanswered_.empty()) last_answer_ = clock_.Steady();  // nothing was due until now
-        unanswered_.push_back(pending);
-        queued = true;
-      }
-    }
-    if (Write() && queued) return grpc::Status::OK;
-    if (grpc::Status reopened = Reopen(); !reopened.ok()) return reopened;
+  {
+    const std::lock_guard lock(mutex_);
+    if (unanswered_.empty()) last_answer_ = clock_.Steady();  // nothing was due until now
   }
+  grpc::Status status = WriteUntil([this] { return unanswered_.size() < kMaxUnansweredBatches; });
+  if (!status.ok()) return status;
+  {
+    const std::lock_guard lock(mutex_);
+    unanswered_.push_back(std::move(pending));
+  }
+  return WriteUntil([] { return true; });
 }
 
 grpc::Status StreamPublisher::Finish() {
-  for (;;) {
-    if (Write()) {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return broken_ || unanswered_.empty(); });
-      if (unanswered_.empty()) break;
-    }
-    if (grpc::Status reopened = Reopen(); !reopened.ok()) return reopened;
-  }
+  grpc::Status status = WriteUntil([this] { return unanswered_.empty(); });
+  if (!status.ok()) return status;
   stream_->WritesDone();
   Close();  // everything is answered: how the stream ends no longer matters
   return grpc::Status::OK;
+}
+
+grpc::Status StreamPublisher::WriteUntil(const std::function<bool()>& enough) {
+  for (;;) {
+    if (Write()) {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this, &enough] { return broken_ || enough(); });
+      if (enough()) return grpc::Status::OK;
+    }
+    if (grpc::Status reopened = Reopen(); !reopened.ok()) return reopened;
+  }
 }
 
 StreamSummary StreamPublisher::summary() const {
@@ -151,7 +154,6 @@ bool StreamPublisher::Write() {
 grpc::Status StreamPublisher::Reopen() {
   const grpc::Status status = Close();
   const SteadyTime now = clock_.Steady();
-  bool answered_since = false;
   {
     const std::lock_guard lock(mutex_);
     const bool unknown = std::any_of(unanswered_.begin(), unanswered_.end(),
@@ -167,9 +169,9 @@ grpc::Status StreamPublisher::Reopen() {
     if (now - last_answer_ >= retry_for_) {
       return grpc::Status(grpc::StatusCode::UNAVAILABLE, status.error_message());
     }
-    answered_since = now - last_answer_ < pause_;
+    if (last_answer_ > last_reopened_) pause_ = kFirstPause;
   }
-  if (answered_since) pause_ = kFirstPause;
+  last_reopened_ = now;
   std::this_thread::sleep_for(pause_);
   pause_ = std::min<Duration>(pause_ * 2, kLastPause);
   Open();

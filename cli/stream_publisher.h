@@ -67,6 +67,9 @@ class StreamPublisher {
   void Take(const v1::PublishStreamResponse& answer);
   // Writes what was not written on this stream; false when it broke.
   bool Write();
+  // Writes, again after every break, until `enough` of what is unanswered is answered; it is called with the
+  // lock.
+  grpc::Status WriteUntil(const std::function<bool()>& enough);
   // After a break: an error when it may not, or no longer, try again; else a new stream is open.
   grpc::Status Reopen();
 
@@ -76,6 +79,7 @@ class StreamPublisher {
   const Refused refused_;
   uint64_t next_batch_ = 1;
   Duration pause_{};
+  SteadyTime last_reopened_{};
 
   std::unique_ptr<grpc::ClientContext> context_;
   std::unique_ptr<Stream> stream_;

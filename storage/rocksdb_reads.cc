@@ -195,17 +195,24 @@ absl::StatusOr<Delivery> RocksDbStore::ReadDelivery(DeliveryId id) const {
 
 namespace {
 
-// A page's position: the last delivery that was looked at. Text form: its id.
+// A page's position: the query's kind and the last delivery that was looked at.
 struct Cursor {
   DeliveryId last;
   bool set = false;
 };
 
+std::string Kind(const DeliveryQuery& query) {
+  return Concat(query.endpoint ? "e" : "a", query.state ? static_cast<int>(*query.state) : 0, ".");
+}
+
 absl::StatusOr<Cursor> ParsePosition(const DeliveryQuery& query) {
   Cursor cursor;
   if (query.position.empty()) return cursor;
-  const absl::StatusOr<DeliveryId> last = DeliveryId::Parse(query.position);
-  if (!last.ok() || (query.endpoint && last->endpoint != *query.endpoint)) {
+  const std::string kind = Kind(query);
+  const std::string_view position = query.position;
+  const absl::StatusOr<DeliveryId> last =
+      DeliveryId::Parse(position.substr(std::min(kind.size(), position.size())));
+  if (!position.starts_with(kind) || !last.ok() || (query.endpoint && last->endpoint != *query.endpoint)) {
     return absl::InvalidArgumentError("position: not one that this query gave");
   }
   cursor.last = *last;
@@ -355,7 +362,7 @@ absl::StatusOr<DeliveryPage> RocksDbStore::ListDeliveries(const DeliveryQuery& q
       last = page.deliveries.back().id;
     }
   }
-  if (stopped) page.next_position = last.ToString();
+  if (stopped) page.next_position = Concat(Kind(query), last.ToString());
   return page;
 }
 

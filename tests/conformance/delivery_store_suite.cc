@@ -41,6 +41,8 @@ void DeliveryStoreSuite::Attempt(const DeliveryRef& delivery, uint32_t number, E
   AttemptRecorded fact;
   fact.delivery = delivery.id;
   fact.event = delivery.event;
+  fact.event_type = "message:in:new";
+  fact.subscriber_id = "acme";
   fact.attempt = MakeAttempt(number, error);
   fact.was_parked = number > 1;
   fact.cursor = fact.was_parked ? store_->Lane(delivery.id.endpoint)->cursor : delivery.id.sequence + 1;
@@ -58,6 +60,8 @@ void DeliveryStoreSuite::End(const DeliveryRef& delivery, DeliveryState state, u
   DeliveryEnded fact;
   fact.delivery = delivery.id;
   fact.event = delivery.event;
+  fact.event_type = "message:in:new";
+  fact.subscriber_id = "acme";
   fact.state = state;
   fact.reason = EndReason::kEndpointDeleted;
   fact.at_ms = kT0 + 60'000;

@@ -113,6 +113,8 @@ Fact RandomWalk::NextAttempt(const StoreModel& model, const ModelDelivery& row) 
   AttemptRecorded fact;
   fact.delivery = row.delivery.id;
   fact.event = row.delivery.event;
+  fact.event_type = row.delivery.event_type;
+  fact.subscriber_id = row.delivery.subscriber_id;
   fact.was_parked = row.parked;
   fact.failures = row.failures;
   fact.ordering_key_hash = random_() % 3;
@@ -152,6 +154,8 @@ Fact RandomWalk::NextEnded(const StoreModel& model, const ModelDelivery& row) {
   DeliveryEnded fact;
   fact.delivery = row.delivery.id;
   fact.event = row.delivery.event;
+  fact.event_type = row.delivery.event_type;
+  fact.subscriber_id = row.delivery.subscriber_id;
   if (model.lanes.at(row.delivery.id.endpoint).deleted) {
     fact.reason = EndReason::kEndpointDeleted;
   } else {

@@ -1,6 +1,10 @@
 """Every hookctl command against a live hookd: tables, JSON, exit codes. cli_refusals_test.py has what is refused."""
 
+import fcntl
 import json
+import signal
+import subprocess
+import termios
 
 import harness
 from harness import wait_for
@@ -167,6 +171,33 @@ class CliTest(harness.TestCase):
         published = [harness.sha256(line[line.index('{"n"') : -1]) for line in lines if '"n"' in line]
         self.assertEqual([entry["sha256"] for entry in account.accepted], published)
 
+    def test_publishing_goes_on_over_a_crash(self):
+        """Also when hookctl was waiting because as many batches are unanswered as may be."""
+        self.hookd.ask("subscribers", "create", "acme")
+        self.hookd.create_endpoint(self.receiver, "acme", "/hooks", "--rate-limit", "0")
+        output = self.space.folder / "publish.json"
+        command = [harness.bin_dir / "hookctl", "--server", self.hookd.grpc, "--output", "json"]
+        command += ["events", "publish", "--file", "-", "--retry-for", "30s"]
+        with open(output, "wb") as file:
+            hookctl = self.space.popen(*command, stdin=subprocess.PIPE, stdout=file)
+        hand_over(hookctl, 0)
+        wait_for(lambda: self.receiver.ledger.entries(), "hookctl to be connected")
+        self.hookd.process.send_signal(signal.SIGSTOP)  # it answers nothing any more
+        events = 1
+        while hand_over(hookctl, events):
+            events += 1
+            self.assertLess(events, 1000, "hookctl waits for answers at some point")
+        self.assertGreater(events, 60)
+        self.hookd.kill()
+        self.hookd.start()
+        hookctl.stdin.close()
+        self.assertEqual(hookctl.wait(harness.PATIENCE_S), OK)
+        summary = json.loads(output.read_text(encoding="utf-8"))
+        self.assertEqual(summary["accepted"] + summary["duplicates"], events + 1)
+        wait_for(lambda: self.hookd.pending() == 0, "the deliveries to end")
+        account = self.receiver.ledger.account("/hooks")
+        self.assertEqual((account.delivered, account.order_errors()), (events + 1, []))
+
     def test_status_and_health(self):
         status = self.hookd.ask("status")
         self.assertEqual((status["subscribers"], status["endpoints"], status["draining"]), ("0", "0", False))
@@ -206,6 +237,22 @@ class CliTest(harness.TestCase):
     def test_version_and_help(self):
         self.assertRegex("\n".join(self.table("--version")), r"^hookctl \d+\.\d+\.\d+$")
         self.assertIn("subscribers", "\n".join(self.table("--help")))
+
+
+def hand_over(hookctl, number):
+    """Writes an event into hookctl's pipe. False: hookctl does not take it."""
+    line = f'{{"subscriber_id":"acme","type":"t","idempotency_key":"{number}","payload":{number}}}\n'
+    hookctl.stdin.write(line.encode())
+    hookctl.stdin.flush()
+
+    def taken():
+        waiting = fcntl.ioctl(hookctl.stdin, termios.FIONREAD, b"\0" * 4)
+        return int.from_bytes(waiting, "little") == 0
+
+    try:
+        return wait_for(taken, "hookctl to read", timeout=2)
+    except harness.Failure:
+        return False
 
 
 def event_line():
