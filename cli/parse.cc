@@ -59,7 +59,7 @@ std::optional<v1::LinearBackoff> ParseBackoff(const std::string& text) {
   v1::LinearBackoff backoff;
   *backoff.mutable_step() = *step;
   *backoff.mutable_cap() = *cap;
-  backoff.set_jitter(jitter);
+  if (parts.size() == 3) backoff.set_jitter(jitter);
   return backoff;
 }
 

@@ -58,7 +58,7 @@ grpc::Status StreamPublisher::Send(Batch batch) {
     const std::lock_guard lock(mutex_);
     unanswered_.push_back(std::move(pending));
   }
-  return WriteUntil([] { return true; });
+  return WriteUntil([this] { return written_ == unanswered_.size(); });
 }
 
 grpc::Status StreamPublisher::Finish() {
@@ -71,9 +71,10 @@ grpc::Status StreamPublisher::Finish() {
 
 grpc::Status StreamPublisher::WriteUntil(const std::function<bool()>& enough) {
   for (;;) {
-    if (Write()) {
+    const bool wrote = Write();
+    {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this, &enough] { return broken_ || enough(); });
+      if (wrote) changed_.wait(lock, [this, &enough] { return broken_ || enough(); });
       if (enough()) return grpc::Status::OK;
     }
     if (grpc::Status reopened = Reopen(); !reopened.ok()) return reopened;

@@ -67,8 +67,7 @@ class StreamPublisher {
   void Take(const v1::PublishStreamResponse& answer);
   // Writes what was not written on this stream; false when it broke.
   bool Write();
-  // Writes, again after every break, until `enough` of what is unanswered is answered; it is called with the
-  // lock.
+  // Writes, again after every break, and waits until `enough`, which is called with the lock.
   grpc::Status WriteUntil(const std::function<bool()>& enough);
   // After a break: an error when it may not, or no longer, try again; else a new stream is open.
   grpc::Status Reopen();

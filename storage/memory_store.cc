@@ -135,7 +135,7 @@ struct MemoryStore::Tables {
   }
 
   void Apply(const AttemptRecorded& fact) {
-    Delivery& delivery = TakePending(fact.delivery, fact.event, fact.was_parked);
+    Delivery& delivery = TakePending(fact);
     HOOKD_CHECK(fact.attempt.number == delivery.attempt_count + 1, "attempts are numbered without gaps");
     delivery.attempts.push_back(fact.attempt);
     delivery.attempt_count = fact.attempt.number;
@@ -153,19 +153,23 @@ struct MemoryStore::Tables {
   }
 
   void Apply(const DeliveryEnded& fact) {
-    Delivery& delivery = TakePending(fact.delivery, fact.event, fact.was_parked);
+    Delivery& delivery = TakePending(fact);
     HOOKD_CHECK(fact.attempt_count == delivery.attempt_count, "the attempts made so far");
     End(delivery, fact.state, fact.reason, fact.at_ms);
   }
 
   void Apply(const LaneRemoved&) {}
 
-  // The pending delivery, its queue or parked row removed.
-  Delivery& TakePending(DeliveryId id, EventId event, bool was_parked) {
-    const size_t rows = was_parked ? parked.erase(KeyOf(id)) : queue.erase(KeyOf(id));
+  // The pending delivery that the fact names, its queue or parked row removed.
+  template <typename DeliveryFact>
+  Delivery& TakePending(const DeliveryFact& fact) {
+    const Key key = KeyOf(fact.delivery);
+    const size_t rows = fact.was_parked ? parked.erase(key) : queue.erase(key);
     HOOKD_CHECK(rows == 1, "the delivery is not pending, or not where the fact says");
-    Delivery& delivery = deliveries.at(KeyOf(id));
-    HOOKD_CHECK(delivery.id == id && delivery.event == event, "the fact is about another delivery");
+    Delivery& delivery = deliveries.at(key);
+    HOOKD_CHECK(delivery.id == fact.delivery && delivery.event == fact.event &&
+                    delivery.event_type == fact.event_type && delivery.subscriber_id == fact.subscriber_id,
+                "the fact is about another delivery");
     return delivery;
   }
 

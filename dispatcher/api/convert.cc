@@ -105,8 +105,7 @@ v1::DeliveryPolicy ToProto(const DeliveryPolicy& policy) {
   return proto;
 }
 
-// A whole policy; what is unset has its default. Within a backoff and a rate limit that are set, only the
-// zero that cannot be meant (a step, a cap, a burst) stands for the default.
+// A whole policy; what is unset has its default, and so has a zero that cannot be meant (max_in_flight, burst).
 absl::StatusOr<DeliveryPolicy> FromProto(const v1::DeliveryPolicy& proto) {
   DeliveryPolicy policy;
   switch (proto.mode()) {
@@ -142,10 +141,10 @@ absl::StatusOr<DeliveryPolicy> FromProto(const v1::DeliveryPolicy& proto) {
     if (backoff.has_cap()) {
       ASSIGN_OR_RETURN(policy.backoff.cap, FromDuration(backoff.cap(), "policy.backoff.cap"));
     }
-    policy.backoff.jitter = backoff.jitter();
+    if (backoff.has_jitter()) policy.backoff.jitter = backoff.jitter();
   }
   if (proto.has_rate_limit()) {
-    policy.rate.per_second = proto.rate_limit().per_second();
+    if (proto.rate_limit().has_per_second()) policy.rate.per_second = proto.rate_limit().per_second();
     if (proto.rate_limit().burst() != 0) policy.rate.burst = proto.rate_limit().burst();
   }
   return policy;

@@ -141,6 +141,7 @@ class Application::Impl {
     gauges.attempts_in_flight = status.attempts_in_flight;
     gauges.endpoints = status.endpoints;
     gauges.subscribers = status.subscribers;
+    gauges.intake_bytes = status.intake_bytes;
     gauges.bytes_on_disk = status.store.bytes_on_disk;
     return gauges;
   }

@@ -327,6 +327,7 @@ class Engine::Impl {
       status.endpoints = scope.registry().endpoints().size();
     }).IgnoreError();
     for (const std::unique_ptr<Shard>& shard : shards_) status.attempts_in_flight += shard->in_flight();
+    status.intake_bytes = committer_.intake_bytes();
     status.store = store_.Stats();
     return status;
   }

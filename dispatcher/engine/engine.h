@@ -52,6 +52,7 @@ struct EngineStatus {
   uint64_t subscribers = 0;
   uint64_t endpoints = 0;
   uint64_t attempts_in_flight = 0;
+  uint64_t intake_bytes = 0;  // payloads that wait for their commit
   StoreStats store;
 };
 

@@ -143,6 +143,8 @@ TEST_P(DeliveryStoreSuite, FailedFirstAttemptMovesFromQueueToParked) {
   AttemptRecorded fact;
   fact.delivery = d[0].id;
   fact.event = d[0].event;
+  fact.event_type = kEventType;
+  fact.subscriber_id = "acme";
   fact.attempt = MakeAttempt(1, ErrorKind::kStatus);
   fact.attempt.next_due_ms = kT0 + 15'750;
   fact.failures = 1;
@@ -224,6 +226,8 @@ TEST_P(DeliveryStoreSuite, TerminalAttemptCountsForHealthByItsErrorAlone) {
   AttemptRecorded fact;
   fact.delivery = d.id;
   fact.event = d.event;
+  fact.event_type = kEventType;
+  fact.subscriber_id = "acme";
   fact.attempt = MakeAttempt(1, ErrorKind::kStatus);
   fact.state = DeliveryState::kExhausted;
   fact.reason = EndReason::kRetriesUsedUp;

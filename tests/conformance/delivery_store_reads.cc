@@ -1,5 +1,7 @@
 // What readers are told, page by page and while the committer writes.
 #include <atomic>
+#include <cctype>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <thread>
@@ -94,7 +96,7 @@ TEST_P(DeliveryStoreSuite, ReadDeliveryTellsEveryAttempt) {
   expected.id = d.id;
   expected.event = d.event;
   expected.subscriber_id = "acme";
-  expected.event_type = "message:in:new";
+  expected.event_type = kEventType;
   expected.accepted_ms = kT0 + 7;
   EXPECT_EQ(Describe(*store().ReadDelivery(d.id)), Describe(expected));
 
@@ -139,7 +141,7 @@ TEST_P(DeliveryStoreSuite, ReadDeliveryOfOneThatEndedWithoutAnAttempt) {
   EXPECT_EQ(untried.state, DeliveryState::kCanceled);
   EXPECT_EQ(untried.reason, EndReason::kEndpointDeleted);
   EXPECT_EQ(untried.subscriber_id, "acme");
-  EXPECT_EQ(untried.event_type, "message:in:new");
+  EXPECT_EQ(untried.event_type, kEventType);
   EXPECT_EQ(untried.attempt_count, 0u);
   EXPECT_THAT(untried.attempts, IsEmpty());
 }
@@ -186,7 +188,7 @@ TEST_P(DeliveryStoreSuite, ListByEndpointMergesPendingAndEnded) {
   EXPECT_THAT(listed->deliveries[0].attempts, IsEmpty());
   EXPECT_EQ(listed->deliveries[0].attempt_count, 1u);
   EXPECT_EQ(listed->deliveries[0].next_due_ms, kT0 + 15'000);
-  EXPECT_EQ(listed->deliveries[1].event_type, "message:in:new");
+  EXPECT_EQ(listed->deliveries[1].event_type, kEventType);
 }
 
 TEST_P(DeliveryStoreSuite, ListByStateGoesByEndpointOrByBucketFirst) {
@@ -252,7 +254,7 @@ TEST_P(DeliveryStoreSuite, PagingNeitherSkipsNorRepeatsWhileDeliveriesMove) {
   EXPECT_THAT(ListSequences(pending, 2), ElementsAre(3, 5, 6, 7));
 }
 
-TEST_P(DeliveryStoreSuite, PositionsOfOtherQueriesAreRefused) {
+TEST_P(DeliveryStoreSuite, MadeUpPositionsAreRefused) {
   const EndpointId endpoint = AddEndpoint(1);
   const EndpointId other = AddEndpoint(2);
   AcceptMany(endpoint, 3);
@@ -262,29 +264,54 @@ TEST_P(DeliveryStoreSuite, PositionsOfOtherQueriesAreRefused) {
     query.limit = 1;
     return store().ListDeliveries(query)->next_position;
   };
-  const std::string by_endpoint = first(Of(endpoint));
-  const std::string by_other = first(Of(other));
-  const std::string by_pending = first(In(DeliveryState::kPending));
-  const std::string by_success = first(In(DeliveryState::kSucceeded));
-  const auto refused = [this](DeliveryQuery query, const std::string& position) {
-    query.position = position;
-    const absl::Status status = store().ListDeliveries(query).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << testing::PrintToString(position);
-    EXPECT_THAT(status.message(), testing::HasSubstr("position"));
-  };
-  for (const std::string& position :
-       {std::string("x"), std::string(1, '\0'), std::string(24, '\xff'), by_endpoint + "0",
-        by_endpoint.substr(0, by_endpoint.size() - 1), by_other, by_pending, by_success}) {
-    refused(Of(endpoint), position);
+  for (const DeliveryQuery& query : {Of(endpoint), Of(other), Of(other, DeliveryState::kSucceeded),
+                                     In(DeliveryState::kPending), In(DeliveryState::kSucceeded)}) {
+    const std::string good = first(query);
+    ASSERT_FALSE(good.empty());
+    std::string upper_case = good;
+    upper_case.front() = static_cast<char>(std::toupper(upper_case.front()));
+    std::vector<std::string> bad = {"x",
+                                    std::string(1, '\0'),
+                                    std::string(good.size(), '\xff'),
+                                    good + "0",
+                                    good.substr(0, good.size() - 1),
+                                    good.substr(1),
+                                    upper_case};
+    if (query.endpoint) bad.push_back(first(Of(*query.endpoint == endpoint ? other : endpoint)));
+    for (const std::string& position : bad) {
+      DeliveryQuery made_up = query;
+      made_up.position = position;
+      const absl::Status status = store().ListDeliveries(made_up).status();
+      EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << testing::PrintToString(position);
+      EXPECT_THAT(std::string(status.message()), testing::HasSubstr("position"));
+    }
   }
-  for (const std::string& position :
-       {std::string("x"), std::string(1, '\0'), std::string(24, '\xff'), by_pending + "0",
-        by_pending.substr(0, by_pending.size() - 1), by_endpoint, by_success}) {
-    refused(In(DeliveryState::kPending), position);
+}
+
+// More rows than a store may want to look at for one page, with attempts between the ends: pages may come
+// back short, but nothing is lost where they meet.
+TEST_P(DeliveryStoreSuite, LongHistoriesAreListedWhole) {
+  constexpr int kDeliveries = 5'100;
+  const EndpointId endpoint = AddEndpoint(1);
+  std::vector<Sequence> even;
+  std::vector<Sequence> all(kDeliveries);
+  std::iota(all.begin(), all.end(), Sequence{1});
+  for (const DeliveryRef& d : AcceptMany(endpoint, kDeliveries)) {
+    Attempt(d, 1, ErrorKind::kStatus);
+    Attempt(d, 2, ErrorKind::kTimeout);
+    if (d.id.sequence % 2 == 0) {
+      even.push_back(d.id.sequence);
+      Attempt(d, 3, ErrorKind::kNone);
+    } else {
+      End(d, DeliveryState::kExpired, 2);
+    }
   }
-  refused(In(DeliveryState::kSucceeded), by_pending);
-  refused(In(DeliveryState::kSucceeded), by_endpoint);
-  refused(In(DeliveryState::kExhausted), by_success);
+  Commit();
+  EXPECT_EQ(ListSequences(Of(endpoint), 6'000), all);
+  EXPECT_EQ(ListSequences(Of(endpoint, DeliveryState::kSucceeded), 6'000), even);
+  EXPECT_EQ(ListSequences(In(DeliveryState::kSucceeded), 6'000), even);
+  EXPECT_EQ(ListSequences(In(DeliveryState::kSucceeded), 999), even);
+  EXPECT_EQ(ListSequences(In(DeliveryState::kExpired), 6'000).size(), all.size() - even.size());
 }
 
 // Each batch accepts 4 deliveries and moves the 4 before it on. A reader never sees part of a batch: nothing

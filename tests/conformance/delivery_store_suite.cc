@@ -41,6 +41,8 @@ void DeliveryStoreSuite::Attempt(const DeliveryRef& delivery, uint32_t number, E
   AttemptRecorded fact;
   fact.delivery = delivery.id;
   fact.event = delivery.event;
+  fact.event_type = kEventType;
+  fact.subscriber_id = "acme";
   fact.event_type = "message:in:new";
   fact.subscriber_id = "acme";
   fact.attempt = MakeAttempt(number, error);
@@ -60,6 +62,8 @@ void DeliveryStoreSuite::End(const DeliveryRef& delivery, DeliveryState state, u
   DeliveryEnded fact;
   fact.delivery = delivery.id;
   fact.event = delivery.event;
+  fact.event_type = kEventType;
+  fact.subscriber_id = "acme";
   fact.event_type = "message:in:new";
   fact.subscriber_id = "acme";
   fact.state = state;

@@ -38,7 +38,7 @@ std::shared_ptr<const Event> MakeEvent(const std::string& subscriber_id, WallMs 
   auto event = std::make_shared<Event>();
   event->id = EventId::Make(accepted_ms, counter, PartitionOf(subscriber_id), 0x0102030405060708 + counter);
   event->subscriber_id = subscriber_id;
-  event->type = "message:in:new";
+  event->type = kEventType;
   event->channel = "34600000001";
   event->ordering_key = "34600000009@c.us";
   event->idempotency_key = "their-" + std::to_string(counter);

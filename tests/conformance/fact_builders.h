@@ -11,6 +11,8 @@ namespace hookd {
 
 inline constexpr WallMs kT0 = 488'889 * kBucketMs;  // the first millisecond of an hour in October 2025
 
+inline constexpr char kEventType[] = "message:in:new";  // of every event here
+
 EndpointId MakeEndpointId(const std::string& subscriber_id, uint64_t number);
 
 // Every field holds something that is not its default.

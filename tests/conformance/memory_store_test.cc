@@ -58,6 +58,8 @@ TEST(MemoryStoreDeathTest, FactsAboutOtherDeliveriesEndTheProcess) {
   AttemptRecorded good;
   good.delivery = {event->id.bucket(), endpoint->id, 1};
   good.event = event->id;
+  good.event_type = kEventType;
+  good.subscriber_id = "acme";
   good.attempt = MakeAttempt(1, ErrorKind::kNone);
   good.state = DeliveryState::kSucceeded;
   good.reason = EndReason::kDelivered;
@@ -70,6 +72,8 @@ TEST(MemoryStoreDeathTest, FactsAboutOtherDeliveriesEndTheProcess) {
   EXPECT_DEATH(apply(good, [](auto& fact) { fact.delivery.sequence = 3; }), "not pending");
   EXPECT_DEATH(apply(good, [](auto& fact) { ++fact.delivery.bucket; }), "another delivery");
   EXPECT_DEATH(apply(good, [&](auto& fact) { fact.event = second->id; }), "another delivery");
+  EXPECT_DEATH(apply(good, [](auto& fact) { fact.event_type.clear(); }), "another delivery");
+  EXPECT_DEATH(apply(good, [](auto& fact) { fact.subscriber_id = "other"; }), "another delivery");
   EXPECT_DEATH(apply(good, [](auto& fact) { fact.attempt.number = 2; }), "numbered without gaps");
   EXPECT_DEATH(apply(good, [](auto& fact) { fact.cursor = 3; }), "below the cursor");
   apply(good, [](auto&) {});

@@ -115,6 +115,8 @@ Fact RandomWalk::NextAttempt(const StoreModel& model, const ModelDelivery& row) 
   fact.event = row.delivery.event;
   fact.event_type = row.delivery.event_type;
   fact.subscriber_id = row.delivery.subscriber_id;
+  fact.event_type = row.delivery.event_type;
+  fact.subscriber_id = row.delivery.subscriber_id;
   fact.was_parked = row.parked;
   fact.failures = row.failures;
   fact.ordering_key_hash = random_() % 3;
@@ -154,6 +156,8 @@ Fact RandomWalk::NextEnded(const StoreModel& model, const ModelDelivery& row) {
   DeliveryEnded fact;
   fact.delivery = row.delivery.id;
   fact.event = row.delivery.event;
+  fact.event_type = row.delivery.event_type;
+  fact.subscriber_id = row.delivery.subscriber_id;
   fact.event_type = row.delivery.event_type;
   fact.subscriber_id = row.delivery.subscriber_id;
   if (model.lanes.at(row.delivery.id.endpoint).deleted) {

@@ -4,6 +4,8 @@ A messaging platform publishes some 2,000 events through hookctl. One subscriber
 conversations in order, one wants status updates as fast as they come. Their receiver refuses some of the attempts.
 While events come in and go out, hookd is killed with SIGKILL and started again. In the end every event must have
 arrived, byte for byte, signed, in order where that was asked for. Exit code 0 = it has.
+
+--keep keeps the temporary folder also when all is well.
 """
 
 import dataclasses
@@ -114,7 +116,8 @@ def run(space):
     platform = Platform(space, hookd, events)
     crash(hookd, receiver, platform)
     summary = platform.finish()
-    say(f"hookctl is done: {summary['accepted']} accepted, {count(summary['duplicates'], 'event')} sent a second time")
+    again = summary["duplicates"]
+    say(f"hookctl is done: {summary['accepted']:,} accepted, {again} known already when sent again after the crash")
 
     say("waiting until nothing is pending")
     wait_for(lambda: hookd.pending() == 0, "all deliveries to end")
@@ -194,31 +197,41 @@ def report(space, hookd, receiver, events, summary, metrics):
     if total != EVENTS or summary["refused"]:
         faults.append(f"hookctl counted {total} events and {summary['refused']} refused, expected {EVENTS} and 0")
 
-    print()
     sums = [sum(row[column] for row in rows) for column in range(2, 6)]
-    requests = len(receiver.ledger.entries())
-    table = [header, *rows, ("in all", "", *sums, f"{requests} requests", "")]
-    widths = [max(len(str(row[column])) for row in table) for column in range(len(header))]
-    for row in table:
-        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths)).rstrip())
-    print()
-    print(f"duplicates: attempts that the kill caught between the answer and the record, {1 + MAX_IN_FLIGHT} at most")
-    print("where to look further: README.md; hookctl --help; hookd's own numbers, such as")
-    for line in metrics.splitlines():
-        if line.startswith(("hookd_deliveries_ended_total", "hookd_events_accepted")):
-            print(f"  {line}")
-    print(f"kept on failure: data {hookd.data}, log {hookd.log}, ledger {receiver.ledger.path}")
+    all_verified = f"{sum(int(row[6].split('/')[0]) for row in rows)}/{len(receiver.ledger.entries())}"
+    print_table([header, *rows, ("in all", "", *sums, all_verified, "")])
+    print(f"Duplicates: the kill caught {sums[2]} between the receiver's answer and hookd's record; {MAX_IN_FLIGHT + 1} are possible.")
+    print_pointers(hookd, receiver, metrics)
     if faults:
         space.failed = True
-        print()
-        for fault in faults:
-            print(f"FAILED: {fault}")
+        print("\n".join(f"FAILED: {fault}" for fault in faults), file=sys.stderr)
         sys.exit(1)
     say("every event arrived, each in its place")
 
 
+def print_table(table):
+    widths = [max(len(str(row[column])) for row in table) for column in range(len(table[0]))]
+    print()
+    for row in table:
+        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths)).rstrip())
+    print()
+
+
+def print_pointers(hookd, receiver, metrics):
+    shown = ("hookd_events_accepted_total", 'hookd_deliveries_ended_total{state="succeeded"}')
+    lines = [line for line in metrics.splitlines() if line.startswith(shown)]
+    print("Where to look further (make demo is scripts/demo; with --keep the files stay):")
+    print(f"  metrics   http://{hookd.http}/metrics while it ran; since the crash: {', '.join(lines)}")
+    print(f"  data      {hookd.data}")
+    print(f"  log       {hookd.log}, one JSON object per line")
+    print(f"  ledger    {receiver.ledger.path}, what the receiver saw")
+    print("  README.md to try it yourself; docs/delivery-semantics.md for what is promised; hookctl --help")
+    print()
+
+
 def main():
     with harness.Workspace("demo") as space:
+        space.keep = "--keep" in sys.argv
         try:
             run(space)
         except Failure as failure:

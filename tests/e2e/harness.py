@@ -55,6 +55,7 @@ class Workspace:
     def __init__(self, name):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"hookd-{name}-"))
         self.failed = False
+        self.keep = False
         self._running = []
 
     def __enter__(self):
@@ -73,7 +74,7 @@ class Workspace:
                         stream.close()
         if self.failed or kind not in (None, KeyboardInterrupt, SystemExit):
             print(f"kept for you to look at: {self.folder}", file=sys.stderr)
-        else:
+        elif not self.keep:
             shutil.rmtree(self.folder)
 
     def popen(self, *command, **options):
