@@ -60,7 +60,8 @@ class RefusalsTest(harness.TestCase):
 
     def test_payloads(self):
         command = (*self.publish, "--payload-file", "-")
-        for bad in (b"", b"{", b"{'a':1}", b"[1,]", b"nul", b"1 2", b"NaN", b'{"a":1}{"a":2}', b'"a\nb"', b"\xef\xbb\xbf{}"):
+        not_json = (b"", b"{", b"{'a':1}", b"[1,]", b"nul", b"1 2", b"NaN", b'{"a":1}{"a":2}', b'"a\nb"', b"\xef\xbb\xbf{}")
+        for bad in not_json:
             self.assert_invalid("payload: ", *command, input=bad)
         for bad in (b'"\xff"', b'"\xc3"', b'"\xed\xa0\x80"', b'"\xc0\xaf"', b'{"\xf5":1}'):  # not UTF-8
             self.assert_invalid("payload: ", *command, input=bad)
@@ -215,7 +216,8 @@ class RefusalsTest(harness.TestCase):
             for made_up in ("nonsense", "AAAAAAAAAAAAAAAA", "!", "x" * 3000):
                 self.assert_raw("INVALID_ARGUMENT", "page_token: ", method, [*query, (page_token, made_up)])
             for bad in (-1, 1001):
-                self.assert_raw("INVALID_ARGUMENT", f"page_size: {bad} is out of range", method, [*query, (page_size, bad)])
+                expected = f"page_size: {bad} is out of range"
+                self.assert_raw("INVALID_ARGUMENT", expected, method, [*query, (page_size, bad)])
 
 
 if __name__ == "__main__":

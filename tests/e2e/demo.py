@@ -200,7 +200,8 @@ def report(space, hookd, receiver, events, summary, metrics):
     sums = [sum(row[column] for row in rows) for column in range(2, 6)]
     all_verified = f"{sum(int(row[6].split('/')[0]) for row in rows)}/{len(receiver.ledger.entries())}"
     print_table([header, *rows, ("in all", "", *sums, all_verified, "")])
-    print(f"Duplicates: the kill caught {sums[2]} between the receiver's answer and hookd's record; {MAX_IN_FLIGHT + 1} are possible.")
+    possible = MAX_IN_FLIGHT + 1
+    print(f"Duplicates: the kill caught {sums[2]} between answer and record; up to {possible} are possible.")
     print_pointers(hookd, receiver, metrics)
     if faults:
         space.failed = True

@@ -17,8 +17,8 @@ MESSAGE_OUT = "message:out:new"
 STATUS = "message:out:ack"
 FAILED = "message:out:failed"
 
-NAMES = ["Amara Osei", "Bruno Keller", "Chloé Martin", "Davit Lomidze", "Elif Şahin", "Farid Nassar", "Greta Lindqvist"]
-OPENINGS = ["Hi there,", "Good morning!", "Quick one:", "Olá,", "Здравствуйте,", "Hello again 🙂", "One more thing:"]
+NAMES = ["Amara Osei", "Bruno Keller", "Chloé Martin", "Davit Lomidze", "Elif Şahin", "Farid Nassar", "Greta Lind"]
+OPENINGS = ["Hi there,", "Good morning!", "Olá,", "Вечер добрый,", "Hello again 🙂", "One more thing:"]
 SUBJECTS = [
     "my parcel still shows the depot in Porto",
     "could we move Thursday's fitting to half past four",

@@ -51,10 +51,9 @@ class SignatureTest(harness.TestCase):
         return created["endpoint"]["id"], created["signing_secret"]
 
     def publish(self, payloads):
+        command = ("events", "publish", "--subscriber", "acme", "--type", "message:in:new", "--payload-file", "-")
         for payload in payloads:
-            self.hookd.ask(
-                "events", "publish", "--subscriber", "acme", "--type", "message:in:new", "--payload-file", "-", input=payload
-            )
+            self.hookd.ask(*command, input=payload)
         wait_for(lambda: self.hookd.pending() == 0, "all deliveries to end")
 
     def test_every_request_verifies_and_carries_the_published_bytes(self):
