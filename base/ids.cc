@@ -116,7 +116,7 @@ EventId EventId::Make(WallMs accepted_ms, uint16_t counter, Partition partition,
 
 absl::StatusOr<EventId> EventId::Parse(std::string_view text) {
   EventId id;
-  if (!Decode32("evt_", text, id.bytes)) return BadId("an event", "evt_06a1b2c3d4e5f6g7h8j9k0m1n2");
+  if (!Decode32("evt_", text, id.bytes)) return BadId("an event", "evt_06gzqqtbk80002cqngqnv7vzd0");
   return id;
 }
 

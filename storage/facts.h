@@ -38,8 +38,8 @@ struct EndpointDeleted {
   WallMs at_ms = 0;
 };
 
-// `key`: the subscriber's partition (2 bytes) and 14 bytes of SHA-256 over subscriber and key; `fingerprint`: 16
-// bytes of SHA-256 over what was published under it.
+// `key`: the subscriber's partition (2 bytes) and 14 bytes of SHA-256 over subscriber and key; `fingerprint`:
+// 16 bytes of SHA-256 over what was published under it.
 struct IdempotencyKey {
   std::array<uint8_t, 16> key{};
   std::array<uint8_t, 16> fingerprint{};

@@ -76,6 +76,8 @@ std::string HistoryRow(DeliveryId id, uint32_t attempt) {
   return key;
 }
 
+std::string HistoryEnd() { return After(std::string(1, kHistoryKind)); }
+
 std::string StatePrefix(DeliveryState state) {
   std::string key = Prefixed(kStateKind, 22);
   Put(key, static_cast<uint8_t>(state));

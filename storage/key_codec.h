@@ -32,6 +32,7 @@ std::string OfEvent(EventId id);
 // history, kind 'd': bucket(4) endpoint(8) sequence(8) attempt(4); the end row comes last
 inline constexpr uint32_t kEndRow = 0xffffffff;
 std::string HistoryRow(DeliveryId id, uint32_t attempt);
+std::string HistoryEnd();  // above every such row
 
 // history, kind 's' (states that are no success): state(1) bucket(4) endpoint(8) sequence(8)
 std::string StateRow(DeliveryState state, DeliveryId id);

@@ -1,4 +1,5 @@
-// The class behind OpenRocksDbStore: writes in rocksdb_writes.cc, reads in rocksdb_reads.cc.
+// The class behind OpenRocksDbStore: writes in rocksdb_writes.cc, reads in rocksdb_reads.cc and
+// rocksdb_list.cc.
 #pragma once
 
 #include <atomic>
@@ -53,6 +54,7 @@ class RocksDbStore final : public DeliveryStore {
 
  private:
   class Reader;  // consistent reads under one snapshot
+  class Lister;  // one page of ListDeliveries
 
   void Put(Family family, const std::string& key, const std::string& value);
   void Delete(Family family, const std::string& key);

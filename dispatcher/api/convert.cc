@@ -105,7 +105,8 @@ v1::DeliveryPolicy ToProto(const DeliveryPolicy& policy) {
   return proto;
 }
 
-// A whole policy; what is unset has its default, and so has a zero that cannot be meant (max_in_flight, burst).
+// A whole policy; what is unset has its default, and so has a zero that cannot be meant (max_in_flight,
+// burst).
 absl::StatusOr<DeliveryPolicy> FromProto(const v1::DeliveryPolicy& proto) {
   DeliveryPolicy policy;
   switch (proto.mode()) {

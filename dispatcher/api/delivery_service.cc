@@ -46,6 +46,10 @@ grpc::Status DeliveryService::ListDeliveries(grpc::ServerContext*, const v1::Lis
   if (!position.ok()) return ToGrpc(position.status());
   query->position = *std::move(position);
   const absl::StatusOr<DeliveryPage> page = engine_.ListDeliveries(*query);
+  // The query was checked: what is left to be wrong is the position.
+  if (absl::IsInvalidArgument(page.status())) {
+    return ToGrpc(absl::InvalidArgumentError("page_token: holds no position of this list"));
+  }
   if (!page.ok()) return ToGrpc(page.status());
   for (const Delivery& delivery : page->deliveries) *response->add_deliveries() = ToProto(delivery);
   response->set_next_page_token(MakePageToken(name, page->next_position));

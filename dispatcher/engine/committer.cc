@@ -184,7 +184,7 @@ PublishOutcome Committer::Accept(Scope& scope, NewEvent incoming) {
       hit = it->second;
     } else {
       absl::StatusOr<std::optional<IdempotencyHit>> found =
-          store_.FindIdempotency(incoming.idempotency->key, scope.now());
+          store_.FindIdempotency(incoming.idempotency->key, std::max(scope.now(), last_event_ms_));
       if (!found.ok()) {
         outcome.status = found.status();
         return outcome;

@@ -38,7 +38,7 @@ class Publisher:
         self._thread.start()
 
     def _feed(self):
-        with contextlib.suppress(BrokenPipeError), self._hookctl.stdin as pipe:
+        with contextlib.suppress(BrokenPipeError, ValueError), self._hookctl.stdin as pipe:
             while not self._stop.wait(PAUSE_S):
                 payload = f'{{"n":{len(self.published)},"text":"{"x" * 500}"}}'
                 self.published.append(payload)

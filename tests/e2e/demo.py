@@ -8,6 +8,7 @@ arrived, byte for byte, signed, in order where that was asked for. Exit code 0 =
 --keep keeps the temporary folder also when all is well.
 """
 
+import contextlib
 import dataclasses
 import sys
 import threading
@@ -81,14 +82,12 @@ class Platform:
     def _feed(self, events):
         start = time.monotonic()
         pace = threading.Event()
-        with self._hookctl.stdin as pipe:
+        # The pipe breaks when hookctl ends early, and is closed under this thread when the demo is interrupted.
+        with contextlib.suppress(BrokenPipeError, ValueError), self._hookctl.stdin as pipe:
             for event in events:
                 pace.wait(max(0.0, start + self.handed_over / EVENTS_PER_SECOND - time.monotonic()))
-                try:
-                    pipe.write(event.line(SUBSCRIBER).encode())
-                    pipe.flush()
-                except BrokenPipeError:
-                    return  # hookctl has ended and said why
+                pipe.write(event.line(SUBSCRIBER).encode())
+                pipe.flush()
                 self.handed_over += 1
 
     def finish(self):

@@ -52,7 +52,7 @@ class FakeReceiver {
   // Blocks until `condition` holds for what was sent so far; false after 20 s.
   bool WaitFor(const std::function<bool(const std::vector<SentRequest>&)>& condition) const {
     absl::MutexLock lock(&mutex_);
-    const auto holds = [&] { return condition(requests_); };
+    const auto holds = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return condition(requests_); };
     return mutex_.AwaitWithTimeout(absl::Condition(&holds), absl::Seconds(20));
   }
 

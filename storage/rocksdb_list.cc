@@ -1,0 +1,208 @@
+#include <algorithm>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <absl/status/status.h>
+
+#include "base/concat.h"
+#include "base/status_macros.h"
+#include "storage/key_codec.h"
+#include "storage/rocksdb_reader.h"
+#include "storage/rocksdb_store_impl.h"
+
+namespace hookd {
+namespace {
+
+// Rows that one page may look at: a page may come back short and still have a next position.
+constexpr size_t kScanBudget = 10'000;
+
+bool BeforeInLane(const Delivery& a, const Delivery& b) {
+  return std::tie(a.id.endpoint, a.id.sequence) < std::tie(b.id.endpoint, b.id.sequence);
+}
+
+}  // namespace
+
+// One page. Its position is the query's kind and the last delivery that was looked at, taken or not.
+class RocksDbStore::Lister {
+ public:
+  Lister(const RocksDbStore& store, const DeliveryQuery& query) : reader_(store), query_(query) {}
+
+  absl::StatusOr<DeliveryPage> List() {
+    RETURN_IF_ERROR(ParsePosition());
+    const bool pending_only = query_.state == DeliveryState::kPending;
+    if (query_.endpoint) {
+      if (!pending_only) RETURN_IF_ERROR(AddEndedOfEndpoint());
+      if (!query_.state || pending_only) RETURN_IF_ERROR(AddPending());
+    } else if (pending_only) {
+      RETURN_IF_ERROR(AddPending());
+    } else if (*query_.state == DeliveryState::kSucceeded) {
+      RETURN_IF_ERROR(AddSucceeded());
+    } else {
+      RETURN_IF_ERROR(AddOfState());
+    }
+    if (full_) page_.next_position = Concat(Kind(), last_.ToString());
+    return std::move(page_);
+  }
+
+ private:
+  std::string Kind() const {
+    return Concat(query_.endpoint ? "e" : "a", query_.state ? static_cast<int>(*query_.state) : 0, ".");
+  }
+
+  absl::Status ParsePosition() {
+    if (query_.position.empty()) return absl::OkStatus();
+    const std::string kind = Kind();
+    const std::string_view position = query_.position;
+    const absl::StatusOr<DeliveryId> after =
+        DeliveryId::Parse(position.substr(std::min(kind.size(), position.size())));
+    if (!position.starts_with(kind) || !after.ok() ||
+        (query_.endpoint && after->endpoint != *query_.endpoint)) {
+      return absl::InvalidArgumentError("position: not one that this query gave");
+    }
+    after_ = *after;
+    return absl::OkStatus();
+  }
+
+  // A delivery was looked at; false = the page ends with it.
+  bool Looked(const DeliveryId& id) {
+    last_ = id;
+    full_ = page_.deliveries.size() >= query_.limit || ++looked_at_ >= kScanBudget;
+    return !full_;
+  }
+
+  // An end row of the history, taken if it has the state asked for.
+  absl::StatusOr<bool> TakeEnd(const DeliveryId& id, std::string_view value) {
+    ASSIGN_OR_RETURN(records::End end, records::DecodeEnd(value));
+    if (!query_.state || *query_.state == end.state)
+      page_.deliveries.push_back(Reader::Ended(id, std::move(end)));
+    return Looked(id);
+  }
+
+  // What ended of one endpoint, in the order of acceptance: bucket by bucket.
+  absl::Status AddEndedOfEndpoint() {
+    const EndpointId endpoint = *query_.endpoint;
+    std::string next = after_ ? keys::After(keys::HistoryRow(*after_, keys::kEndRow))
+                              : keys::HistoryRow({0, endpoint, 0}, 0);
+    while (!next.empty() && !full_) {
+      std::string jump;
+      RETURN_IF_ERROR(reader_.Scan(kHistory, next, keys::HistoryEnd(),
+                                   [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
+                                     ASSIGN_OR_RETURN(const keys::HistoryKey row, ParseHistory(key));
+                                     if (row.id.endpoint != endpoint) {
+                                       // To this endpoint in this bucket, or, past it, in the next.
+                                       const Bucket bucket =
+                                           row.id.bucket + (row.id.endpoint > endpoint ? 1 : 0);
+                                       jump = keys::HistoryRow({bucket, endpoint, 0}, 0);
+                                       return false;
+                                     }
+                                     if (row.attempt == keys::kEndRow) return TakeEnd(row.id, value);
+                                     ++looked_at_;  // a page ends with a whole delivery
+                                     return true;
+                                   }));
+      next = std::move(jump);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddSucceeded() {
+    const std::string from = after_ ? keys::After(keys::HistoryRow(*after_, keys::kEndRow))
+                                    : keys::HistoryRow({0, EndpointId{0}, 0}, 0);
+    return reader_.Scan(kHistory, from, keys::HistoryEnd(),
+                        [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
+                          ASSIGN_OR_RETURN(const keys::HistoryKey row, ParseHistory(key));
+                          if (row.attempt == keys::kEndRow) return TakeEnd(row.id, value);
+                          ++looked_at_;
+                          return true;
+                        });
+  }
+
+  // Through the index of what did not succeed.
+  absl::Status AddOfState() {
+    const std::string prefix = keys::StatePrefix(*query_.state);
+    const std::string from = after_ ? keys::After(keys::StateRow(*query_.state, *after_)) : prefix;
+    return reader_.Scan(kHistory, from, keys::After(prefix),
+                        [&](std::string_view key, std::string_view) -> absl::StatusOr<bool> {
+                          const std::optional<DeliveryId> id = keys::ParseStateRow(key);
+                          if (!id) return absl::DataLossError("an unknown row in the family history");
+                          std::string value;
+                          ASSIGN_OR_RETURN(
+                              const bool found,
+                              reader_.Get(kHistory, keys::HistoryRow(*id, keys::kEndRow), value));
+                          if (!found) return Looked(*id);
+                          return TakeEnd(*id, value);
+                        });
+  }
+
+  // What is pending, of one endpoint or of all, merged into the page: queue and parked side by side.
+  absl::Status AddPending() {
+    struct Row {
+      keys::EndpointSequence at;
+      EventId event;
+      std::optional<ParkedDelivery> parked;
+    };
+    std::vector<Row> rows;
+    const std::string from = after_ ? keys::After(keys::OfDelivery(after_->endpoint, after_->sequence))
+                             : query_.endpoint ? keys::OfEndpoint(*query_.endpoint)
+                                               : std::string();
+    const std::string to = query_.endpoint ? keys::After(keys::OfEndpoint(*query_.endpoint)) : std::string();
+    for (const Family family : {kQueue, kParked}) {
+      size_t count = 0;
+      RETURN_IF_ERROR(reader_.Scan(
+          family, from, to, [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
+            const std::optional<keys::EndpointSequence> at = keys::ParseDelivery(key);
+            if (!at) return absl::DataLossError("an unknown row in the family queue or parked");
+            if (family == kQueue) {
+              ASSIGN_OR_RETURN(const EventId event, records::DecodeQueued(value));
+              rows.push_back({*at, event, std::nullopt});
+            } else {
+              ASSIGN_OR_RETURN(const ParkedDelivery parked, records::DecodeParked(at->sequence, value));
+              rows.push_back({*at, parked.event, parked});
+            }
+            return ++count < query_.limit + 1;
+          }));
+    }
+    std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+      return std::tie(a.at.endpoint, a.at.sequence) < std::tie(b.at.endpoint, b.at.sequence);
+    });
+    if (rows.size() > query_.limit + 1) rows.resize(query_.limit + 1);
+    for (const Row& row : rows) {
+      // The scan of what ended got only as far as last_: nothing beyond it may come before that is complete.
+      if (full_ && row.at.sequence > last_.sequence) break;
+      ASSIGN_OR_RETURN(Delivery delivery, reader_.Pending(row.at.endpoint, row.at.sequence, row.event,
+                                                          row.parked ? &*row.parked : nullptr));
+      page_.deliveries.push_back(std::move(delivery));
+    }
+    std::stable_sort(page_.deliveries.begin(), page_.deliveries.end(), BeforeInLane);
+    if (page_.deliveries.size() > query_.limit) {
+      page_.deliveries.resize(query_.limit);
+      full_ = true;
+      last_ = page_.deliveries.back().id;
+    }
+    return absl::OkStatus();
+  }
+
+  static absl::StatusOr<keys::HistoryKey> ParseHistory(std::string_view key) {
+    const std::optional<keys::HistoryKey> parsed = keys::ParseHistoryRow(key);
+    if (!parsed) return absl::DataLossError("an unknown row in the family history");
+    return *parsed;
+  }
+
+  const Reader reader_;
+  const DeliveryQuery& query_;
+  std::optional<DeliveryId> after_;  // the position asked for
+  DeliveryPage page_;
+  size_t looked_at_ = 0;
+  DeliveryId last_;
+  bool full_ = false;
+};
+
+absl::StatusOr<DeliveryPage> RocksDbStore::ListDeliveries(const DeliveryQuery& query) const {
+  if (!query.endpoint && !query.state) {
+    return absl::InvalidArgumentError("endpoint_id, state: at least one of the two is needed");
+  }
+  return Lister(*this, query).List();
+}
+
+}  // namespace hookd

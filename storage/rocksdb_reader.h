@@ -1,0 +1,94 @@
+// Consistent reads of the database: what rocksdb_reads.cc and rocksdb_list.cc share.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "base/concat.h"
+#include "base/status_macros.h"
+#include "storage/key_codec.h"
+#include "storage/rocksdb_status.h"
+#include "storage/rocksdb_store_impl.h"
+
+namespace hookd {
+
+// One snapshot, so that a delivery on its way from the queue to the history is seen exactly once.
+class RocksDbStore::Reader {
+ public:
+  explicit Reader(const RocksDbStore& store) : store_(store), snapshot_(store.db_.get()) {
+    options_.snapshot = snapshot_.snapshot();
+  }
+
+  // False = there is no such row.
+  absl::StatusOr<bool> Get(Family family, const std::string& key, std::string& value) const {
+    const rocksdb::Status status = store_.db_->Get(options_, store_.Cf(family), key, &value);
+    if (status.IsNotFound()) return false;
+    RETURN_IF_ERROR(FromRocksDb(status, "read"));
+    return true;
+  }
+
+  // A bounded scan of [from, to): stops when `row` returns false.
+  template <typename Row>
+  absl::Status Scan(Family family, const std::string& from, const std::string& to, Row&& row) const {
+    rocksdb::ReadOptions options = options_;
+    const rocksdb::Slice upper(to);
+    if (!to.empty()) options.iterate_upper_bound = &upper;
+    const std::unique_ptr<rocksdb::Iterator> it(store_.db_->NewIterator(options, store_.Cf(family)));
+    for (it->Seek(from); it->Valid(); it->Next()) {
+      ASSIGN_OR_RETURN(const bool more, row(it->key().ToStringView(), it->value().ToStringView()));
+      if (!more) return absl::OkStatus();
+    }
+    return FromRocksDb(it->status(), "scan");
+  }
+
+  absl::StatusOr<std::shared_ptr<const Event>> GetEvent(EventId id) const {
+    std::string value;
+    ASSIGN_OR_RETURN(const bool found, Get(kEvents, keys::OfEvent(id), value));
+    if (!found) return absl::NotFoundError(Concat("no event ", id.ToString()));
+    return records::DecodeEvent(id, value);
+  }
+
+  // A delivery of queue or parked; `parked` null = it was never attempted.
+  absl::StatusOr<Delivery> Pending(EndpointId endpoint, Sequence sequence, EventId event,
+                                   const ParkedDelivery* parked) const {
+    Delivery delivery;
+    delivery.id = {event.bucket(), endpoint, sequence};
+    delivery.event = event;
+    delivery.state = DeliveryState::kPending;
+    delivery.accepted_ms = event.accepted_ms();
+    if (parked != nullptr) {
+      delivery.attempt_count = parked->attempts;
+      delivery.next_due_ms = parked->due_ms;
+    }
+    ASSIGN_OR_RETURN(const std::shared_ptr<const Event> stored, GetEvent(event));
+    delivery.event_type = stored->type;
+    delivery.subscriber_id = stored->subscriber_id;
+    return delivery;
+  }
+
+  static Delivery Ended(DeliveryId id, records::End end) {
+    Delivery delivery;
+    delivery.id = id;
+    delivery.event = end.event;
+    delivery.subscriber_id = std::move(end.subscriber_id);
+    delivery.event_type = std::move(end.event_type);
+    delivery.state = end.state;
+    delivery.reason = end.reason;
+    delivery.accepted_ms = end.event.accepted_ms();
+    delivery.ended_ms = end.ended_ms;
+    delivery.attempt_count = end.attempt_count;
+    return delivery;
+  }
+
+ private:
+  const RocksDbStore& store_;
+  rocksdb::ManagedSnapshot snapshot_;
+  rocksdb::ReadOptions options_;
+};
+
+}  // namespace hookd

@@ -1,0 +1,217 @@
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "hookd/v1/delivery_service.grpc.pb.h"
+#include "hookd/v1/endpoint_service.grpc.pb.h"
+#include "hookd/v1/operations_service.grpc.pb.h"
+#include "hookd/v1/subscriber_service.grpc.pb.h"
+#include "tests/unit/api/api_fixture.h"
+
+namespace hookd {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class AdminServicesTest : public testing::ApiTest {
+ protected:
+  v1::CreateEndpointResponse CreateEndpoint(v1::Endpoint endpoint) {
+    endpoint.set_subscriber_id("acme");
+    if (endpoint.url().empty()) endpoint.set_url("http://127.0.0.1:1/hook");
+    grpc::ClientContext context;
+    v1::CreateEndpointRequest request;
+    *request.mutable_endpoint() = endpoint;
+    v1::CreateEndpointResponse response;
+    const grpc::Status status = endpoints_->CreateEndpoint(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  }
+
+  grpc::Status Update(const v1::Endpoint& endpoint, const std::vector<std::string>& paths,
+                      v1::Endpoint* updated) {
+    grpc::ClientContext context;
+    v1::UpdateEndpointRequest request;
+    *request.mutable_endpoint() = endpoint;
+    for (const std::string& path : paths) request.mutable_update_mask()->add_paths(path);
+    return endpoints_->UpdateEndpoint(&context, request, updated);
+  }
+
+  v1::Endpoint Get(const std::string& id) {
+    grpc::ClientContext context;
+    v1::GetEndpointRequest request;
+    request.set_id(id);
+    v1::Endpoint endpoint;
+    EXPECT_TRUE(endpoints_->GetEndpoint(&context, request, &endpoint).ok());
+    return endpoint;
+  }
+
+  const std::unique_ptr<v1::SubscriberService::Stub> subscribers_ = v1::SubscriberService::NewStub(channel_);
+  const std::unique_ptr<v1::EndpointService::Stub> endpoints_ = v1::EndpointService::NewStub(channel_);
+  const std::unique_ptr<v1::DeliveryService::Stub> deliveries_ = v1::DeliveryService::NewStub(channel_);
+};
+
+TEST_F(AdminServicesTest, SecretsAreShownOnceAndNeverRead) {
+  v1::Endpoint endpoint;
+  endpoint.set_signing_secret("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz");
+  v1::Header& header = *endpoint.add_headers();
+  header.set_name("X-Key");
+  header.set_value("open-sesame");
+  header.set_secret(true);
+  const v1::CreateEndpointResponse created = CreateEndpoint(endpoint);
+  EXPECT_EQ(created.signing_secret(), endpoint.signing_secret());
+  const std::string id = created.endpoint().id();
+  grpc::ClientContext context;
+  v1::ListEndpointsResponse list;
+  ASSERT_TRUE(endpoints_->ListEndpoints(&context, {}, &list).ok());
+  for (const std::string& text :
+       {created.endpoint().DebugString(), Get(id).DebugString(), list.DebugString()}) {
+    EXPECT_THAT(text, HasSubstr("X-Key"));
+    EXPECT_THAT(text, Not(HasSubstr("open-sesame")));
+    EXPECT_THAT(text, Not(HasSubstr("MDEy")));
+    EXPECT_THAT(text, Not(HasSubstr("0123456789")));
+  }
+}
+
+TEST_F(AdminServicesTest, MakesASigningSecretWhenNoneIsGiven) {
+  const std::string first = CreateEndpoint({}).signing_secret();
+  EXPECT_EQ(first.substr(0, 6), "whsec_");
+  EXPECT_NE(first, CreateEndpoint({}).signing_secret());
+}
+
+TEST_F(AdminServicesTest, UpdateIsAllOrNothing) {
+  v1::Endpoint endpoint = CreateEndpoint({}).endpoint();
+  endpoint.set_description("changed");
+  endpoint.set_url("ftp://127.0.0.1/");
+  v1::Endpoint updated;
+  EXPECT_EQ(Update(endpoint, {"description", "url"}, &updated).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Update(endpoint, {"description", "paused"}, &updated).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Update(endpoint, {}, &updated).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Get(endpoint.id()).description(), "");
+  EXPECT_TRUE(Update(endpoint, {"description"}, &updated).ok());
+  EXPECT_EQ(Get(endpoint.id()).description(), "changed");
+}
+
+TEST_F(AdminServicesTest, PauseAndResumeAreIdempotent) {
+  const std::string id = CreateEndpoint({}).endpoint().id();
+  for (int i = 0; i < 2; ++i) {
+    grpc::ClientContext context;
+    v1::PauseEndpointRequest request;
+    request.set_id(id);
+    v1::Endpoint endpoint;
+    ASSERT_TRUE(endpoints_->PauseEndpoint(&context, request, &endpoint).ok());
+    EXPECT_TRUE(endpoint.paused());
+  }
+  for (int i = 0; i < 2; ++i) {
+    grpc::ClientContext context;
+    v1::ResumeEndpointRequest request;
+    request.set_id(id);
+    v1::Endpoint endpoint;
+    ASSERT_TRUE(endpoints_->ResumeEndpoint(&context, request, &endpoint).ok());
+    EXPECT_FALSE(endpoint.paused());
+  }
+}
+
+TEST_F(AdminServicesTest, ListsAreReadPageByPage) {
+  std::vector<std::string> made;
+  for (int i = 0; i < 5; ++i) made.push_back(CreateEndpoint({}).endpoint().id());
+  std::vector<std::string> read;
+  v1::ListEndpointsRequest request;
+  request.set_subscriber_id("acme");
+  request.set_page_size(2);
+  int pages = 0;
+  do {
+    grpc::ClientContext context;
+    v1::ListEndpointsResponse page;
+    ASSERT_TRUE(endpoints_->ListEndpoints(&context, request, &page).ok());
+    EXPECT_LE(page.endpoints_size(), 2);
+    for (const v1::Endpoint& endpoint : page.endpoints()) read.push_back(endpoint.id());
+    request.set_page_token(page.next_page_token());
+    ++pages;
+  } while (!request.page_token().empty());
+  EXPECT_EQ(read, made);
+  EXPECT_EQ(pages, 3);
+}
+
+TEST_F(AdminServicesTest, PageTokenOfAnotherQueryIsRefused) {
+  CreateEndpoint({});
+  CreateEndpoint({});
+  v1::ListEndpointsRequest request;
+  request.set_page_size(1);
+  v1::ListEndpointsResponse page;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(endpoints_->ListEndpoints(&context, request, &page).ok());
+    ASSERT_NE(page.next_page_token(), "");
+  }
+  request.set_subscriber_id("acme");
+  request.set_page_token(page.next_page_token());
+  grpc::ClientContext context;
+  const grpc::Status status = endpoints_->ListEndpoints(&context, request, &page);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("page_token"));
+}
+
+TEST_F(AdminServicesTest, SubscriberWithEndpointsCannotBeDeleted) {
+  CreateEndpoint({});
+  grpc::ClientContext context;
+  v1::DeleteSubscriberRequest request;
+  request.set_id("acme");
+  google::protobuf::Empty nothing;
+  EXPECT_EQ(subscribers_->DeleteSubscriber(&context, request, &nothing).error_code(),
+            grpc::StatusCode::FAILED_PRECONDITION);
+}
+
+TEST_F(AdminServicesTest, ErrorsNameTheField) {
+  const auto message = [](const grpc::Status& status) {
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    return status.error_message();
+  };
+  {
+    grpc::ClientContext context;
+    v1::Endpoint endpoint;
+    v1::GetEndpointRequest request;
+    request.set_id("nonsense");
+    EXPECT_THAT(message(endpoints_->GetEndpoint(&context, request, &endpoint)), HasSubstr("id: "));
+  }
+  {
+    grpc::ClientContext context;
+    v1::Delivery delivery;
+    EXPECT_THAT(message(deliveries_->GetDelivery(&context, {}, &delivery)), HasSubstr("id: "));
+  }
+  {
+    grpc::ClientContext context;
+    v1::ListDeliveriesResponse page;
+    EXPECT_THAT(message(deliveries_->ListDeliveries(&context, {}, &page)), HasSubstr("endpoint_id: "));
+  }
+  {
+    grpc::ClientContext context;
+    v1::ListSubscribersRequest request;
+    request.set_page_size(-1);
+    v1::ListSubscribersResponse page;
+    EXPECT_THAT(message(subscribers_->ListSubscribers(&context, request, &page)), HasSubstr("page_size: "));
+  }
+}
+
+TEST_F(AdminServicesTest, StatusCountsWhatIsThere) {
+  CreateEndpoint({});
+  grpc::ClientContext context;
+  v1::ServerStatus status;
+  ASSERT_TRUE(v1::OperationsService::NewStub(channel_)->GetStatus(&context, {}, &status).ok());
+  EXPECT_EQ(status.subscribers(), 1u);
+  EXPECT_EQ(status.endpoints(), 1u);
+  EXPECT_FALSE(status.draining());
+}
+
+TEST_F(AdminServicesTest, PortInUseIsSaid) {
+  ApiServerOptions options;
+  options.listen = server_->address();
+  const auto second = ApiServer::Start(options, *engine_, telemetry_, RealClock());
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace hookd

@@ -1,0 +1,126 @@
+// A gRPC server over a real engine and a store in memory whose commits a test can hold back.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <absl/synchronization/mutex.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include "dispatcher/api/api_server.h"
+#include "storage/memory_store.h"
+#include "tests/fakes/fake_transport.h"
+#include "tests/fakes/null_telemetry.h"
+
+namespace hookd::testing {
+
+// Commits wait while the gate is closed.
+class GatedStore final : public DeliveryStore {
+ public:
+  void SetGate(bool open) {
+    absl::MutexLock lock(&mutex_);
+    open_ = open;
+  }
+
+  absl::Status Commit(WallMs now) override {
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(&open_));
+    }
+    return store_->Commit(now);
+  }
+
+  absl::StatusOr<Recovered> Recover() override { return store_->Recover(); }
+  void Apply(const Fact& fact) override { store_->Apply(fact); }
+  const LaneState* Lane(EndpointId endpoint) const override { return store_->Lane(endpoint); }
+  absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
+                                                                WallMs now) const override {
+    return store_->FindIdempotency(key, now);
+  }
+  absl::StatusOr<std::vector<QueuedDelivery>> ReadQueue(EndpointId endpoint, Sequence from, size_t limit,
+                                                        size_t max_bytes) const override {
+    return store_->ReadQueue(endpoint, from, limit, max_bytes);
+  }
+  absl::StatusOr<std::vector<ParkedDelivery>> ReadParked(EndpointId endpoint, size_t limit) const override {
+    return store_->ReadParked(endpoint, limit);
+  }
+  absl::StatusOr<std::shared_ptr<const Event>> ReadEvent(EventId id) const override {
+    return store_->ReadEvent(id);
+  }
+  absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const override { return store_->ReadDelivery(id); }
+  absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const override {
+    return store_->ListDeliveries(query);
+  }
+  StoreStats Stats() const override { return store_->Stats(); }
+
+ private:
+  const std::unique_ptr<DeliveryStore> store_ = MakeMemoryStore();
+  absl::Mutex mutex_;
+  bool open_ ABSL_GUARDED_BY(mutex_) = true;
+};
+
+// Counts refusals, which tells a test that a message has arrived.
+class CountingTelemetry final : public NullTelemetry {
+ public:
+  void EventRejected(std::string_view) override {
+    absl::MutexLock lock(&mutex_);
+    ++rejected_;
+  }
+
+  // False after 20 s.
+  bool WaitForRejected(int count) {
+    absl::MutexLock lock(&mutex_);
+    const auto holds = [this, count] { return rejected_ >= count; };
+    return mutex_.AwaitWithTimeout(absl::Condition(&holds), absl::Seconds(20));
+  }
+
+ private:
+  absl::Mutex mutex_;
+  int rejected_ = 0;
+};
+
+class ApiTest : public ::testing::Test {
+ protected:
+  static constexpr size_t kIntakeBytes = 4096;
+
+  ApiTest() {
+    EngineOptions options;
+    options.shards = 1;
+    options.intake_bytes = kIntakeBytes;
+    engine_ = std::make_unique<Engine>(
+        options, store_, RealClock(), telemetry_,
+        [this](boost::asio::io_context& io) { return std::make_unique<FakeTransport>(io, receiver_); },
+        [](const absl::Status& status) { ADD_FAILURE() << status; });
+    EXPECT_TRUE(engine_->Start().ok());
+    Subscriber subscriber;
+    subscriber.id = "acme";
+    EXPECT_TRUE(engine_->CreateSubscriber(subscriber).ok());
+    ApiServerOptions api;
+    api.listen = "127.0.0.1:0";
+    absl::StatusOr<std::unique_ptr<ApiServer>> server =
+        ApiServer::Start(api, *engine_, telemetry_, RealClock());
+    EXPECT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    channel_ = grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
+  }
+
+  ~ApiTest() override {
+    store_.SetGate(true);
+    server_->StopIntake();
+    engine_->Drain(Duration::zero());
+    server_->Shutdown(std::chrono::seconds(10));
+    engine_->Stop();
+  }
+
+  CountingTelemetry telemetry_;
+  FakeReceiver receiver_;
+  GatedStore store_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<ApiServer> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+}  // namespace hookd::testing
