@@ -67,7 +67,7 @@ struct StoreStats {
   uint64_t commits = 0;
   uint64_t last_commit = 0;    // number of the newest commit; survives a restart
   uint64_t pending = 0;        // deliveries
-  uint64_t bytes_on_disk = 0;  // 0 = not known
+  uint64_t bytes_on_disk = 0;  // of tables and blobs, without the log; 0 = not known
 };
 
 // Threads: Apply, Commit and Lane belong to one thread (the committer); everything else may be called from

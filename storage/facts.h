@@ -35,7 +35,6 @@ struct EndpointChanged {
 // more; DeliveryEnded rows follow, then LaneRemoved.
 struct EndpointDeleted {
   EndpointId endpoint;
-  WallMs at_ms = 0;
 };
 
 // `key`: the subscriber's partition (2 bytes) and 14 bytes of SHA-256 over subscriber and key; `fingerprint`:

@@ -65,11 +65,16 @@ class RocksDbStore::Lister {
     return absl::OkStatus();
   }
 
-  // A delivery was looked at; false = the page ends with it.
-  bool Looked(const DeliveryId& id) {
+  // A row of `id` comes next. False = the page ends before it: the budget is spent, and a page ends with a
+  // whole delivery. (One delivery has fewer rows than the budget, so every page gets on.)
+  bool Look(const DeliveryId& id) {
+    if (++looked_at_ > kScanBudget && looked_at_any_ && id != last_) {
+      full_ = true;
+      return false;
+    }
     last_ = id;
-    full_ = page_.deliveries.size() >= query_.limit || ++looked_at_ >= kScanBudget;
-    return !full_;
+    looked_at_any_ = true;
+    return true;
   }
 
   // An end row of the history, taken if it has the state asked for.
@@ -77,7 +82,8 @@ class RocksDbStore::Lister {
     ASSIGN_OR_RETURN(records::End end, records::DecodeEnd(value));
     if (!query_.state || *query_.state == end.state)
       page_.deliveries.push_back(Reader::Ended(id, std::move(end)));
-    return Looked(id);
+    full_ = page_.deliveries.size() >= query_.limit;
+    return !full_;
   }
 
   // What ended of one endpoint, in the order of acceptance: bucket by bucket.
@@ -97,9 +103,9 @@ class RocksDbStore::Lister {
                                        jump = keys::HistoryRow({bucket, endpoint, 0}, 0);
                                        return false;
                                      }
-                                     if (row.attempt == keys::kEndRow) return TakeEnd(row.id, value);
-                                     ++looked_at_;  // a page ends with a whole delivery
-                                     return true;
+                                     if (!Look(row.id)) return false;
+                                     return row.attempt == keys::kEndRow ? TakeEnd(row.id, value)
+                                                                         : absl::StatusOr<bool>(true);
                                    }));
       next = std::move(jump);
     }
@@ -112,9 +118,9 @@ class RocksDbStore::Lister {
     return reader_.Scan(kHistory, from, keys::HistoryEnd(),
                         [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
                           ASSIGN_OR_RETURN(const keys::HistoryKey row, ParseHistory(key));
-                          if (row.attempt == keys::kEndRow) return TakeEnd(row.id, value);
-                          ++looked_at_;
-                          return true;
+                          if (!Look(row.id)) return false;
+                          return row.attempt == keys::kEndRow ? TakeEnd(row.id, value)
+                                                              : absl::StatusOr<bool>(true);
                         });
   }
 
@@ -126,59 +132,72 @@ class RocksDbStore::Lister {
                         [&](std::string_view key, std::string_view) -> absl::StatusOr<bool> {
                           const std::optional<DeliveryId> id = keys::ParseStateRow(key);
                           if (!id) return absl::DataLossError("an unknown row in the family history");
+                          if (!Look(*id)) return false;
                           std::string value;
                           ASSIGN_OR_RETURN(
                               const bool found,
                               reader_.Get(kHistory, keys::HistoryRow(*id, keys::kEndRow), value));
-                          if (!found) return Looked(*id);
-                          return TakeEnd(*id, value);
+                          return found ? TakeEnd(*id, value) : absl::StatusOr<bool>(true);
                         });
   }
 
-  // What is pending, of one endpoint or of all, merged into the page: queue and parked side by side.
+  // What is pending, of one endpoint or of all, merged into the page.
   absl::Status AddPending() {
-    struct Row {
-      keys::EndpointSequence at;
-      EventId event;
-      std::optional<ParkedDelivery> parked;
+    const EndpointId first = query_.endpoint ? *query_.endpoint : after_ ? after_->endpoint : EndpointId{0};
+    const std::string to = query_.endpoint ? keys::After(keys::OfEndpoint(first)) : std::string();
+    const auto lane = [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
+      const std::optional<EndpointId> endpoint = keys::ParseEndpoint(key);
+      if (!endpoint) return absl::DataLossError("an unknown row in the family lanes");
+      ASSIGN_OR_RETURN(const LaneState state, records::DecodeLane(value));
+      if (state.pending() > 0) RETURN_IF_ERROR(AddPendingOf(*endpoint, state));
+      return page_.deliveries.size() <= query_.limit;
     };
-    std::vector<Row> rows;
-    const std::string from = after_ ? keys::After(keys::OfDelivery(after_->endpoint, after_->sequence))
-                             : query_.endpoint ? keys::OfEndpoint(*query_.endpoint)
-                                               : std::string();
-    const std::string to = query_.endpoint ? keys::After(keys::OfEndpoint(*query_.endpoint)) : std::string();
-    for (const Family family : {kQueue, kParked}) {
-      size_t count = 0;
-      RETURN_IF_ERROR(reader_.Scan(
-          family, from, to, [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
-            const std::optional<keys::EndpointSequence> at = keys::ParseDelivery(key);
-            if (!at) return absl::DataLossError("an unknown row in the family queue or parked");
-            if (family == kQueue) {
-              ASSIGN_OR_RETURN(const EventId event, records::DecodeQueued(value));
-              rows.push_back({*at, event, std::nullopt});
-            } else {
-              ASSIGN_OR_RETURN(const ParkedDelivery parked, records::DecodeParked(at->sequence, value));
-              rows.push_back({*at, parked.event, parked});
-            }
-            return ++count < query_.limit + 1;
-          }));
-    }
-    std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
-      return std::tie(a.at.endpoint, a.at.sequence) < std::tie(b.at.endpoint, b.at.sequence);
-    });
-    if (rows.size() > query_.limit + 1) rows.resize(query_.limit + 1);
-    for (const Row& row : rows) {
-      // The scan of what ended got only as far as last_: nothing beyond it may come before that is complete.
-      if (full_ && row.at.sequence > last_.sequence) break;
-      ASSIGN_OR_RETURN(Delivery delivery, reader_.Pending(row.at.endpoint, row.at.sequence, row.event,
-                                                          row.parked ? &*row.parked : nullptr));
-      page_.deliveries.push_back(std::move(delivery));
-    }
+    RETURN_IF_ERROR(reader_.Scan(kLanes, keys::OfEndpoint(first), to, lane));
     std::stable_sort(page_.deliveries.begin(), page_.deliveries.end(), BeforeInLane);
     if (page_.deliveries.size() > query_.limit) {
       page_.deliveries.resize(query_.limit);
       full_ = true;
       last_ = page_.deliveries.back().id;
+    }
+    return absl::OkStatus();
+  }
+
+  struct PendingRow {
+    Sequence sequence = 0;
+    EventId event;
+    std::optional<ParkedDelivery> parked;
+  };
+
+  // Queue and parked side by side, the queue from its cursor: its beginning may be a million tombstones away.
+  absl::Status AddPendingOf(EndpointId endpoint, const LaneState& lane) {
+    const Sequence next = after_ && after_->endpoint == endpoint ? after_->sequence + 1 : 0;
+    const std::string to = keys::After(keys::OfEndpoint(endpoint));
+    std::vector<PendingRow> rows;
+    for (const Family family : {kQueue, kParked}) {
+      const Sequence from = family == kQueue ? std::max(next, lane.cursor) : next;
+      size_t count = 0;
+      const auto row = [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
+        const std::optional<keys::EndpointSequence> at = keys::ParseDelivery(key);
+        if (!at) return absl::DataLossError("an unknown row in the family queue or parked");
+        if (family == kQueue) {
+          ASSIGN_OR_RETURN(const EventId event, records::DecodeQueued(value));
+          rows.push_back({at->sequence, event, std::nullopt});
+        } else {
+          ASSIGN_OR_RETURN(const ParkedDelivery parked, records::DecodeParked(at->sequence, value));
+          rows.push_back({at->sequence, parked.event, parked});
+        }
+        return ++count < query_.limit + 1;
+      };
+      RETURN_IF_ERROR(reader_.Scan(family, keys::OfDelivery(endpoint, from), to, row));
+    }
+    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+    if (rows.size() > query_.limit + 1) rows.resize(query_.limit + 1);
+    for (const PendingRow& row : rows) {
+      // The scan of what ended got only as far as last_: nothing beyond it may come before that is complete.
+      if (full_ && row.sequence > last_.sequence) break;
+      ASSIGN_OR_RETURN(Delivery delivery, reader_.Pending(endpoint, row.sequence, row.event,
+                                                          row.parked ? &*row.parked : nullptr));
+      page_.deliveries.push_back(std::move(delivery));
     }
     return absl::OkStatus();
   }
@@ -193,8 +212,9 @@ class RocksDbStore::Lister {
   const DeliveryQuery& query_;
   std::optional<DeliveryId> after_;  // the position asked for
   DeliveryPage page_;
-  size_t looked_at_ = 0;
-  DeliveryId last_;
+  size_t looked_at_ = 0;  // rows
+  bool looked_at_any_ = false;
+  DeliveryId last_;  // the newest delivery that was looked at
   bool full_ = false;
 };
 

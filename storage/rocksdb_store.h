@@ -1,6 +1,7 @@
 // The DeliveryStore on disk.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,6 +16,9 @@ struct RocksDbOptions {
   std::string path;               // the data folder
   size_t wal_bytes = 128u << 20;  // bounds restart time and the space that a reopening needs
   size_t block_cache_bytes = 64u << 20;
+  // A background error happened: the store is poisoned, and the process must stop. Runs on a thread of the
+  // database.
+  std::function<void(absl::Status)> on_failure;
 };
 
 // Opens or makes the data folder. FAILED_PRECONDITION: it is somebody else's, of a newer format, or in use;

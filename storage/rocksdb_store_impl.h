@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -18,6 +19,7 @@
 #include "storage/delivery_store.h"
 #include "storage/lane_table.h"
 #include "storage/record_codec.h"
+#include "storage/rocksdb_status.h"
 
 namespace hookd {
 
@@ -25,10 +27,15 @@ namespace hookd {
 // is poisoned from then on and the process stops.
 class FailureListener final : public rocksdb::EventListener {
  public:
-  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*) override { failed_ = true; }
+  explicit FailureListener(std::function<void(absl::Status)> on_failure)
+      : on_failure_(std::move(on_failure)) {}
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
+    if (!failed_.exchange(true) && on_failure_) on_failure_(FromRocksDb(*error, "in the background"));
+  }
   bool failed() const { return failed_; }
 
  private:
+  const std::function<void(absl::Status)> on_failure_;
   std::atomic<bool> failed_{false};
 };
 

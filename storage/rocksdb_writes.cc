@@ -14,7 +14,7 @@ namespace hookd {
 
 absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOptions& options, const Clock&) {
   ASSIGN_OR_RETURN(DataFolder folder, DataFolder::Open(options.path));
-  auto listener = std::make_shared<FailureListener>();
+  auto listener = std::make_shared<FailureListener>(options.on_failure);
   rocksdb::DBOptions db_options = DatabaseOptions(options);
   db_options.listeners.push_back(listener);
   std::vector<rocksdb::ColumnFamilyHandle*> families;
@@ -238,8 +238,7 @@ StoreStats RocksDbStore::Stats() const {
   stats.last_commit = last_commit_.load(std::memory_order_relaxed);
   stats.pending = pending_.load(std::memory_order_relaxed);
   for (const std::string* property :
-       {&rocksdb::DB::Properties::kTotalSstFilesSize, &rocksdb::DB::Properties::kTotalBlobFileSize,
-        &rocksdb::DB::Properties::kCurSizeAllMemTables}) {
+       {&rocksdb::DB::Properties::kTotalSstFilesSize, &rocksdb::DB::Properties::kTotalBlobFileSize}) {
     uint64_t bytes = 0;
     if (db_->GetAggregatedIntProperty(*property, &bytes)) stats.bytes_on_disk += bytes;
   }

@@ -79,6 +79,9 @@ void PublishStream::Admit() {
 
 void PublishStream::Offer(Unanswered* message, std::vector<NewEvent> events) {
   const std::shared_ptr<PublishStream> self = shared_from_this();
+  const size_t count = events.size();
+  size_t bytes = 0;
+  for (const NewEvent& event : events) bytes += event.event.payload.size();
   const absl::Status taken =
       publish_->engine.Publish(std::move(events), [self, message](std::vector<PublishOutcome> outcomes) {
         self->publish_->answers.Post(
@@ -101,8 +104,9 @@ void PublishStream::Offer(Unanswered* message, std::vector<NewEvent> events) {
   }
   // Tried again on the answering thread: the engine may call back at once, and on a thread that must not
   // block.
-  publish_->engine.WhenRoom(
-      [self, message] { self->publish_->answers.PostLater([self, message] { self->Retry(message); }); });
+  publish_->engine.WhenRoom(bytes, count, [self, message] {
+    self->publish_->answers.PostLater([self, message] { self->Retry(message); });
+  });
 }
 
 void PublishStream::Retry(Unanswered* message) {

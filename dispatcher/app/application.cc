@@ -87,6 +87,7 @@ class Application::Impl {
     store_options.path = config.data_dir();
     store_options.wal_bytes = static_cast<size_t>(config.storage().wal_bytes().bytes());
     store_options.block_cache_bytes = static_cast<size_t>(config.storage().block_cache().bytes());
+    store_options.on_failure = [this](const absl::Status& status) { Die(status); };
     ASSIGN_OR_RETURN(store_, OpenRocksDbStore(store_options, RealClock()));
 
     engine_ = std::make_unique<Engine>(

@@ -20,8 +20,8 @@ bool MayMove(DeliveryState from, DeliveryState to) {
   return false;
 }
 
-Decision Decide(const DeliveryPolicy& policy, uint32_t failures, ErrorKind error, bool endpoint_deleted,
-                WallMs now, double unit_random) {
+Decision Decide(const DeliveryPolicy& policy, uint32_t failures, uint32_t attempt, ErrorKind error,
+                bool endpoint_deleted, WallMs now, double unit_random) {
   if (error == ErrorKind::kNone) return {DeliveryState::kSucceeded, EndReason::kDelivered, failures, 0};
   const bool counts = CountsAsFailure(error);
   const uint32_t counted = counts ? failures + 1 : failures;
@@ -30,7 +30,7 @@ Decision Decide(const DeliveryPolicy& policy, uint32_t failures, ErrorKind error
   if (counts && failures >= policy.max_retries) {
     return {DeliveryState::kExhausted, EndReason::kRetriesUsedUp, counted, 0};
   }
-  const Millis delay = RetryDelay(policy.backoff, std::max(1U, counted), unit_random);
+  const Millis delay = RetryDelay(policy.backoff, counts ? counted : attempt, unit_random);
   return {DeliveryState::kPending, EndReason::kNone, counted, now + delay.count()};
 }
 

@@ -19,10 +19,10 @@ struct Decision {
   WallMs next_due_ms = 0;               // of the next attempt; 0 = none
 };
 
-// `failures`: counted before this attempt. `error`: the verdict of Judge(). kLocal is retried with backoff
-// however often it comes, and never counted. A success stands even if the endpoint was deleted meanwhile;
+// `failures`: counted before this attempt; `attempt`: its number. `error`: the verdict of Judge(). kLocal is
+// retried however often it comes, with a backoff that grows with the attempts, and never counted. A success stands even if the endpoint was deleted meanwhile;
 // anything else is then CANCELED. `unit_random` is in [0, 1).
-Decision Decide(const DeliveryPolicy& policy, uint32_t failures, ErrorKind error, bool endpoint_deleted,
-                WallMs now, double unit_random);
+Decision Decide(const DeliveryPolicy& policy, uint32_t failures, uint32_t attempt, ErrorKind error,
+                bool endpoint_deleted, WallMs now, double unit_random);
 
 }  // namespace hookd

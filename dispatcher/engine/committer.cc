@@ -41,7 +41,13 @@ void Committer::Recovered(const DeliveryStore::Recovered& recovered) {
   for (const std::shared_ptr<const Endpoint>& endpoint : recovered.endpoints) registry_.Put(endpoint);
   next_endpoint_number_ = recovered.next_endpoint_number;
   last_event_ms_ = recovered.wall_high_water_ms;
+  CountRegistry();
   event_counter_ = UINT16_MAX;  // the next id is later than any given before, whatever the clock says
+}
+
+void Committer::CountRegistry() {
+  subscribers_.store(registry_.accounts().size(), std::memory_order_relaxed);
+  endpoints_.store(registry_.endpoints().size(), std::memory_order_relaxed);
 }
 
 void Committer::Start() {
@@ -57,8 +63,10 @@ void Committer::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-bool Committer::RoomNow() const {
-  return intake_bytes_ < options_.intake_bytes && intake_events_ < kIntakeEvents;
+// What is larger than the whole intake still gets in when nothing else waits.
+bool Committer::Fits(size_t bytes, size_t events) const {
+  return publishes_.empty() ||
+         (intake_bytes_ + bytes <= options_.intake_bytes && intake_events_ + events <= kIntakeEvents);
 }
 
 absl::Status Committer::Publish(std::vector<NewEvent> events, Engine::PublishDone done) {
@@ -67,9 +75,7 @@ absl::Status Committer::Publish(std::vector<NewEvent> events, Engine::PublishDon
   absl::MutexLock lock(&mutex_);
   if (failed_) return absl::UnavailableError("the store failed: hookd is restarting");
   if (intake_closed_) return absl::UnavailableError("hookd is shutting down: publish again to its successor");
-  // What is larger than the whole intake still gets in when nothing else waits.
-  if (!publishes_.empty() && (intake_bytes_ + publish.bytes > options_.intake_bytes ||
-                              intake_events_ + events.size() > kIntakeEvents)) {
+  if (!Fits(publish.bytes, events.size())) {
     return absl::ResourceExhaustedError("intake is full: publish again in a moment");
   }
   intake_bytes_ += publish.bytes;
@@ -80,11 +86,11 @@ absl::Status Committer::Publish(std::vector<NewEvent> events, Engine::PublishDon
   return absl::OkStatus();
 }
 
-void Committer::WhenRoom(std::function<void()> ready) {
+void Committer::WhenRoom(size_t bytes, size_t events, std::function<void()> ready) {
   {
     absl::MutexLock lock(&mutex_);
-    if (!RoomNow() && !intake_closed_ && !failed_) {
-      waiters_.push_back(std::move(ready));
+    if (!Fits(bytes, events) && !intake_closed_ && !failed_) {
+      waiters_.push_back({bytes, events, std::move(ready)});
       return;
     }
   }
@@ -92,18 +98,28 @@ void Committer::WhenRoom(std::function<void()> ready) {
 }
 
 void Committer::CloseIntake() {
-  std::vector<std::function<void()>> waiters;
+  std::deque<Waiter> waiters;
   {
     absl::MutexLock lock(&mutex_);
     intake_closed_ = true;
     waiters.swap(waiters_);
   }
-  for (const auto& ready : waiters) ready();
+  for (const Waiter& waiter : waiters) waiter.ready();
 }
 
 uint64_t Committer::intake_bytes() const {
   absl::MutexLock lock(&mutex_);
   return intake_bytes_;
+}
+
+uint64_t Committer::intake_events() const {
+  absl::MutexLock lock(&mutex_);
+  return intake_events_;
+}
+
+bool Committer::failed() const {
+  absl::MutexLock lock(&mutex_);
+  return failed_;
 }
 
 void Committer::Record(AttemptRecorded fact) {
@@ -128,7 +144,7 @@ void Committer::Run() {
 
 // False = stopped and nothing waits.
 bool Committer::TakeRound(Round& round) {
-  std::vector<std::function<void()>> waiters;
+  std::vector<Waiter> woken;
   {
     absl::MutexLock lock(&mutex_);
     mutex_.Await(absl::Condition(
@@ -151,9 +167,16 @@ bool Committer::TakeRound(Round& round) {
       round.publishes.push_back(std::move(next));
       publishes_.pop_front();
     }
-    if (RoomNow()) waiters.swap(waiters_);
+    size_t bytes = 0;
+    size_t events = 0;
+    while (!waiters_.empty() && Fits(bytes + waiters_.front().bytes, events + waiters_.front().events)) {
+      bytes += waiters_.front().bytes;
+      events += waiters_.front().events;
+      woken.push_back(std::move(waiters_.front()));
+      waiters_.pop_front();
+    }
   }
-  for (const auto& ready : waiters) ready();
+  for (const Waiter& waiter : woken) waiter.ready();
   return true;
 }
 
@@ -227,6 +250,7 @@ void Committer::CommitRound(Round& round) {
   Scope scope(*this, clock_.Wall());
   const SteadyTime started = clock_.Steady();
   for (Change& change : round.changes) change.apply(scope);
+  CountRegistry();
 
   std::array<uint64_t, 8> ended{};
   for (AttemptRecorded& outcome : round.outcomes) {
@@ -278,7 +302,7 @@ void Committer::Fail(Round& round, std::vector<Answer>& answers, const absl::Sta
       "the store failed while writing: whether this was kept is unknown; an idempotency key settles it");
   std::deque<Change> changes;
   std::deque<PendingPublish> publishes;
-  std::vector<std::function<void()>> waiters;
+  std::deque<Waiter> waiters;
   {
     absl::MutexLock lock(&mutex_);
     failed_ = true;
@@ -298,7 +322,7 @@ void Committer::Fail(Round& round, std::vector<Answer>& answers, const absl::Sta
   }
   for (Change& change : round.changes) change.done(unknown);
   for (Change& change : changes) change.done(unknown);
-  for (const auto& ready : waiters) ready();
+  for (const Waiter& waiter : waiters) waiter.ready();
 }
 
 }  // namespace hookd

@@ -2,6 +2,7 @@
 // commit, and answers.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -99,12 +100,19 @@ class Committer {
   void Stop();
 
   absl::Status Publish(std::vector<NewEvent> events, Engine::PublishDone done);
-  void WhenRoom(std::function<void()> ready);
+  void WhenRoom(size_t bytes, size_t events, std::function<void()> ready);
   // Publishes are refused from now on.
   void CloseIntake();
   uint64_t intake_bytes() const;
+  // Publishes that were taken in and are not on their way to the disk yet.
+  uint64_t intake_events() const;
+  // Of the registry, as of the newest commit.
+  uint64_t subscribers() const { return subscribers_.load(std::memory_order_relaxed); }
+  uint64_t endpoints() const { return endpoints_.load(std::memory_order_relaxed); }
+  // A commit failed: nothing is taken or answered any more.
+  bool failed() const;
 
-  // From the shards. Never refused: bounded by the attempts in flight.
+  // From the shards. Never refused: bounded by the attempts in flight, which hold their slots until recorded.
   void Record(AttemptRecorded fact);
   // False: stopped; `change` was not taken.
   bool Submit(Change change);
@@ -124,6 +132,11 @@ class Committer {
     size_t items = 0;
     size_t bytes = 0;
   };
+  struct Waiter {
+    size_t bytes = 0;
+    size_t events = 0;
+    std::function<void()> ready;
+  };
   struct Answer {
     Engine::PublishDone done;
     std::vector<PublishOutcome> outcomes;
@@ -132,10 +145,11 @@ class Committer {
   void Run();
   bool TakeRound(Round& round);
   void CommitRound(Round& round);
+  void CountRegistry();
   PublishOutcome Accept(Scope& scope, NewEvent event);
   EventId NextEventId(WallMs now, Partition partition);
   void Fail(Round& round, std::vector<Answer>& answers, const absl::Status& status);
-  bool RoomNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Fits(size_t bytes, size_t events) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const CommitterOptions options_;
   DeliveryStore& store_;
@@ -150,7 +164,7 @@ class Committer {
   std::deque<PendingPublish> publishes_ ABSL_GUARDED_BY(mutex_);
   size_t intake_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t intake_events_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<std::function<void()>> waiters_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);  // in the order of their asking
   bool intake_closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool failed_ ABSL_GUARDED_BY(mutex_) = false;
@@ -164,6 +178,8 @@ class Committer {
   // Idempotency keys of the open batch, which the store does not find yet.
   absl::flat_hash_map<std::array<uint8_t, 16>, IdempotencyHit> open_keys_;
 
+  std::atomic<uint64_t> subscribers_{0};
+  std::atomic<uint64_t> endpoints_{0};
   std::thread thread_;
 };
 

@@ -20,6 +20,23 @@ namespace {
 
 constexpr size_t kReaderThreads = 2;
 
+// While a drain waits for attempts that it cut off: how often it looks whether the store has failed.
+constexpr std::chrono::milliseconds kFailurePoll{100};
+
+// Shared with the shards, which may be late.
+class ShardsAtRest {
+ public:
+  explicit ShardsAtRest(size_t shards) : left_(shards) {}
+  void One() {
+    if (left_.fetch_sub(1) == 1) all_.Notify();
+  }
+  bool Wait(Duration timeout) { return all_.WaitForNotificationWithTimeout(absl::FromChrono(timeout)); }
+
+ private:
+  std::atomic<size_t> left_;
+  absl::Notification all_;
+};
+
 absl::Status NoSubscriber(const std::string& id) { return absl::NotFoundError(Concat("no subscriber ", id)); }
 absl::Status NoEndpoint(EndpointId id) { return absl::NotFoundError(Concat("no endpoint ", id.ToString())); }
 
@@ -75,24 +92,27 @@ class Engine::Impl {
     }
     committer_.Start();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->Start();
+    started_ = true;
     return absl::OkStatus();
   }
 
   void Drain(Duration deadline) {
-    if (drained_.exchange(true)) return;
+    if (drained_.exchange(true) || !started_) return;
     committer_.CloseIntake();
-    absl::Notification at_rest;
-    std::atomic<size_t> left{shards_.size()};
+    const auto at_rest = std::make_shared<ShardsAtRest>(shards_.size());
     for (const std::unique_ptr<Shard>& shard : shards_) {
-      shard->Quiesce([&at_rest, &left] {
-        if (left.fetch_sub(1) == 1) at_rest.Notify();
-      });
+      shard->Quiesce([at_rest] { at_rest->One(); });
     }
-    if (!shards_.empty() && !at_rest.WaitForNotificationWithTimeout(absl::FromChrono(deadline))) {
+    if (!at_rest->Wait(deadline)) {
       for (const std::unique_ptr<Shard>& shard : shards_) shard->CancelAll();
-      at_rest.WaitForNotification();
+      // After a failed commit nothing is recorded any more.
+      while (!at_rest->Wait(kFailurePoll) && !committer_.failed()) {
+      }
     }
-    // Everything that the shards handed over is in front of this.
+    // What was accepted may take several commits; the one after the last taken is behind all of them.
+    do {
+      OnCommitter([](Committer::Scope&) {}).IgnoreError();
+    } while (committer_.intake_events() > 0 && !committer_.failed());
     OnCommitter([](Committer::Scope&) {}).IgnoreError();
   }
 
@@ -304,7 +324,7 @@ class Engine::Impl {
             return;
           }
           scope.registry().Remove(id);
-          scope.Apply(EndpointDeleted{id, scope.now()});
+          scope.Apply(EndpointDeleted{id});
           scope.NewsFor(id).deleted.push_back(id);
           told = id;
         },
@@ -322,10 +342,8 @@ class Engine::Impl {
   EngineStatus Status() {
     EngineStatus status;
     status.draining = drained_;
-    OnCommitter([&](Committer::Scope& scope) {
-      status.subscribers = scope.registry().accounts().size();
-      status.endpoints = scope.registry().endpoints().size();
-    }).IgnoreError();
+    status.subscribers = committer_.subscribers();
+    status.endpoints = committer_.endpoints();
     for (const std::unique_ptr<Shard>& shard : shards_) status.attempts_in_flight += shard->in_flight();
     status.intake_bytes = committer_.intake_bytes();
     status.store = store_.Stats();
@@ -346,6 +364,7 @@ class Engine::Impl {
   Sweeper sweeper_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::atomic<bool> drained_{false};
+  bool started_ = false;
 };
 
 Engine::Engine(EngineOptions options, DeliveryStore& store, const Clock& clock, Telemetry& telemetry,
@@ -360,7 +379,9 @@ void Engine::Stop() { impl_->Stop(); }
 absl::Status Engine::Publish(std::vector<NewEvent> events, PublishDone done) {
   return impl_->committer().Publish(std::move(events), std::move(done));
 }
-void Engine::WhenRoom(std::function<void()> ready) { impl_->committer().WhenRoom(std::move(ready)); }
+void Engine::WhenRoom(size_t payload_bytes, size_t events, std::function<void()> ready) {
+  impl_->committer().WhenRoom(payload_bytes, events, std::move(ready));
+}
 absl::StatusOr<SubscriberView> Engine::CreateSubscriber(Subscriber subscriber) {
   return impl_->CreateSubscriber(std::move(subscriber));
 }

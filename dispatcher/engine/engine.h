@@ -98,9 +98,9 @@ class Engine {
   using PublishDone = std::function<void(std::vector<PublishOutcome>)>;
   absl::Status Publish(std::vector<NewEvent> events, PublishDone done);
 
-  // Runs `ready` once, on any thread, as soon as the intake has room again (perhaps at once) or the engine
-  // drains.
-  void WhenRoom(std::function<void()> ready);
+  // Runs `ready` once, on any thread, as soon as the intake has room for so much (perhaps at once) or the
+  // engine drains; callers are served in their order.
+  void WhenRoom(size_t payload_bytes, size_t events, std::function<void()> ready);
 
   absl::StatusOr<SubscriberView> CreateSubscriber(Subscriber subscriber);
   absl::StatusOr<SubscriberView> GetSubscriber(const std::string& id);

@@ -17,11 +17,19 @@ SteadyTime FromMicros(int64_t us) {
   return SteadyTime(std::chrono::duration_cast<Duration>(std::chrono::microseconds(us)));
 }
 
-// A stored due time on the steady clock. What lies absurdly far ahead (a leap of the wall clock) is pulled
-// near.
-SteadyTime DueSteady(WallMs due, SteadyTime now, WallMs wall) {
-  constexpr WallMs kFarthestMs = 26 * 3'600'000;
-  return now + Millis(std::clamp<WallMs>(due - wall, 0, kFarthestMs));
+// A stored wall time on the steady clock, at most `farthest` ahead: a leap of the wall clock freezes nothing.
+SteadyTime OnSteady(WallMs time, Millis farthest, SteadyTime now, WallMs wall) {
+  return now + Millis(std::clamp<WallMs>(time - wall, 0, farthest.count()));
+}
+
+// The longest that a retry of this policy waits.
+Millis LongestWait(const LinearBackoff& backoff) {
+  return Millis(static_cast<int64_t>(static_cast<double>(backoff.cap.count()) * (1 + backoff.jitter)) + 1);
+}
+
+// The farthest that a rate limit's arrival time is ever ahead.
+Millis LongestRateWait(const RateLimit& rate) {
+  return rate.per_second == 0 ? Millis(0) : Millis(int64_t{1000} * rate.burst / rate.per_second + 1);
 }
 
 }  // namespace
@@ -30,7 +38,7 @@ Lane::Lane(EndpointId id, Sequence first, const LaneLimits& limits, WindowBudget
     : id_(id), limits_(limits), budget_(budget), window_end_(first), tail_(first) {}
 
 Lane::~Lane() {
-  for (const Windowed& entry : window_) budget_.Give(entry.event->payload.size());
+  for (const Windowed& entry : window_) budget_.Give(*entry.event);
 }
 
 void Lane::Restore(const LaneState& state, SteadyTime now, WallMs wall) {
@@ -38,7 +46,7 @@ void Lane::Restore(const LaneState& state, SteadyTime now, WallMs wall) {
   tail_ = state.next;
   parked_known_ = state.parked == 0;
   deleted_ = state.deleted;
-  rate_tat_us_ = Micros(DueSteady(state.rate_tat_ms, now, wall));
+  rate_tat_us_ = Micros(OnSteady(state.rate_tat_ms, LongestRateWait(endpoint_->policy.rate), now, wall));
 }
 
 void Lane::Configure(std::shared_ptr<const Endpoint> endpoint, bool paused) {
@@ -48,16 +56,14 @@ void Lane::Configure(std::shared_ptr<const Endpoint> endpoint, bool paused) {
   paused_ = paused;
 }
 
-bool Lane::Ordered() const { return endpoint_->policy.mode == DeliveryMode::kOrdered; }
-
 void Lane::Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, SteadyTime now) {
   tail_ = std::max(tail_, sequence + 1);
-  const size_t bytes = event->payload.size();
+
   if (sequence != window_end_ || loading_queue_ || window_.size() >= limits_.window_items ||
-      !budget_.Fits(bytes)) {
+      !budget_.Fits(*event)) {
     return;  // it is on disk, and read from there in its turn
   }
-  budget_.Take(bytes);
+  budget_.Take(*event);
   window_.push_back({sequence, event, now});
   ++window_end_;
 }
@@ -66,13 +72,13 @@ void Lane::LoadedQueue(std::vector<QueuedDelivery> rows, SteadyTime now) {
   loading_queue_ = false;
   for (QueuedDelivery& row : rows) {
     HOOKD_CHECK(row.sequence >= window_end_, "a queue is read forward");
-    budget_.Take(row.event->payload.size());
+    budget_.Take(*row.event);
     window_end_ = row.sequence + 1;
     window_.push_back({row.sequence, std::move(row.event), now});
   }
   tail_ = std::max(tail_, window_end_);
-  // Nothing is where rows were expected: they ended without an attempt. Do not ask again.
-  if (rows.empty()) window_end_ = tail_;
+  // Nothing is where rows were on disk when they were asked for: they ended without an attempt.
+  if (rows.empty()) window_end_ = std::max(window_end_, load_end_);
 }
 
 void Lane::Park(Sequence sequence, Parked parked) {
@@ -84,7 +90,8 @@ void Lane::LoadedParked(const std::vector<ParkedDelivery>& rows, SteadyTime now,
   loading_parked_ = false;
   parked_known_ = true;
   for (const ParkedDelivery& row : rows) {
-    Park(row.sequence, {row.event, nullptr, row.attempts, row.failures, DueSteady(row.due_ms, now, wall)});
+    Park(row.sequence, {row.event, nullptr, row.attempts, row.failures,
+                        OnSteady(row.due_ms, LongestWait(endpoint_->policy.backoff), now, wall)});
   }
 }
 
@@ -135,7 +142,7 @@ LaneStep Lane::StartParked(Sequence sequence, SteadyTime now) {
 LaneStep Lane::StartNew(SteadyTime now) {
   Windowed entry = std::move(window_.front());
   window_.pop_front();
-  budget_.Give(entry.event->payload.size());
+  budget_.Give(*entry.event);
   LaneStep step;
   step.kind = LaneStep::Kind::kStart;
   step.work = {entry.sequence, std::move(entry.event), 1, 0, false, entry.since};
@@ -143,7 +150,26 @@ LaneStep Lane::StartNew(SteadyTime now) {
   return step;
 }
 
+SteadyTime Lane::RateAllows() const {
+  return FromMicros(GcraEarliestUs(endpoint_->policy.rate, rate_tat_us_));
+}
+
+// What is dropped is on disk, and read again in its turn.
+void Lane::DropWindow() {
+  if (window_.empty() || loading_queue_) return;
+  window_end_ = window_.front().sequence;
+  for (const Windowed& entry : window_) budget_.Give(*entry.event);
+  window_.clear();
+}
+
 LaneStep Lane::Next(SteadyTime now) {
+  LaneStep step = NextStep(now);
+  const bool waits = step.kind == LaneStep::Kind::kWait || step.kind == LaneStep::Kind::kIdle;
+  if (waits && in_flight_.empty() && budget_.Exceeded()) DropWindow();
+  return step;
+}
+
+LaneStep Lane::NextStep(SteadyTime now) {
   LaneStep step;
   if (paused_ || deleted_ || endpoint_ == nullptr || loading_parked_) return step;
   if (!parked_known_) {
@@ -151,6 +177,8 @@ LaneStep Lane::Next(SteadyTime now) {
     step.kind = LaneStep::Kind::kLoadParked;
     return step;
   }
+  if (in_flight_.empty()) mode_ = endpoint_->policy.mode;
+  if (mode_ != endpoint_->policy.mode) return step;  // another mode begins once nothing is in flight
   const bool ordered = Ordered();
   if (in_flight_.size() >= (ordered ? 1 : endpoint_->policy.max_in_flight)) return step;
 
@@ -160,8 +188,7 @@ LaneStep Lane::Next(SteadyTime now) {
       ordered ? parked_.empty() : parked_.size() + in_flight_.size() < limits_.parked_per_lane;
   const bool new_ready = new_allowed && !window_.empty();
   if (retry != 0 || new_ready) {
-    const SteadyTime allowed = FromMicros(GcraEarliestUs(endpoint_->policy.rate, rate_tat_us_));
-    if (allowed > now) {
+    if (const SteadyTime allowed = RateAllows(); allowed > now) {
       step.kind = LaneStep::Kind::kWait;
       step.until = allowed;
       return step;
@@ -175,10 +202,14 @@ LaneStep Lane::Next(SteadyTime now) {
   if (new_allowed && window_end_ < tail_) {
     if (loading_queue_) return step;
     loading_queue_ = true;
+    load_end_ = tail_;
     step.kind = LaneStep::Kind::kLoadQueue;
     step.sequence = window_end_;
     return step;
   }
+  // Nothing pending: awake once more when the rate has recovered, to be forgotten.
+  if (parked_.empty() && in_flight_.empty() && Micros(now) < rate_tat_us_)
+    earliest = FromMicros(rate_tat_us_);
   if (earliest != SteadyTime::max()) {
     step.kind = LaneStep::Kind::kWait;
     step.until = earliest;

@@ -52,15 +52,23 @@ struct LaneStep {
 };
 
 // Memory that the windows of a shard's lanes share. When it is spent, deliveries stay on disk until there is
-// room; a lane with nothing in memory may exceed it by one read.
+// room; a lane that could go on but has nothing in memory may exceed it by one read, and gives it back when
+// it has to wait.
 class WindowBudget {
  public:
   explicit WindowBudget(size_t bytes) : free_(static_cast<int64_t>(bytes)) {}
-  bool Fits(size_t bytes) const { return free_ >= static_cast<int64_t>(bytes); }
-  void Take(size_t bytes) { free_ -= static_cast<int64_t>(bytes); }
-  void Give(size_t bytes) { free_ += static_cast<int64_t>(bytes); }
+  bool Fits(const Event& event) const { return free_ >= Cost(event); }
+  bool Exceeded() const { return free_ < 0; }
+  void Take(const Event& event) { free_ -= Cost(event); }
+  void Give(const Event& event) { free_ += Cost(event); }
 
  private:
+  // What an event costs beside its payload: the struct, its strings, the allocator.
+  static constexpr int64_t kOverheadBytes = 512;
+  static int64_t Cost(const Event& event) {
+    return static_cast<int64_t>(event.payload.size()) + kOverheadBytes;
+  }
+
   int64_t free_;
 };
 
@@ -79,7 +87,7 @@ class Lane {
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  // After a start: what the store remembers. Parked rows are asked for by the first step.
+  // After a start and Configure: what the store remembers. Parked rows are asked for by the first step.
   void Restore(const LaneState& state, SteadyTime now, WallMs wall);
 
   // Acts on every attempt that starts from now on.
@@ -129,7 +137,11 @@ class Lane {
     AfterAttempt after;
   };
 
-  bool Ordered() const;
+  bool Ordered() const { return mode_ == DeliveryMode::kOrdered; }
+  // The next step, apart from what the budget asks for.
+  LaneStep NextStep(SteadyTime now);
+  void DropWindow();
+  SteadyTime RateAllows() const;
   void Park(Sequence sequence, Parked parked);
   LaneStep StartParked(Sequence sequence, SteadyTime now);
   LaneStep StartNew(SteadyTime now);
@@ -141,6 +153,7 @@ class Lane {
   const LaneLimits& limits_;
   WindowBudget& budget_;
   std::shared_ptr<const Endpoint> endpoint_;
+  DeliveryMode mode_ = DeliveryMode::kOrdered;  // the policy's, once nothing is in flight
   bool paused_ = false;
   bool deleted_ = false;
 
@@ -148,6 +161,7 @@ class Lane {
   Sequence window_end_;          // the first sequence that is not in memory yet
   Sequence tail_;                // one above the newest that is on disk
   bool loading_queue_ = false;
+  Sequence load_end_ = 0;  // the read under way was asked for rows below this
 
   bool parked_known_ = true;  // false until the stored rows were read
   bool loading_parked_ = false;

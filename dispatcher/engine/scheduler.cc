@@ -42,7 +42,9 @@ void Scheduler::Configure(std::shared_ptr<const Endpoint> endpoint, bool paused,
   Entry& entry = *slot;
   entry.endpoint = std::move(endpoint);
   entry.paused = paused;
-  if (state != nullptr && state->pending() > 0) LaneOf(entry, id, state->cursor).Restore(*state, now, wall);
+  if (state != nullptr && (state->pending() > 0 || state->rate_tat_ms > wall)) {
+    LaneOf(entry, id, state->cursor).Restore(*state, now, wall);
+  }
   if (entry.lane != nullptr) {
     entry.lane->Configure(entry.endpoint, paused);
     MakeReady(id, entry);
@@ -101,6 +103,7 @@ void Scheduler::LoadedEvent(EndpointId endpoint, Sequence sequence, std::shared_
 void Scheduler::Recorded(EndpointId endpoint, Sequence sequence) {
   const auto it = entries_.find(endpoint);
   HOOKD_CHECK(it != entries_.end() && it->second->lane != nullptr, "a lane with something in flight stays");
+  --in_flight_;
   it->second->lane->Recorded(sequence);
   if (it->second->lane->deleted()) {
     Rest(endpoint, *it->second);

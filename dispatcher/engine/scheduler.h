@@ -22,7 +22,7 @@ namespace hookd {
 
 struct SchedulerLimits {
   LaneLimits lane;
-  size_t max_in_flight = 256;  // attempts of this shard
+  size_t max_in_flight = 256;  // attempts of this shard, until their outcome is on disk
   size_t window_bytes = 32u << 20;
 };
 
@@ -57,8 +57,8 @@ class Scheduler {
   void LoadedQueue(EndpointId endpoint, std::vector<QueuedDelivery> rows, SteadyTime now);
   void LoadedEvent(EndpointId endpoint, Sequence sequence, std::shared_ptr<const Event> event);
 
-  // An attempt's exchange is over: its slot is free; the lane goes on at Recorded.
-  void ExchangeEnded() { --in_flight_; }
+  // The outcome is on disk: the attempt's slot is free, and its lane goes on. Slots are held until then, so
+  // that a stalled store stops the sending.
   void Recorded(EndpointId endpoint, Sequence sequence);
 
   void RunDue(SteadyTime now);

@@ -1,5 +1,6 @@
 #include "dispatcher/engine/shard.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -14,7 +15,8 @@
 namespace hookd {
 namespace {
 
-constexpr size_t kReadBytes = 1u << 20;        // of payload, in one read of a lane's queue
+constexpr size_t kReadBytes = 1u << 20;  // of payload, in one read of a lane's queue
+constexpr size_t kReadRows = 128;
 constexpr size_t kParkedRows = 1'000'000;      // more than any lane may have
 constexpr std::chrono::seconds kReadRetry{5};  // after a read that failed
 
@@ -28,6 +30,7 @@ WallMs WallOf(int64_t tat_us, SteadyTime now, WallMs wall) {
 
 Shard::Shard(const SchedulerLimits& limits, ShardContext context, const Engine::TransportFactory& transports)
     : context_(std::move(context)),
+      read_rows_(std::min(kReadRows, limits.lane.window_items)),
       work_(boost::asio::make_work_guard(io_)),
       timer_(io_),
       scheduler_(limits, *this),
@@ -79,14 +82,17 @@ void Shard::Pump() {
   in_flight_.store(scheduler_.in_flight(), std::memory_order_relaxed);
   if (at_rest_ && scheduler_.in_flight() == 0) std::exchange(at_rest_, nullptr)();
   const std::optional<SteadyTime> due = scheduler_.NextDue();
+  if (armed_ == due) return;
+  armed_ = due;
   if (!due) {
     timer_.cancel();
     return;
   }
-  if (timer_.expiry() == *due) return;
   timer_.expires_at(*due);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) Pump();
+    if (error) return;
+    armed_.reset();
+    Pump();
   });
 }
 
@@ -115,7 +121,6 @@ void Shard::StartAttempt(Lane& lane, Work work) {
 
 void Shard::AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<const Endpoint> settings,
                          WallMs started, HttpResult result) {
-  scheduler_.ExchangeEnded();
   Lane* lane = scheduler_.Find(endpoint);
   HOOKD_CHECK(lane != nullptr, "a lane with something in flight stays");
   const WallMs wall = context_.clock.Wall();
@@ -144,8 +149,8 @@ void Shard::AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<
     attempt.body_truncated = result.body_truncated;
   }
   const double unit_random = std::uniform_real_distribution<double>(0, 1)(random_);
-  const Decision decision =
-      Decide(settings->policy, work.failures, attempt.error, lane->deleted(), wall, unit_random);
+  const Decision decision = Decide(settings->policy, work.failures, work.attempt, attempt.error,
+                                   lane->deleted(), wall, unit_random);
   attempt.next_due_ms = decision.next_due_ms;
   fact.was_parked = work.was_parked;
   fact.state = decision.state;
@@ -179,20 +184,22 @@ void Shard::AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<
 }
 
 template <typename T>
-void Shard::Read(std::function<absl::StatusOr<T>()> read, std::function<void(T)> answer) {
-  boost::asio::post(context_.readers, [this, read, answer] {
+void Shard::Read(EndpointId endpoint, std::function<absl::StatusOr<T>()> read,
+                 std::function<void(T)> answer) {
+  boost::asio::post(context_.readers, [this, endpoint, read, answer] {
     absl::StatusOr<T> value = read();
-    Post([this, read, answer, value = std::move(value)]() mutable {
+    Post([this, endpoint, read, answer, value = std::move(value)]() mutable {
       if (value.ok()) {
         answer(*std::move(value));
         Pump();
         return;
       }
       // The lane waits; the rest goes on. A damaged row needs a person, the log says which.
-      context_.telemetry.Error("store.read", std::string(value.status().message()));
+      context_.telemetry.Error("store.read",
+                               Concat(endpoint.ToString(), ": ", std::string(value.status().message())));
       auto retry = std::make_shared<boost::asio::steady_timer>(io_, kReadRetry);
-      retry->async_wait([this, read, answer, retry](const boost::system::error_code& error) {
-        if (!error) Read<T>(read, answer);
+      retry->async_wait([this, endpoint, read, answer, retry](const boost::system::error_code& error) {
+        if (!error) Read<T>(endpoint, read, answer);
       });
     });
   });
@@ -200,26 +207,27 @@ void Shard::Read(std::function<absl::StatusOr<T>()> read, std::function<void(T)>
 
 void Shard::ReadParked(EndpointId endpoint) {
   Read<std::vector<ParkedDelivery>>(
-      [this, endpoint] { return context_.store.ReadParked(endpoint, kParkedRows); },
+      endpoint, [this, endpoint] { return context_.store.ReadParked(endpoint, kParkedRows); },
       [this, endpoint](std::vector<ParkedDelivery> rows) {
         scheduler_.LoadedParked(endpoint, rows, context_.clock.Steady(), context_.clock.Wall());
       });
 }
 
 void Shard::ReadQueue(EndpointId endpoint, Sequence from) {
-  constexpr size_t kRows = 128;
   Read<std::vector<QueuedDelivery>>(
-      [this, endpoint, from] { return context_.store.ReadQueue(endpoint, from, kRows, kReadBytes); },
+      endpoint,
+      [this, endpoint, from] { return context_.store.ReadQueue(endpoint, from, read_rows_, kReadBytes); },
       [this, endpoint](std::vector<QueuedDelivery> rows) {
         scheduler_.LoadedQueue(endpoint, std::move(rows), context_.clock.Steady());
       });
 }
 
 void Shard::ReadEvent(EndpointId endpoint, Sequence sequence, EventId event) {
-  Read<std::shared_ptr<const Event>>([this, event] { return context_.store.ReadEvent(event); },
-                                     [this, endpoint, sequence](std::shared_ptr<const Event> loaded) {
-                                       scheduler_.LoadedEvent(endpoint, sequence, std::move(loaded));
-                                     });
+  Read<std::shared_ptr<const Event>>(
+      endpoint, [this, event] { return context_.store.ReadEvent(event); },
+      [this, endpoint, sequence](std::shared_ptr<const Event> loaded) {
+        scheduler_.LoadedEvent(endpoint, sequence, std::move(loaded));
+      });
 }
 
 void Shard::LaneAtRest(EndpointId endpoint) { context_.sweep(endpoint); }

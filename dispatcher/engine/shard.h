@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -50,7 +51,8 @@ class Shard final : private SchedulerHost {
   void Post(std::function<void()> task);
   // After a start, before Start(): what the store remembers. `endpoint` null: it was deleted before.
   void Recover(EndpointId id, std::shared_ptr<const Endpoint> endpoint, bool paused, const LaneState& lane);
-  // Starts nothing more; runs `at_rest` on the shard's thread once nothing is in flight.
+  // Starts nothing more; runs `at_rest` on the shard's thread once nothing is in flight or
+  // unrecorded.
   void Quiesce(std::function<void()> at_rest);
   // Ends what is still in flight as LOCAL.
   void CancelAll();
@@ -69,12 +71,14 @@ class Shard final : private SchedulerHost {
   void Pump();
   // Runs `read` on the readers' pool and `answer` with its value back here; on an error, tries again later.
   template <typename T>
-  void Read(std::function<absl::StatusOr<T>()> read, std::function<void(T)> answer);
+  void Read(EndpointId endpoint, std::function<absl::StatusOr<T>()> read, std::function<void(T)> answer);
 
   ShardContext context_;
+  const size_t read_rows_;
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::steady_timer timer_;
+  std::optional<SteadyTime> armed_;  // when timer_ fires
   Scheduler scheduler_;
   std::unique_ptr<HttpTransport> transport_;
   std::mt19937_64 random_;

@@ -20,9 +20,11 @@ class Sweeper {
   void Sweep(EndpointId endpoint);
 
  private:
+  // Ends the queue from `from` on, then what is parked.
+  void SweepFrom(EndpointId endpoint, Sequence from);
   // The next rows of the lane as facts that end them; empty = nothing is left. On the readers' pool.
-  absl::StatusOr<std::vector<DeliveryEnded>> NextRows(EndpointId endpoint) const;
-  void End(EndpointId endpoint, std::vector<DeliveryEnded> facts);
+  absl::StatusOr<std::vector<DeliveryEnded>> NextRows(EndpointId endpoint, Sequence from) const;
+  void End(EndpointId endpoint, Sequence from, std::vector<DeliveryEnded> facts);
 
   DeliveryStore& store_;
   Committer& committer_;

@@ -244,7 +244,7 @@ TEST_P(DeliveryStoreSuite, DeletedEndpointDrainsAndLeavesItsHistory) {
   const std::vector<DeliveryRef> d = AcceptMany(endpoint, 3);
   Attempt(d[0], 1, ErrorKind::kTimeout);
   Commit();
-  store().Apply(EndpointDeleted{endpoint, kT0 + 60'000});
+  store().Apply(EndpointDeleted{endpoint});
   Commit();
 
   DeliveryStore::Recovered recovered = Reopen();
@@ -320,7 +320,7 @@ TEST_P(DeliveryStoreSuite, FactsThatBreakTheRulesOfLanesEndTheProcess) {
   End(d, DeliveryState::kCanceled);
   EXPECT_DEATH(Attempt(d, 1, ErrorKind::kNone), "CHECK");
   EXPECT_DEATH(End(d, DeliveryState::kCanceled), "CHECK");
-  store().Apply(EndpointDeleted{endpoint, kT0});
+  store().Apply(EndpointDeleted{endpoint});
   EXPECT_DEATH(store().Apply(accepted(endpoint, 2)), "CHECK");
 }
 

@@ -53,7 +53,7 @@ Fact RandomWalk::Next(const StoreModel& model) {
   if (dice == 8) {
     auto endpoint = model.endpoints.begin();
     std::advance(endpoint, random_() % model.endpoints.size());
-    return EndpointDeleted{endpoint->first, now_ms_};
+    return EndpointDeleted{endpoint->first};
   }
   if (dice < 12) {
     for (const auto& [id, lane] : model.lanes) {

@@ -31,8 +31,9 @@ class DeliveryTest : public ::testing::Test {
   ~DeliveryTest() override { Stop(); }
 
   void Start() {
-    absl::StatusOr<std::unique_ptr<DeliveryStore>> store =
-        OpenRocksDbStore({dir_.path() / "data"}, RealClock());
+    RocksDbOptions storage;
+    storage.path = dir_.path() / "data";
+    absl::StatusOr<std::unique_ptr<DeliveryStore>> store = OpenRocksDbStore(storage, RealClock());
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
     CurlTransportOptions transport;
@@ -43,7 +44,7 @@ class DeliveryTest : public ::testing::Test {
         [](const absl::Status& status) { FAIL() << status; });
     ASSERT_TRUE(engine_->Start().ok());
   }
-  // Orderly, or without a word: as far as the store is concerned a kill.
+  // Orderly, or cutting attempts off without a record of them.
   void Stop(bool drain = true) {
     if (engine_ == nullptr) return;
     if (drain) engine_->Drain(std::chrono::milliseconds(100));

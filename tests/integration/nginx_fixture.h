@@ -30,8 +30,8 @@ class NginxFixture {
  public:
   // Starts nginx with `http_block` (servers, without the enclosing braces) and returns once it accepts. In
   // the text, @PORT@ stands for its port and @DIR@ for its directory. NOT_FOUND: nginx is not installed
-  // (scripts/setup does that); FAILED_PRECONDITION: it ended at once, with its error log. The child dies with the calling
-  // thread.
+  // (scripts/setup does that); FAILED_PRECONDITION: it ended at once, with its error log. The child dies with
+  // the calling thread.
   static absl::StatusOr<std::unique_ptr<NginxFixture>> Start(const std::string& http_block);
   ~NginxFixture();
   NginxFixture(const NginxFixture&) = delete;

@@ -40,7 +40,7 @@ TEST(DecideTest, WalksEveryTransition) {
       for (bool deleted : {false, true}) {
         SCOPED_TRACE(testing::Message()
                      << ToString(error) << " after " << failures << " failures, deleted " << deleted);
-        const Decision decision = Decide(policy, failures, error, deleted, kNow, 0);
+        const Decision decision = Decide(policy, failures, failures + 1, error, deleted, kNow, 0);
         EXPECT_TRUE(MayMove(DeliveryState::kPending, decision.state));
         EXPECT_EQ(decision.failures, failures + (CountsAsFailure(error) ? 1 : 0));
         if (error == ErrorKind::kNone) {
@@ -64,10 +64,10 @@ TEST(DecideTest, WalksEveryTransition) {
 
 TEST(DecideTest, EachFailureWaitsOneStepLonger) {
   const DeliveryPolicy policy;
-  EXPECT_EQ(Decide(policy, 0, ErrorKind::kTimeout, false, kNow, 0).next_due_ms, kNow + 15'000);
-  EXPECT_EQ(Decide(policy, 1, ErrorKind::kTimeout, false, kNow, 0).next_due_ms, kNow + 30'000);
-  EXPECT_EQ(Decide(policy, 99, ErrorKind::kTimeout, false, kNow, 0).next_due_ms, kNow + 900'000);
-  EXPECT_EQ(Decide(policy, 0, ErrorKind::kTimeout, false, kNow, 0.5).next_due_ms, kNow + 15'750);
+  EXPECT_EQ(Decide(policy, 0, 0 + 1, ErrorKind::kTimeout, false, kNow, 0).next_due_ms, kNow + 15'000);
+  EXPECT_EQ(Decide(policy, 1, 1 + 1, ErrorKind::kTimeout, false, kNow, 0).next_due_ms, kNow + 30'000);
+  EXPECT_EQ(Decide(policy, 99, 99 + 1, ErrorKind::kTimeout, false, kNow, 0).next_due_ms, kNow + 900'000);
+  EXPECT_EQ(Decide(policy, 0, 0 + 1, ErrorKind::kTimeout, false, kNow, 0.5).next_due_ms, kNow + 15'750);
 }
 
 TEST(DecideTest, DefaultPolicyMakes101Attempts) {
@@ -78,7 +78,7 @@ TEST(DecideTest, DefaultPolicyMakes101Attempts) {
   Decision decision;
   do {
     ++attempts;
-    decision = Decide(policy, failures, ErrorKind::kStatus, false, now, 0);
+    decision = Decide(policy, failures, failures + 1, ErrorKind::kStatus, false, now, 0);
     failures = decision.failures;
     if (decision.next_due_ms != 0) now = decision.next_due_ms;
   } while (decision.state == DeliveryState::kPending && attempts < 1000);
@@ -90,23 +90,23 @@ TEST(DecideTest, DefaultPolicyMakes101Attempts) {
 TEST(DecideTest, NoRetriesMeansOneAttempt) {
   DeliveryPolicy policy;
   policy.max_retries = 0;
-  EXPECT_EQ(Decide(policy, 0, ErrorKind::kConnect, false, kNow, 0).state, DeliveryState::kExhausted);
+  EXPECT_EQ(Decide(policy, 0, 0 + 1, ErrorKind::kConnect, false, kNow, 0).state, DeliveryState::kExhausted);
 }
 
 TEST(DecideTest, OurOwnTroubleIsRetriedForeverAtTheDelayOfTheFailuresSoFar) {
   DeliveryPolicy policy;
   policy.max_retries = 0;
-  Decision decision = Decide(policy, 0, ErrorKind::kLocal, false, kNow, 0);
+  Decision decision = Decide(policy, 0, 0 + 1, ErrorKind::kLocal, false, kNow, 0);
   EXPECT_EQ(decision.state, DeliveryState::kPending);
   EXPECT_EQ(decision.failures, 0U);
   EXPECT_EQ(decision.next_due_ms, kNow + 15'000);
 
   policy.max_retries = 100;
-  decision = Decide(policy, 100, ErrorKind::kLocal, false, kNow, 0);
+  decision = Decide(policy, 100, 100 + 1, ErrorKind::kLocal, false, kNow, 0);
   EXPECT_EQ(decision.state, DeliveryState::kPending);
   EXPECT_EQ(decision.failures, 100U);
   EXPECT_EQ(decision.next_due_ms, kNow + 900'000);
-  EXPECT_EQ(Decide(policy, 2, ErrorKind::kLocal, false, kNow, 0).next_due_ms, kNow + 30'000);
+  EXPECT_EQ(Decide(policy, 2, 7, ErrorKind::kLocal, false, kNow, 0).next_due_ms, kNow + 105'000);
 }
 
 TEST(JudgeTest, StatusDecidesOnceAnAnswerCame) {

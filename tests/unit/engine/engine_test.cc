@@ -45,11 +45,12 @@ class EngineTest : public ::testing::Test {
     engine_->Stop();
     engine_.reset();
   }
-  // As a kill would: the engine is gone, the store holds what was committed.
+  // As a kill would: the next engine sees what was committed before this moment, and nothing after.
   void Crash() {
+    std::unique_ptr<DeliveryStore> left = static_cast<MemoryStore&>(*store_).Reopen();
     engine_->Stop();
     engine_.reset();
-    Open(static_cast<MemoryStore&>(*store_).Reopen());
+    Open(std::move(left));
   }
 
   void CreateSubscriber(const std::string& id = "acme") {
@@ -300,7 +301,7 @@ TEST_F(EngineTest, PauseHoldsAndResumeDrainsInOrder) {
 
 TEST_F(EngineTest, PausingASubscriberPausesItsEndpoints) {
   CreateSubscriber();
-  CreateEndpoint();
+  const EndpointId endpoint = CreateEndpoint();
   const auto pause = [&](bool paused) {
     return engine_->UpdateSubscriber("acme", [paused](Subscriber& it) {
       it.paused = paused;
@@ -309,10 +310,112 @@ TEST_F(EngineTest, PausingASubscriberPausesItsEndpoints) {
   };
   ASSERT_TRUE(pause(true).ok());
   Publish("1");
+  EXPECT_EQ(engine_->GetEndpoint(endpoint)->lane.queued, 1u);
+  ASSERT_TRUE(engine_->CreateSubscriber({"other", "", false, 0, 0}).ok());  // the shards had their turn
   EXPECT_TRUE(receiver_.requests().empty());
   ASSERT_TRUE(pause(false).ok());
   WaitUntilDone();
   EXPECT_THAT(Bodies(), ElementsAre("1"));
+}
+
+// The timer of a shard is disarmed and armed again for the same moment.
+TEST_F(EngineTest, APauseDuringABackoffDoesNotForgetTheRetry) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateEndpoint(DeliveryMode::kOrdered, [](Endpoint& it) {
+    it.policy.backoff = {Millis(300), Millis(300), 0};
+  });
+  receiver_.SetHandler(
+      [](const SentRequest& request) { return request.Header("hookd-attempt") == "1" ? 503 : 200; });
+  Publish("1");
+  ASSERT_TRUE(receiver_.WaitForCount(1));
+  const SteadyTime deadline = RealClock().Steady() + std::chrono::seconds(20);
+  while (engine_->GetEndpoint(endpoint)->lane.parked == 0 && RealClock().Steady() < deadline)
+    std::this_thread::yield();
+  for (const bool paused : {true, false}) {
+    ASSERT_TRUE(engine_
+                    ->UpdateEndpoint(endpoint,
+                                     [paused](Endpoint& it) {
+                                       it.paused = paused;
+                                       return absl::OkStatus();
+                                     })
+                    .ok());
+  }
+  WaitUntilDone();
+}
+
+// A store of which the test decides what fails.
+class FailingStore final : public DeliveryStore {
+ public:
+  std::atomic<bool> fail_recover{false};
+  std::atomic<bool> fail_commit{false};
+
+  absl::StatusOr<Recovered> Recover() override {
+    if (fail_recover) return absl::DataLossError("damaged");
+    return inner_->Recover();
+  }
+  void Apply(const Fact& fact) override { inner_->Apply(fact); }
+  absl::Status Commit(WallMs now) override {
+    if (fail_commit) return absl::InternalError("the disk is gone");
+    return inner_->Commit(now);
+  }
+  const LaneState* Lane(EndpointId endpoint) const override { return inner_->Lane(endpoint); }
+  absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
+                                                                WallMs now) const override {
+    return inner_->FindIdempotency(key, now);
+  }
+  absl::StatusOr<std::vector<QueuedDelivery>> ReadQueue(EndpointId endpoint, Sequence from, size_t limit,
+                                                        size_t max_bytes) const override {
+    return inner_->ReadQueue(endpoint, from, limit, max_bytes);
+  }
+  absl::StatusOr<std::vector<ParkedDelivery>> ReadParked(EndpointId endpoint, size_t limit) const override {
+    return inner_->ReadParked(endpoint, limit);
+  }
+  absl::StatusOr<std::shared_ptr<const Event>> ReadEvent(EventId id) const override {
+    return inner_->ReadEvent(id);
+  }
+  absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const override { return inner_->ReadDelivery(id); }
+  absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const override {
+    return inner_->ListDeliveries(query);
+  }
+  StoreStats Stats() const override { return inner_->Stats(); }
+
+ private:
+  const std::unique_ptr<DeliveryStore> inner_ = MakeMemoryStore();
+};
+
+TEST_F(EngineTest, AStoreThatCannotBeReadFailsTheStartAndNothingHangs) {
+  Close();
+  auto store = std::make_unique<FailingStore>();
+  store->fail_recover = true;
+  store_ = std::move(store);
+  Engine engine(
+      options_, *store_, RealClock(), telemetry_,
+      [this](boost::asio::io_context& io) { return std::make_unique<FakeTransport>(io, receiver_); },
+      [](const absl::Status&) {});
+  EXPECT_EQ(engine.Start().code(), absl::StatusCode::kDataLoss);
+  engine.Drain(std::chrono::seconds(30));
+  engine.Stop();
+}
+
+TEST_F(EngineTest, AFailedCommitIsAnsweredAsUnknownAndEndsTheIntake) {
+  Close();
+  auto failing = std::make_unique<FailingStore>();
+  FailingStore& store = *failing;
+  Open(std::move(failing));
+  CreateSubscriber();
+  CreateEndpoint();
+  receiver_.SetHandler([](const SentRequest&) { return std::nullopt; });
+  Publish("1");
+  ASSERT_TRUE(receiver_.WaitForCount(1));
+  store.fail_commit = true;
+  EXPECT_EQ(Publish("2").status.code(), absl::StatusCode::kUnavailable);
+  fatal_.WaitForNotification();
+  EXPECT_EQ(engine_->Publish({MakeEvent("3")}, [](std::vector<PublishOutcome>) { FAIL(); }).code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(engine_->CreateSubscriber({"late", "", false, 0, 0}).status().code(),
+            absl::StatusCode::kUnavailable);
+  receiver_.ReleaseAll(200);  // an outcome that cannot be recorded any more
+  EXPECT_EQ(receiver_.requests().size(), 1u);
 }
 
 TEST_F(EngineTest, DeletingAnEndpointCancelsWhatIsPendingAndRecordsWhatIsInFlight) {
@@ -449,7 +552,7 @@ TEST_F(EngineTest, AFullIntakeRefusesAndSaysWhenThereIsRoom) {
   EXPECT_EQ(taken, 3);
   leave.Notify();
   absl::Notification room;
-  engine_->WhenRoom([&room] { room.Notify(); });
+  engine_->WhenRoom(300, 1, [&room] { room.Notify(); });
   room.WaitForNotification();
   EXPECT_TRUE(Publish("1").status.ok());
   EXPECT_EQ(done, 3);

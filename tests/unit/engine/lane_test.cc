@@ -55,7 +55,7 @@ class LaneTest : public ::testing::Test {
   SteadyTime now_{std::chrono::hours(1)};
   Endpoint endpoint_;
   LaneLimits limits_{4, 8};
-  WindowBudget budget_{1000};
+  WindowBudget budget_{4000};
   Lane lane_{kEndpoint, 1, limits_, budget_};
 };
 
@@ -208,15 +208,57 @@ TEST_F(LaneTest, AReadMayBringMoreThanWasTold) {
 }
 
 TEST_F(LaneTest, PayloadsBeyondTheSharedBudgetStayOnDisk) {
-  lane_.Accepted(1, MakeEvent(1, 600), now_);
-  lane_.Accepted(2, MakeEvent(2, 600), now_);  // 1,000 bytes in all
+  lane_.Accepted(1, MakeEvent(1, 2000), now_);
+  lane_.Accepted(2, MakeEvent(2, 2000), now_);  // 4,000 bytes in all, and each costs more than its payload
   EXPECT_EQ(ExpectStart(), 1u);
   Succeed(1);
   ExpectStep(Kind::kLoadQueue);
-  lane_.LoadedQueue({{2, MakeEvent(2, 2000)}}, now_);  // one read may exceed it
-  EXPECT_FALSE(budget_.Fits(1));
+  lane_.LoadedQueue({{2, MakeEvent(2, 5000)}}, now_);  // one read may exceed it
+  EXPECT_TRUE(budget_.Exceeded());
+  EXPECT_EQ(ExpectStart(), 2u);
+  EXPECT_FALSE(budget_.Exceeded());
+}
+
+TEST_F(LaneTest, ALaneThatHasToWaitGivesBackWhatExceedsTheBudget) {
+  Accept(1, 1);
   ExpectStart();
-  EXPECT_TRUE(budget_.Fits(1000));
+  lane_.Accepted(3, MakeEvent(3), now_);  // 2 was not told yet: from disk
+  Fail(1, std::chrono::seconds(15));
+  ExpectStep(Kind::kWait);
+  now_ += std::chrono::seconds(15);
+  ExpectStep(Kind::kLoadEvent);
+  lane_.LoadedEvent(1, MakeEvent(1));
+  ExpectStart();
+  Succeed(1);
+  ExpectStep(Kind::kLoadQueue);
+  lane_.LoadedQueue({{2, MakeEvent(2, 3000)}, {3, MakeEvent(3, 3000)}}, now_);
+  EXPECT_EQ(ExpectStart(), 2u);
+  budget_.Take(*MakeEvent(9, 3000));  // others spend the rest
+  Fail(2, std::chrono::seconds(15));
+  ExpectStep(Kind::kWait);
+  EXPECT_FALSE(budget_.Exceeded());
+  now_ += std::chrono::seconds(15);
+  ExpectStep(Kind::kLoadEvent);
+  lane_.LoadedEvent(2, MakeEvent(2));
+  EXPECT_EQ(ExpectStart(), 2u);
+  Succeed(2);
+  const LaneStep again = lane_.Next(now_);
+  EXPECT_EQ(again.kind, Kind::kLoadQueue);
+  EXPECT_EQ(again.sequence, 3u);
+}
+
+TEST_F(LaneTest, AnEmptyReadDoesNotSkipWhatWasAcceptedMeanwhile) {
+  Accept(1, 5);  // 5 does not fit
+  for (Sequence n = 1; n <= 4; ++n) {
+    ExpectStart();
+    Succeed(n);
+  }
+  ExpectStep(Kind::kLoadQueue);
+  Accept(6, 6);
+  lane_.LoadedQueue({}, now_);
+  const LaneStep again = lane_.Next(now_);
+  EXPECT_EQ(again.kind, Kind::kLoadQueue);
+  EXPECT_EQ(again.sequence, 6u);
 }
 
 TEST_F(LaneTest, RestoredLaneReadsItsParkedRowsFirst) {
@@ -226,8 +268,8 @@ TEST_F(LaneTest, RestoredLaneReadsItsParkedRowsFirst) {
   state.next = 7;
   state.queued = 2;
   state.parked = 1;
-  lane.Restore(state, now_, 1'000'000);
   lane.Configure(std::make_shared<Endpoint>(endpoint_), false);
+  lane.Restore(state, now_, 1'000'000);
   ASSERT_EQ(lane.Next(now_).kind, Kind::kLoadParked);
   EXPECT_EQ(lane.Next(now_).kind, Kind::kIdle);
   lane.LoadedParked({{4, MakeEvent(4)->id, 0, 3, 2, 1'030'000}}, now_, 1'000'000);
@@ -246,15 +288,38 @@ TEST_F(LaneTest, RestoredLaneReadsItsParkedRowsFirst) {
   EXPECT_EQ(load.sequence, 5u);
 }
 
-TEST_F(LaneTest, AStoredDueTimeFarAheadIsPulledNear) {
+TEST_F(LaneTest, AClockSetBackBeforeAStartFreezesNothing) {
+  endpoint_.policy.rate = {5, 5};
+  endpoint_.policy.backoff.jitter = 0;
+  constexpr WallMs kWall = 1'000'000;
+  constexpr WallMs kTenHours = 36'000'000;
   Lane lane(kEndpoint, 1, limits_, budget_);
-  LaneState state;
-  state.parked = 1;
-  lane.Restore(state, now_, 1000);
   lane.Configure(std::make_shared<Endpoint>(endpoint_), false);
-  lane.Next(now_);
-  lane.LoadedParked({{1, MakeEvent(1)->id, 0, 1, 1, INT64_MAX / 2}}, now_, 1000);
-  EXPECT_EQ(lane.Next(now_).until, now_ + std::chrono::hours(26));
+  LaneState state;
+  state.next = 3;
+  state.cursor = 2;
+  state.queued = 1;
+  state.parked = 1;
+  state.rate_tat_ms = kWall + kTenHours;
+  lane.Restore(state, now_, kWall);
+  ASSERT_EQ(lane.Next(now_).kind, Kind::kLoadParked);
+  lane.LoadedParked({{1, MakeEvent(1)->id, 0, 1, 1, kWall + kTenHours}}, now_, kWall);
+  const LaneStep wait = lane.Next(now_);
+  ASSERT_EQ(wait.kind, Kind::kWait);
+  EXPECT_LE(wait.until, now_ + std::chrono::minutes(15) + std::chrono::seconds(1));
+  EXPECT_LE(
+      lane.rate_tat_us(),
+      1'100'000 + std::chrono::duration_cast<std::chrono::microseconds>(now_.time_since_epoch()).count());
+}
+
+TEST_F(LaneTest, AnotherModeBeginsOnceNothingIsInFlight) {
+  Accept(1, 3);
+  EXPECT_EQ(ExpectStart(), 1u);
+  Mode(DeliveryMode::kParallel);
+  ExpectStep(Kind::kIdle);
+  Succeed(1);
+  EXPECT_EQ(ExpectStart(), 2u);
+  EXPECT_EQ(ExpectStart(), 3u);
 }
 
 TEST_F(LaneTest, ToOrderedWhileParkedGoesOnWithTheLowestSequence) {

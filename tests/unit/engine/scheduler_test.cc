@@ -43,7 +43,6 @@ class SchedulerTest : public ::testing::Test {
     scheduler_.Accepted(EndpointId{id}, sequence, event, now_);
   }
   void End(uint64_t id, Sequence sequence, AfterAttempt after = {}) {
-    scheduler_.ExchangeEnded();
     scheduler_.Find(EndpointId{id})->Submit(sequence, after);
     scheduler_.Recorded(EndpointId{id}, sequence);
   }
@@ -76,16 +75,16 @@ TEST_F(SchedulerTest, StartsNoMoreThanTheShardMayHaveInFlight) {
   EXPECT_THAT(Run(), ElementsAre(std::pair(1u, 5u)));
 }
 
-TEST_F(SchedulerTest, TheSlotIsFreeBeforeTheOutcomeIsOnDiskButTheLaneWaits) {
+TEST_F(SchedulerTest, SlotAndLaneAreHeldUntilTheOutcomeIsOnDisk) {
   Add(1, DeliveryMode::kOrdered);
   Accept(1, 1);
   Accept(1, 2);
   EXPECT_EQ(Run().size(), 1u);
-  scheduler_.ExchangeEnded();
   scheduler_.Find(EndpointId{1})->Submit(1, {});
-  EXPECT_EQ(scheduler_.in_flight(), 0u);
+  EXPECT_EQ(scheduler_.in_flight(), 1u);
   EXPECT_TRUE(Run().empty());
   scheduler_.Recorded(EndpointId{1}, 1);
+  EXPECT_EQ(scheduler_.in_flight(), 0u);
   EXPECT_THAT(Run(), ElementsAre(std::pair(1u, 2u)));
 }
 
@@ -114,6 +113,18 @@ TEST_F(SchedulerTest, AnIdleLaneIsForgottenAndComesBackWithItsNextDelivery) {
   EXPECT_EQ(scheduler_.Find(EndpointId{1}), nullptr);
   Accept(1, 2);
   EXPECT_THAT(Run(), ElementsAre(std::pair(1u, 2u)));
+}
+
+TEST_F(SchedulerTest, ALaneWithARateIsForgottenOnceTheRateHasRecovered) {
+  Add(1, DeliveryMode::kOrdered, 1, {5, 5});
+  Accept(1, 1);
+  Run();
+  End(1, 1);
+  Run();
+  ASSERT_EQ(scheduler_.NextDue(), now_ + std::chrono::milliseconds(200));
+  now_ += std::chrono::milliseconds(200);
+  Run();
+  EXPECT_EQ(scheduler_.Find(EndpointId{1}), nullptr);
 }
 
 TEST_F(SchedulerTest, ADeletedLaneComesToRestWhenNothingIsInFlight) {

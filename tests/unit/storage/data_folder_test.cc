@@ -30,6 +30,11 @@ class DataFolderTest : public ::testing::Test {
     std::ifstream file(path_ + "/" + name);
     return {std::istreambuf_iterator<char>(file), {}};
   }
+  absl::StatusOr<std::unique_ptr<DeliveryStore>> Store() {
+    RocksDbOptions options;
+    options.path = path_;
+    return OpenRocksDbStore(options, RealClock());
+  }
   absl::Status Open() { return DataFolder::Open(path_).status(); }
 
   std::string path_;
@@ -53,7 +58,7 @@ TEST_F(DataFolderTest, RefusesAForeignFolderAndTouchesNothing) {
 TEST_F(DataFolderTest, RefusesANewerFormatAndTouchesNothing) {
   const std::string newer = "hookd data folder\nformat 2\n";
   Write("HOOKD", newer);
-  const absl::StatusOr<std::unique_ptr<DeliveryStore>> store = OpenRocksDbStore({path_}, RealClock());
+  const absl::StatusOr<std::unique_ptr<DeliveryStore>> store = Store();
   EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(store.status().message()), HasSubstr("storage format 2, this hookd reads up to 1"));
   EXPECT_EQ(Read("HOOKD"), newer);
@@ -69,9 +74,9 @@ TEST_F(DataFolderTest, RefusesADamagedIdentity) {
 }
 
 TEST_F(DataFolderTest, RefusesAFolderInUse) {
-  const absl::StatusOr<std::unique_ptr<DeliveryStore>> first = OpenRocksDbStore({path_}, RealClock());
+  const absl::StatusOr<std::unique_ptr<DeliveryStore>> first = Store();
   ASSERT_TRUE(first.ok()) << first.status();
-  const absl::Status second = OpenRocksDbStore({path_}, RealClock()).status();
+  const absl::Status second = Store().status();
   EXPECT_EQ(second.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(second.message()), HasSubstr("in use by another hookd"));
 }

@@ -1,4 +1,5 @@
-// The stored bytes, pinned. When a line here has to change, the format changes: see docs/storage-format.md first.
+// The stored bytes, pinned. When a line here has to change, the format changes: see docs/storage-format.md
+// first.
 #include <fstream>
 #include <map>
 #include <string>
