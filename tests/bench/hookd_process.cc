@@ -163,7 +163,9 @@ void HookdProcess::Pause(const std::string& endpoint_id) {
 }
 
 double HookdProcess::Publish(const std::string& subscriber, size_t events, size_t per_message,
-                             size_t channels, size_t payload_bytes) {
+                             size_t channels, size_t payload_bytes, size_t max_pending) {
+  const uint64_t delivered_before = max_pending == 0 ? 0 : Status().deliveries_succeeded();
+  uint64_t delivered = 0;
   const std::string payload = Payload(payload_bytes);
   const auto stub = v1::EventService::NewStub(channel_);
   grpc::ClientContext context;
@@ -193,6 +195,10 @@ double HookdProcess::Publish(const std::string& subscriber, size_t events, size_
     HOOKD_CHECK(stream->Write(request), "the stream stays open");
     ++messages;
     while (messages - answered >= kWindow) answer();
+    while (max_pending > 0 && sent > delivered + max_pending) {
+      delivered = Status().deliveries_succeeded() - delivered_before;
+      if (sent > delivered + max_pending) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
   }
   stream->WritesDone();
   while (answered < messages) answer();

@@ -39,10 +39,11 @@ class HookdProcess {
                                            size_t count);
   void Pause(const std::string& endpoint_id);
 
-  // Publishes over one stream, `per_message` events each, round robin over `channels`; returns once all are
+  // Publishes over one stream, `per_message` events each, round robin over `channels`, never more than
+  // `max_pending` ahead of what was delivered (0 = as fast as they are accepted); returns once all are
   // acknowledged. Seconds taken.
   double Publish(const std::string& subscriber, size_t events, size_t per_message, size_t channels,
-                 size_t payload_bytes);
+                 size_t payload_bytes, size_t max_pending);
   // Returns once nothing is pending.
   void WaitUntilDelivered() const;
 
