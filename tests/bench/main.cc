@@ -113,10 +113,18 @@ void PrintTable(const std::vector<Row>& rows) {
   }
 }
 
-void WriteJson(const std::string& path, const std::vector<Row>& rows, size_t events, size_t rounds) {
+struct About {
+  std::string machine;
+  std::string date;
+  std::string commit;
+};
+
+void WriteJson(const std::string& path, const About& about, const std::vector<Row>& rows, size_t events,
+               size_t rounds) {
   std::ofstream out(path);
-  out << "{\"events\": " << events << ", \"rounds\": " << rounds << ", \"payload_bytes\": " << kPayloadBytes
-      << ", \"endpoints\": " << kEndpoints << ", \"results\": [";
+  out << "{\"machine\": \"" << about.machine << "\", \"date\": \"" << about.date << "\", \"commit\": \""
+      << about.commit << "\", \"events\": " << events << ", \"rounds\": " << rounds
+      << ", \"payload_bytes\": " << kPayloadBytes << ", \"endpoints\": " << kEndpoints << ", \"results\": [";
   for (size_t i = 0; i < rows.size(); ++i) {
     out << (i > 0 ? ", " : "") << "{\"name\": \"" << rows[i].name
         << "\", \"per_second\": " << rows[i].per_second << ", \"cpu_us_each\": " << rows[i].cpu_us;
@@ -126,7 +134,8 @@ void WriteJson(const std::string& path, const std::vector<Row>& rows, size_t eve
   out << "]}\n";
 }
 
-int Run(const std::string& binary, size_t events, size_t rounds, const std::string& json) {
+int Run(const std::string& binary, size_t events, size_t rounds, const std::string& json,
+        const About& about) {
   absl::StatusOr<std::unique_ptr<testing::NginxFixture>> nginx = testing::NginxFixture::Start(kNginx);
   if (!nginx.ok()) {
     std::fprintf(stderr, "nginx: %s\n", nginx.status().ToString().c_str());
@@ -181,7 +190,7 @@ int Run(const std::string& binary, size_t events, size_t rounds, const std::stri
   rows[4].ratio =
       median([](const Round& round) { return round.ingest.per_second / round.rocksdb.per_second; });
   PrintTable(rows);
-  if (!json.empty()) WriteJson(json, rows, events, rounds);
+  if (!json.empty()) WriteJson(json, about, rows, events, rounds);
   return 0;
 }
 
@@ -198,7 +207,11 @@ int main(int argc, char** argv) {
   app.add_option("--events", events, "events per measurement")->check(CLI::Range(640, 10'000'000));
   app.add_option("--rounds", rounds, "rounds; figures are their medians")->check(CLI::Range(1, 99));
   app.add_option("--json", json, "where to write the figures for machines");
+  hookd::bench::About about;
+  app.add_option("--machine", about.machine, "for the JSON file");
+  app.add_option("--date", about.date, "for the JSON file");
+  app.add_option("--commit", about.commit, "for the JSON file");
   CLI11_PARSE(app, argc, argv);
   curl_global_init(CURL_GLOBAL_DEFAULT);
-  return hookd::bench::Run(binary, events, rounds, json);
+  return hookd::bench::Run(binary, events, rounds, json, about);
 }
