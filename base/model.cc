@@ -42,6 +42,19 @@ std::string_view ToString(ErrorKind kind) {
   return "unknown";
 }
 
+std::string_view HttpVersionName(int version) {
+  switch (version) {
+    case 10:
+      return "1.0";
+    case 11:
+      return "1.1";
+    case 20:
+      return "2";
+    default:
+      return "";
+  }
+}
+
 std::string_view ToString(EndReason reason) {
   switch (reason) {
     case EndReason::kNone:

@@ -144,6 +144,8 @@ struct Attempt {
   uint32_t resends = 0;    // times libcurl sent the request again on a fresh connection
   WallMs next_due_ms = 0;  // 0 = no further attempt
 };
+// "1.0", "1.1", "2" for 10, 11, 20; empty for anything else.
+std::string_view HttpVersionName(int http_version);
 inline constexpr size_t kMaxErrorDetail = 256;
 inline constexpr size_t kKeptBodyBytes = 16 * 1024;
 inline constexpr size_t kDrainedBodyBytes = 64 * 1024;

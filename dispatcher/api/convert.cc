@@ -37,19 +37,6 @@ std::vector<std::string> ToVector(const google::protobuf::RepeatedPtrField<std::
   return {values.begin(), values.end()};
 }
 
-std::string_view HttpVersion(int version) {
-  switch (version) {
-    case 10:
-      return "1.0";
-    case 11:
-      return "1.1";
-    case 20:
-      return "2";
-    default:
-      return "";
-  }
-}
-
 // What a library or a receiver said may hold any byte; a proto3 string may not.
 std::string Printable(std::string_view text) {
   std::string printable(text);
@@ -78,7 +65,7 @@ v1::Attempt ToProto(const Attempt& attempt) {
   proto.set_error_detail(Printable(attempt.error_detail));
   proto.set_status(attempt.status);
   proto.set_remote_address(attempt.remote_address);
-  proto.set_http_version(std::string(HttpVersion(attempt.http_version)));
+  proto.set_http_version(std::string(HttpVersionName(attempt.http_version)));
   proto.set_response_body(attempt.response_body);
   proto.set_response_body_truncated(attempt.body_truncated);
   proto.set_resends(attempt.resends);

@@ -20,8 +20,9 @@ struct Decision {
 };
 
 // `failures`: counted before this attempt; `attempt`: its number. `error`: the verdict of Judge(). kLocal is
-// retried however often it comes, with a backoff that grows with the attempts, and never counted. A success stands even if the endpoint was deleted meanwhile;
-// anything else is then CANCELED. `unit_random` is in [0, 1).
+// retried however often it comes, with a backoff that grows with the attempts, and never counted. A success
+// stands even if the endpoint was deleted meanwhile; anything else is then CANCELED. `unit_random` is in [0,
+// 1).
 Decision Decide(const DeliveryPolicy& policy, uint32_t failures, uint32_t attempt, ErrorKind error,
                 bool endpoint_deleted, WallMs now, double unit_random);
 

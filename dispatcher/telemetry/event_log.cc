@@ -89,19 +89,6 @@ spdlog::level::level_enum ParseLevel(const std::string& name) {
   return spdlog::level::info;
 }
 
-std::string_view HttpVersionName(int version) {
-  switch (version) {
-    case 10:
-      return "1.0";
-    case 11:
-      return "1.1";
-    case 20:
-      return "2";
-    default:
-      return "";
-  }
-}
-
 }  // namespace
 
 class EventLog::Impl {

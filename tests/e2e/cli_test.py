@@ -7,6 +7,7 @@ import subprocess
 import termios
 
 import harness
+import raw_grpc
 from harness import wait_for
 
 # Exit codes of hookctl.
@@ -30,6 +31,14 @@ class CliTest(harness.TestCase):
 
     def field(self, name, *arguments):
         return {key.strip(): value.strip() for key, value in self.fields(*arguments).items()}[name]
+
+    def test_reflection_lists_the_services(self):
+        listed = raw_grpc.exchange(
+            self.hookd.grpc, "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", [(7, "")]
+        )
+        services = ("Event", "Subscriber", "Endpoint", "Delivery", "Operations")
+        for service in (*(f"hookd.v1.{name}Service" for name in services), "grpc.health.v1.Health"):
+            self.assertIn(service.encode(), listed)
 
     def test_subscribers(self):
         made = self.hookd.ask("subscribers", "create", "acme", "--name", "Acme Ltd")

@@ -36,15 +36,22 @@ def encode(fields):
 
 def call(server, method, fields):
     """The canonical code and the message of hookd.v1.METHOD; for a stream: of one message and no more."""
-    message = encode(fields)
-    command = ["curl", "--silent", "--show-error", "--http2-prior-knowledge", "--max-time", "30", "--noproxy", "*"]
-    command += ["--header", "Content-Type: application/grpc", "--header", "TE: trailers", "--header", "Expect:"]
-    command += ["--data-binary", "@-", "--dump-header", "-", "--output", "/dev/null"]
-    framed = b"\0" + len(message).to_bytes(4, "big") + message
-    done = subprocess.run(
-        [*command, f"http://{server}/hookd.v1.{method}"], input=framed, capture_output=True, timeout=60, check=True
-    )
-    headers = done.stdout.decode()
+    headers = exchange(server, f"hookd.v1.{method}", fields, body=False).decode()
     code = int(re.search(r"^grpc-status: *(\d+)", headers, re.MULTILINE).group(1))
     text = re.search(r"^grpc-message: *([^\r\n]*)", headers, re.MULTILINE)
     return CODES.get(code, str(code)), text.group(1) if text else ""
+
+
+def exchange(server, path, fields, body=True):
+    """The bytes of what came back: the messages, or the headers and trailers."""
+    message = encode(fields)
+    command = ["curl", "--silent", "--show-error", "--http2-prior-knowledge", "--max-time", "30", "--noproxy", "*"]
+    command += ["--header", "Content-Type: application/grpc", "--header", "TE: trailers", "--header", "Expect:"]
+    command += ["--data-binary", "@-"]
+    if not body:
+        command += ["--dump-header", "-", "--output", "/dev/null"]
+    framed = b"\0" + len(message).to_bytes(4, "big") + message
+    done = subprocess.run(
+        [*command, f"http://{server}/{path}"], input=framed, capture_output=True, timeout=60, check=True
+    )
+    return done.stdout
