@@ -99,6 +99,10 @@ class EngineTest : public ::testing::Test {
                          const std::string& type = "t") {
     return Publish({MakeEvent(payload, key, type)}).at(0);
   }
+  // Returns once the endpoint's shard has done what it was told before.
+  void LetShardsRun(EndpointId endpoint) {
+    ASSERT_TRUE(engine_->UpdateEndpoint(endpoint, [](Endpoint&) { return absl::OkStatus(); }).ok());
+  }
   // Waits until nothing is pending.
   void WaitUntilDone() {
     const SteadyTime deadline = RealClock().Steady() + std::chrono::seconds(20);
@@ -183,10 +187,12 @@ TEST_F(EngineTest, OrderedKeepsItsOrderOverFailures) {
 
 TEST_F(EngineTest, ParallelHasNoMoreThanMaxInFlight) {
   CreateSubscriber();
-  CreateEndpoint(DeliveryMode::kParallel, [](Endpoint& endpoint) { endpoint.policy.max_in_flight = 3; });
+  const EndpointId endpoint =
+      CreateEndpoint(DeliveryMode::kParallel, [](Endpoint& it) { it.policy.max_in_flight = 3; });
   receiver_.SetHandler([](const SentRequest&) { return std::nullopt; });
   for (int i = 0; i < 10; ++i) Publish(std::to_string(i));
   ASSERT_TRUE(receiver_.WaitForCount(3));
+  LetShardsRun(endpoint);
   EXPECT_EQ(engine_->Status().attempts_in_flight, 3u);
   EXPECT_EQ(receiver_.requests().size(), 3u);
   receiver_.SetHandler([](const SentRequest&) { return 200; });
@@ -311,7 +317,7 @@ TEST_F(EngineTest, PausingASubscriberPausesItsEndpoints) {
   ASSERT_TRUE(pause(true).ok());
   Publish("1");
   EXPECT_EQ(engine_->GetEndpoint(endpoint)->lane.queued, 1u);
-  ASSERT_TRUE(engine_->CreateSubscriber({"other", "", false, 0, 0}).ok());  // the shards had their turn
+  LetShardsRun(endpoint);
   EXPECT_TRUE(receiver_.requests().empty());
   ASSERT_TRUE(pause(false).ok());
   WaitUntilDone();
@@ -491,20 +497,28 @@ TEST_F(EngineTest, DrainLetsAttemptsEndAndRefusesNewEvents) {
   CreateSubscriber();
   const EndpointId endpoint = CreateEndpoint();
   receiver_.SetHandler([](const SentRequest&) { return std::nullopt; });
-  Publish("1");
-  Publish("2");
+  for (int i = 0; i < 200; ++i) Publish(std::to_string(i));
   ASSERT_TRUE(receiver_.WaitForCount(1));
   std::thread drain([this] { engine_->Drain(std::chrono::seconds(30)); });
-  while (engine_->Publish({MakeEvent("3")}, [](std::vector<PublishOutcome>) {}).code() !=
+  while (engine_->Publish({MakeEvent("late")}, [](std::vector<PublishOutcome>) {}).code() !=
          absl::StatusCode::kUnavailable) {
     std::this_thread::yield();
   }
+  // The lane may go on until its shard hears of the drain: those attempts end, too.
+  receiver_.SetHandler([](const SentRequest&) { return 200; });
   receiver_.ReleaseAll(200);
   drain.join();
-  const std::vector<Delivery> deliveries = Deliveries(endpoint);
-  EXPECT_EQ(deliveries[0].state, DeliveryState::kSucceeded);
-  EXPECT_EQ(deliveries[1].state, DeliveryState::kPending);
-  EXPECT_EQ(receiver_.requests().size(), 1u);
+  size_t succeeded = 0;
+  for (const Delivery& delivery : Deliveries(endpoint)) {
+    if (delivery.state == DeliveryState::kSucceeded) {
+      ++succeeded;
+    } else {
+      EXPECT_EQ(delivery.state, DeliveryState::kPending);
+      EXPECT_EQ(delivery.attempt_count, 0u);
+    }
+  }
+  EXPECT_GE(succeeded, 1u);
+  EXPECT_EQ(receiver_.requests().size(), succeeded);
 }
 
 TEST_F(EngineTest, DrainRecordsWhatItCutsOffAsLocal) {
