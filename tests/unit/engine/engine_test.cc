@@ -13,6 +13,7 @@
 #include "base/concat.h"
 #include "dispatcher/core/event_rules.h"
 #include "storage/memory_store.h"
+#include "tests/fakes/failing_store.h"
 #include "tests/fakes/fake_transport.h"
 #include "tests/fakes/null_telemetry.h"
 
@@ -20,6 +21,7 @@ namespace hookd {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::FailingStore;
 using testing::FakeReceiver;
 using testing::FakeTransport;
 using testing::SentRequest;
@@ -348,46 +350,6 @@ TEST_F(EngineTest, APauseDuringABackoffDoesNotForgetTheRetry) {
   }
   WaitUntilDone();
 }
-
-// A store of which the test decides what fails.
-class FailingStore final : public DeliveryStore {
- public:
-  std::atomic<bool> fail_recover{false};
-  std::atomic<bool> fail_commit{false};
-
-  absl::StatusOr<Recovered> Recover() override {
-    if (fail_recover) return absl::DataLossError("damaged");
-    return inner_->Recover();
-  }
-  void Apply(const Fact& fact) override { inner_->Apply(fact); }
-  absl::Status Commit(WallMs now) override {
-    if (fail_commit) return absl::InternalError("the disk is gone");
-    return inner_->Commit(now);
-  }
-  const LaneState* Lane(EndpointId endpoint) const override { return inner_->Lane(endpoint); }
-  absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
-                                                                WallMs now) const override {
-    return inner_->FindIdempotency(key, now);
-  }
-  absl::StatusOr<std::vector<QueuedDelivery>> ReadQueue(EndpointId endpoint, Sequence from, size_t limit,
-                                                        size_t max_bytes) const override {
-    return inner_->ReadQueue(endpoint, from, limit, max_bytes);
-  }
-  absl::StatusOr<std::vector<ParkedDelivery>> ReadParked(EndpointId endpoint, size_t limit) const override {
-    return inner_->ReadParked(endpoint, limit);
-  }
-  absl::StatusOr<std::shared_ptr<const Event>> ReadEvent(EventId id) const override {
-    return inner_->ReadEvent(id);
-  }
-  absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const override { return inner_->ReadDelivery(id); }
-  absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const override {
-    return inner_->ListDeliveries(query);
-  }
-  StoreStats Stats() const override { return inner_->Stats(); }
-
- private:
-  const std::unique_ptr<DeliveryStore> inner_ = MakeMemoryStore();
-};
 
 TEST_F(EngineTest, AStoreThatCannotBeReadFailsTheStartAndNothingHangs) {
   Close();
