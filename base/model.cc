@@ -65,6 +65,26 @@ std::string_view ToString(EndReason reason) {
       return "retries_used_up";
     case EndReason::kEndpointDeleted:
       return "endpoint_deleted";
+    case EndReason::kTooOld:
+      return "too_old";
+    case EndReason::kExpiresAt:
+      return "expires_at";
+    case EndReason::kBacklogFull:
+      return "backlog_full";
+  }
+  return "unknown";
+}
+
+std::string_view ToString(DisableReason reason) {
+  switch (reason) {
+    case DisableReason::kNone:
+      return "none";
+    case DisableReason::kFailures:
+      return "failures";
+    case DisableReason::kGone:
+      return "gone";
+    case DisableReason::kPerson:
+      return "person";
   }
   return "unknown";
 }

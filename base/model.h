@@ -18,7 +18,7 @@ namespace hookd {
 using Millis = std::chrono::milliseconds;
 
 // Numbers are stored and sent: never reuse one.
-enum class DeliveryMode : uint8_t { kOrdered = 1, kParallel = 2 };
+enum class DeliveryMode : uint8_t { kOrdered = 1, kParallel = 2, kKeyed = 3 };
 
 struct StatusRange {
   int first = 0;  // inclusive, 100..599
@@ -26,12 +26,29 @@ struct StatusRange {
   bool operator==(const StatusRange&) const = default;
 };
 
-// The n-th retry waits min(step * n, cap), plus up to `jitter` of that, drawn once.
-struct LinearBackoff {
-  Millis step{15'000};
-  Millis cap{15 * 60'000};
-  double jitter = 0.10;  // 0..1
-  bool operator==(const LinearBackoff&) const = default;
+// Numbers are stored and sent: never reuse one.
+enum class BackoffKind : uint8_t { kLinear = 1, kFixed = 2, kExponential = 3, kSchedule = 4 };
+
+// How long the n-th retry (1 for the first) waits, plus up to `jitter` of that, drawn once and stored.
+struct Backoff {
+  BackoffKind kind = BackoffKind::kLinear;
+  Millis step{15'000};           // LINEAR: min(step * n, cap). FIXED: step. EXPONENTIAL: see factor
+  Millis cap{15 * 60'000};       // LINEAR and EXPONENTIAL
+  double factor = 2;             // EXPONENTIAL: min(step * factor^(n-1), cap)
+  std::vector<Millis> schedule;  // SCHEDULE: the n-th entry; the last one repeats
+  double jitter = 0.10;          // 0..1
+  bool operator==(const Backoff&) const = default;
+};
+inline Backoff LinearBackoff(Millis step, Millis cap, double jitter) {
+  return {BackoffKind::kLinear, step, cap, 2, {}, jitter};
+}
+
+// When an endpoint is disabled by itself. Failures that count: all but LOCAL errors and status 429.
+struct AutoDisable {
+  uint32_t failures = 60;  // so many in a row or more; 0 = never
+  Millis span{3'600'000};  // and they span at least so long
+  bool on_gone = true;     // status 410 disables at once
+  bool operator==(const AutoDisable&) const = default;
 };
 
 // Attempts per second over first attempts and retries alike. per_second 0 = no limit.
@@ -41,14 +58,24 @@ struct RateLimit {
   bool operator==(const RateLimit&) const = default;
 };
 
+// Numbers are stored and sent: never reuse one.
+enum class HttpVersion : uint8_t { kHttp11 = 1, kHttp2 = 2 };
+
 struct DeliveryPolicy {
   DeliveryMode mode = DeliveryMode::kOrdered;
-  uint32_t max_in_flight = 16;  // PARALLEL only
+  uint32_t max_in_flight = 16;  // PARALLEL, and KEYED over all keys
   Millis timeout{30'000};       // one deadline over name, connect, TLS and response headers
   std::vector<StatusRange> success = {{200, 209}};
   uint32_t max_retries = 100;  // after the first attempt
-  LinearBackoff backoff;
+  Backoff backoff;
+  Millis retry_after_max{3'600'000};  // Retry-After of 429 and 503 is honoured up to this; 0 = ignored
   RateLimit rate;
+  uint32_t alert_after = 10;  // failures in a row; 0 = no alert
+  AutoDisable disable;
+  uint64_t backlog =
+      1'000'000;  // pending deliveries; when full the oldest not in flight expires; 0 = unbounded
+  HttpVersion http_version = HttpVersion::kHttp11;
+  bool keep_all_bodies = false;  // response bodies of successes too
   bool operator==(const DeliveryPolicy&) const = default;
 };
 
@@ -67,6 +94,16 @@ struct Subscriber {
   WallMs updated_ms = 0;
 };
 
+// Why an endpoint is disabled. Numbers are stored and sent: never reuse one.
+enum class DisableReason : uint8_t {
+  kNone = 0,      // it is not
+  kFailures = 1,  // too many failures in a row, over too long
+  kGone = 2,      // it answered 410
+  kPerson = 3,
+};
+std::string_view ToString(DisableReason reason);
+inline constexpr size_t kMaxStateNote = 256;
+
 struct Endpoint {
   EndpointId id;
   std::string subscriber_id;
@@ -79,6 +116,9 @@ struct Endpoint {
   // Raw key bytes of the Standard Webhooks v1 secrets (24..64 bytes each), newest first; at least one.
   std::vector<std::string> signing_keys;
   bool paused = false;
+  DisableReason disabled = DisableReason::kNone;
+  WallMs disabled_ms = 0;  // since when; 0 = it is not
+  std::string state_note;  // what a person said with the last enable, disable, pause or resume
   WallMs created_ms = 0;
   WallMs updated_ms = 0;
 };
@@ -92,6 +132,8 @@ struct Event {
   std::string idempotency_key;  // empty = none
   std::string traceparent;      // empty = none
   std::string payload;          // JSON text, byte for byte as accepted
+  WallMs not_before_ms = 0;     // no attempt starts earlier; 0 = none
+  WallMs expires_ms = 0;        // no attempt starts at or after it; 0 = none
   WallMs accepted_ms = 0;
 };
 
@@ -139,7 +181,7 @@ struct Attempt {
   int status = 0;                      // 0 = no response header block came
   std::string remote_address;          // "ip:port", empty = never connected
   int http_version = 0;                // 10, 11, 20; 0 = unknown
-  std::string response_body;           // failures only: the first kKeptBodyBytes
+  std::string response_body;           // the first kKeptBodyBytes; of successes only if the policy says so
   bool body_truncated = false;
   uint32_t resends = 0;    // times libcurl sent the request again on a fresh connection
   WallMs next_due_ms = 0;  // 0 = no further attempt
@@ -156,8 +198,20 @@ enum class EndReason : uint8_t {
   kDelivered = 1,
   kRetriesUsedUp = 2,
   kEndpointDeleted = 3,
+  kTooOld = 4,       // pending for longer than the retention
+  kExpiresAt = 5,    // the event's own expires_at
+  kBacklogFull = 6,  // the oldest of a full backlog
 };
 std::string_view ToString(EndReason reason);
+
+// What an operator has stopped, for everything.
+struct Operations {
+  bool paused = false;         // no attempt starts, of any endpoint
+  std::string pause_note;      // what the operator said
+  WallMs paused_ms = 0;        // since when; 0 = not paused
+  bool clock_suspect = false;  // wall time leapt: nothing expires until an operator confirms it
+  bool operator==(const Operations&) const = default;
+};
 
 // A delivery as reads show it.
 struct Delivery {

@@ -47,8 +47,9 @@ void ShowFields(const v1::Endpoint& endpoint) {
       {"timeout", DurationText(policy.timeout())},
       {"success", RangesText(policy)},
       {"max retries", std::to_string(policy.max_retries())},
-      {"backoff", absl::StrCat(DurationText(policy.backoff().step()), " x n, at most ",
-                               DurationText(policy.backoff().cap()), ", jitter ", policy.backoff().jitter())},
+      {"backoff",
+       absl::StrCat(DurationText(policy.backoff().linear().step()), " x n, at most ",
+                    DurationText(policy.backoff().linear().cap()), ", jitter ", policy.backoff().jitter())},
       {"rate limit",
        policy.rate_limit().per_second() == 0
            ? "none"

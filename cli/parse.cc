@@ -49,16 +49,16 @@ std::optional<v1::StatusRange> ParseStatusRange(const std::string& text) {
   return range;
 }
 
-std::optional<v1::LinearBackoff> ParseBackoff(const std::string& text) {
+std::optional<v1::Backoff> ParseBackoff(const std::string& text) {
   const std::vector<std::string> parts = absl::StrSplit(text, ':');
   if (parts.size() < 2 || parts.size() > 3) return std::nullopt;
   const auto step = ParseDuration(parts[0]);
   const auto cap = ParseDuration(parts[1]);
   double jitter = 0;
   if (!step || !cap || (parts.size() == 3 && !absl::SimpleAtod(parts[2], &jitter))) return std::nullopt;
-  v1::LinearBackoff backoff;
-  *backoff.mutable_step() = *step;
-  *backoff.mutable_cap() = *cap;
+  v1::Backoff backoff;
+  *backoff.mutable_linear()->mutable_step() = *step;
+  *backoff.mutable_linear()->mutable_cap() = *cap;
   if (parts.size() == 3) backoff.set_jitter(jitter);
   return backoff;
 }

@@ -17,7 +17,7 @@ std::optional<google::protobuf::Duration> ParseDuration(const std::string& text)
 // "200-209" or "200".
 std::optional<v1::StatusRange> ParseStatusRange(const std::string& text);
 // "STEP:CAP" or "STEP:CAP:JITTER", such as "15s:15m:0.1".
-std::optional<v1::LinearBackoff> ParseBackoff(const std::string& text);
+std::optional<v1::Backoff> ParseBackoff(const std::string& text);
 // "PER_SECOND" or "PER_SECOND:BURST", such as "5:5"; "0" = no limit.
 std::optional<v1::RateLimit> ParseRateLimit(const std::string& text);
 // "Name: value".

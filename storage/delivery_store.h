@@ -27,7 +27,11 @@ struct LaneState {
   WallMs failing_since_ms = 0;  // start of the first of them; 0 = not failing
   WallMs last_success_ms = 0;
   WallMs rate_tat_ms = 0;
-  bool deleted = false;  // the endpoint is gone; what is pending is being ended
+  // Of the row of failures, those that count towards auto-disable, and the end of the first of them.
+  uint32_t disable_failures = 0;
+  WallMs disable_since_ms = 0;
+  WallMs hold_until_ms = 0;  // a Retry-After: no attempt starts earlier; 0 = none
+  bool deleted = false;      // the endpoint is gone; what is pending is being ended
   uint64_t pending() const { return queued + parked; }
 };
 

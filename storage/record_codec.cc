@@ -51,12 +51,29 @@ pb::PolicyRecord ToRecord(const DeliveryPolicy& policy) {
   record.set_backoff_jitter(policy.backoff.jitter);
   record.set_rate_per_second(policy.rate.per_second);
   record.set_rate_burst(policy.rate.burst);
+  record.set_backoff_kind(static_cast<uint32_t>(policy.backoff.kind));
+  record.set_backoff_factor(policy.backoff.factor);
+  for (const Millis wait : policy.backoff.schedule) record.add_backoff_schedule_ms(wait.count());
+  record.set_retry_after_max_ms(policy.retry_after_max.count());
+  record.set_alert_after(policy.alert_after);
+  record.set_disable_failures(policy.disable.failures);
+  record.set_disable_span_ms(policy.disable.span.count());
+  record.set_disable_on_gone(policy.disable.on_gone);
+  record.set_backlog(policy.backlog);
+  record.set_http_version(static_cast<uint32_t>(policy.http_version));
+  record.set_keep_all_bodies(policy.keep_all_bodies);
   return record;
 }
 
 bool FromRecord(const pb::PolicyRecord& record, DeliveryPolicy& policy) {
   policy.mode = static_cast<DeliveryMode>(record.mode());
-  if (policy.mode != DeliveryMode::kOrdered && policy.mode != DeliveryMode::kParallel) return false;
+  if (record.mode() < 1 || record.mode() > static_cast<uint32_t>(DeliveryMode::kKeyed)) return false;
+  if (record.backoff_kind() < 1 || record.backoff_kind() > static_cast<uint32_t>(BackoffKind::kSchedule)) {
+    return false;
+  }
+  if (record.http_version() < 1 || record.http_version() > static_cast<uint32_t>(HttpVersion::kHttp2)) {
+    return false;
+  }
   policy.max_in_flight = record.max_in_flight();
   policy.timeout = Millis(record.timeout_ms());
   policy.success.clear();
@@ -69,6 +86,18 @@ bool FromRecord(const pb::PolicyRecord& record, DeliveryPolicy& policy) {
   policy.backoff.jitter = record.backoff_jitter();
   policy.rate.per_second = record.rate_per_second();
   policy.rate.burst = record.rate_burst();
+  policy.backoff.kind = static_cast<BackoffKind>(record.backoff_kind());
+  policy.backoff.factor = record.backoff_factor();
+  policy.backoff.schedule.clear();
+  for (const int64_t wait : record.backoff_schedule_ms()) policy.backoff.schedule.emplace_back(wait);
+  policy.retry_after_max = Millis(record.retry_after_max_ms());
+  policy.alert_after = record.alert_after();
+  policy.disable.failures = record.disable_failures();
+  policy.disable.span = Millis(record.disable_span_ms());
+  policy.disable.on_gone = record.disable_on_gone();
+  policy.backlog = record.backlog();
+  policy.http_version = static_cast<HttpVersion>(record.http_version());
+  policy.keep_all_bodies = record.keep_all_bodies();
   return true;
 }
 
@@ -146,6 +175,9 @@ std::string Encode(const Endpoint& endpoint) {
   *record.mutable_policy() = ToRecord(endpoint.policy);
   for (const std::string& key : endpoint.signing_keys) *record.add_signing_keys() = Seal(key);
   record.set_paused(endpoint.paused);
+  record.set_disabled(static_cast<uint32_t>(endpoint.disabled));
+  record.set_disabled_ms(endpoint.disabled_ms);
+  record.set_state_note(endpoint.state_note);
   record.set_created_ms(endpoint.created_ms);
   record.set_updated_ms(endpoint.updated_ms);
   return record.SerializeAsString();
@@ -154,7 +186,10 @@ std::string Encode(const Endpoint& endpoint) {
 absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes) {
   pb::EndpointRecord record;
   Endpoint endpoint;
-  if (!Parse(record, bytes) || !FromRecord(record.policy(), endpoint.policy)) return Damaged("endpoint");
+  if (!Parse(record, bytes) || !FromRecord(record.policy(), endpoint.policy) ||
+      record.disabled() > static_cast<uint32_t>(DisableReason::kPerson)) {
+    return Damaged("endpoint");
+  }
   endpoint.id = id;
   endpoint.subscriber_id = record.subscriber_id();
   endpoint.description = record.description();
@@ -173,6 +208,9 @@ absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes) {
     endpoint.signing_keys.push_back(std::move(plain));
   }
   endpoint.paused = record.paused();
+  endpoint.disabled = static_cast<DisableReason>(record.disabled());
+  endpoint.disabled_ms = record.disabled_ms();
+  endpoint.state_note = record.state_note();
   endpoint.created_ms = record.created_ms();
   endpoint.updated_ms = record.updated_ms();
   return endpoint;
@@ -189,6 +227,9 @@ std::string Encode(const LaneState& lane) {
   record.set_last_success_ms(lane.last_success_ms);
   record.set_rate_tat_ms(lane.rate_tat_ms);
   record.set_deleted(lane.deleted);
+  record.set_disable_failures(lane.disable_failures);
+  record.set_disable_since_ms(lane.disable_since_ms);
+  record.set_hold_until_ms(lane.hold_until_ms);
   return record.SerializeAsString();
 }
 
@@ -205,6 +246,9 @@ absl::StatusOr<LaneState> DecodeLane(std::string_view bytes) {
   lane.last_success_ms = record.last_success_ms();
   lane.rate_tat_ms = record.rate_tat_ms();
   lane.deleted = record.deleted();
+  lane.disable_failures = record.disable_failures();
+  lane.disable_since_ms = record.disable_since_ms();
+  lane.hold_until_ms = record.hold_until_ms();
   return lane;
 }
 
@@ -252,6 +296,8 @@ std::string Encode(const Event& event) {
   record.set_idempotency_key(event.idempotency_key);
   record.set_traceparent(event.traceparent);
   record.set_payload(event.payload);
+  record.set_not_before_ms(event.not_before_ms);
+  record.set_expires_ms(event.expires_ms);
   return record.SerializeAsString();
 }
 
@@ -267,6 +313,8 @@ absl::StatusOr<std::shared_ptr<const Event>> DecodeEvent(EventId id, std::string
   event->idempotency_key = std::move(*record.mutable_idempotency_key());
   event->traceparent = std::move(*record.mutable_traceparent());
   event->payload = std::move(*record.mutable_payload());
+  event->not_before_ms = record.not_before_ms();
+  event->expires_ms = record.expires_ms();
   event->accepted_ms = id.accepted_ms();
   return std::shared_ptr<const Event>(std::move(event));
 }
@@ -303,7 +351,7 @@ absl::StatusOr<End> DecodeEnd(std::string_view bytes) {
   if (!Parse(record, bytes) || !TakeEventId(record.event_id(), end.event) ||
       record.state() <= static_cast<uint32_t>(DeliveryState::kPending) ||
       record.state() > static_cast<uint32_t>(DeliveryState::kCanceled) ||
-      record.reason() > static_cast<uint32_t>(EndReason::kEndpointDeleted) ||
+      record.reason() > static_cast<uint32_t>(EndReason::kBacklogFull) ||
       !Read(record.last_attempt(), end.last_attempt)) {
     return Damaged("history");
   }

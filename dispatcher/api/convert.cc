@@ -84,8 +84,8 @@ v1::DeliveryPolicy ToProto(const DeliveryPolicy& policy) {
     added.set_last(range.last);
   }
   proto.set_max_retries(policy.max_retries);
-  *proto.mutable_backoff()->mutable_step() = ToDuration(policy.backoff.step);
-  *proto.mutable_backoff()->mutable_cap() = ToDuration(policy.backoff.cap);
+  *proto.mutable_backoff()->mutable_linear()->mutable_step() = ToDuration(policy.backoff.step);
+  *proto.mutable_backoff()->mutable_linear()->mutable_cap() = ToDuration(policy.backoff.cap);
   proto.mutable_backoff()->set_jitter(policy.backoff.jitter);
   proto.mutable_rate_limit()->set_per_second(policy.rate.per_second);
   proto.mutable_rate_limit()->set_burst(policy.rate.burst);
@@ -122,14 +122,14 @@ absl::StatusOr<DeliveryPolicy> FromProto(const v1::DeliveryPolicy& proto) {
   }
   if (proto.has_max_retries()) policy.max_retries = proto.max_retries();
   if (proto.has_backoff()) {
-    const v1::LinearBackoff& backoff = proto.backoff();
+    const v1::LinearBackoff& backoff = proto.backoff().linear();
     if (backoff.has_step()) {
       ASSIGN_OR_RETURN(policy.backoff.step, FromDuration(backoff.step(), "policy.backoff.step"));
     }
     if (backoff.has_cap()) {
       ASSIGN_OR_RETURN(policy.backoff.cap, FromDuration(backoff.cap(), "policy.backoff.cap"));
     }
-    if (backoff.has_jitter()) policy.backoff.jitter = backoff.jitter();
+    if (proto.backoff().has_jitter()) policy.backoff.jitter = proto.backoff().jitter();
   }
   if (proto.has_rate_limit()) {
     if (proto.rate_limit().has_per_second()) policy.rate.per_second = proto.rate_limit().per_second();

@@ -55,14 +55,15 @@ absl::Status CheckSuccess(const std::vector<StatusRange>& ranges) {
 }  // namespace
 
 absl::Status CheckPolicy(const DeliveryPolicy& policy) {
-  if (policy.mode != DeliveryMode::kOrdered && policy.mode != DeliveryMode::kParallel) {
-    return absl::InvalidArgumentError("policy.mode: is unknown, use ORDERED or PARALLEL");
+  if (policy.mode != DeliveryMode::kOrdered && policy.mode != DeliveryMode::kParallel &&
+      policy.mode != DeliveryMode::kKeyed) {
+    return absl::InvalidArgumentError("policy.mode: is unknown, use ORDERED, KEYED or PARALLEL");
   }
   RETURN_IF_ERROR(CheckRange("max_in_flight", policy.max_in_flight, 1U, kMaxInFlight));
   RETURN_IF_ERROR(CheckRange("timeout", policy.timeout, kMinTimeout, kMaxTimeout));
   RETURN_IF_ERROR(CheckSuccess(policy.success));
   RETURN_IF_ERROR(CheckRange("max_retries", policy.max_retries, 0U, kMaxRetries));
-  const LinearBackoff& backoff = policy.backoff;
+  const Backoff& backoff = policy.backoff;
   RETURN_IF_ERROR(CheckRange("backoff.step", backoff.step, kMinBackoffStep, kMaxBackoff));
   RETURN_IF_ERROR(CheckRange("backoff.cap", backoff.cap, backoff.step, kMaxBackoff));
   RETURN_IF_ERROR(CheckRange("backoff.jitter", backoff.jitter, 0.0, 1.0));

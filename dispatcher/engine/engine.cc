@@ -332,6 +332,16 @@ class Engine::Impl {
     return result;
   }
 
+  absl::StatusOr<EndpointView> SetDisabled(EndpointId id, bool disabled, const std::string& note) {
+    return UpdateEndpoint(id, [&](Endpoint& endpoint) {
+      endpoint.state_note = note;
+      if (disabled == (endpoint.disabled != DisableReason::kNone)) return absl::OkStatus();
+      endpoint.disabled = disabled ? DisableReason::kPerson : DisableReason::kNone;
+      endpoint.disabled_ms = disabled ? clock_.Wall() : 0;
+      return absl::OkStatus();
+    });
+  }
+
   // Every shard acts on what it was told before this call.
   void WaitForShards() {
     absl::BlockingCounter waiting(static_cast<int>(shards_.size()));
@@ -409,6 +419,21 @@ absl::StatusOr<EndpointView> Engine::UpdateEndpoint(EndpointId id,
   return impl_->UpdateEndpoint(id, change);
 }
 absl::Status Engine::DeleteEndpoint(EndpointId id) { return impl_->DeleteEndpoint(id); }
+absl::StatusOr<EndpointView> Engine::EnableEndpoint(EndpointId id, const std::string& note) {
+  return impl_->SetDisabled(id, false, note);
+}
+absl::StatusOr<EndpointView> Engine::DisableEndpoint(EndpointId id, const std::string& note) {
+  return impl_->SetDisabled(id, true, note);
+}
+absl::StatusOr<EndpointView> Engine::SetEndpointPaused(EndpointId id, bool paused, const std::string& note) {
+  return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint) {
+    endpoint.paused = paused;
+    endpoint.state_note = note;
+    return absl::OkStatus();
+  });
+}
+absl::Status Engine::SetPaused(bool, const std::string&) { return absl::UnimplementedError("not yet"); }
+absl::Status Engine::ConfirmClock() { return absl::UnimplementedError("not yet"); }
 absl::StatusOr<Delivery> Engine::GetDelivery(DeliveryId id) { return impl_->store().ReadDelivery(id); }
 absl::StatusOr<DeliveryPage> Engine::ListDeliveries(const DeliveryQuery& query) {
   return impl_->store().ListDeliveries(query);

@@ -53,6 +53,9 @@ struct EngineStatus {
   uint64_t endpoints = 0;
   uint64_t attempts_in_flight = 0;
   uint64_t intake_bytes = 0;  // payloads that wait for their commit
+  Operations operations;
+  std::string intake_closed;            // why events are refused: "disk", "stall"; empty = they are not
+  bool auto_disable_suspended = false;  // more than half of the active hosts fail to connect
   StoreStats store;
 };
 
@@ -118,6 +121,15 @@ class Engine {
   std::vector<EndpointView> ListEndpoints(const std::string& subscriber_id, EndpointId after, size_t limit);
   absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, std::function<absl::Status(Endpoint&)> change);
   absl::Status DeleteEndpoint(EndpointId id);
+  // Ends a disablement, whatever its reason, and the row of failures. `note`: at most kMaxStateNote bytes.
+  absl::StatusOr<EndpointView> EnableEndpoint(EndpointId id, const std::string& note);
+  absl::StatusOr<EndpointView> DisableEndpoint(EndpointId id, const std::string& note);
+  absl::StatusOr<EndpointView> SetEndpointPaused(EndpointId id, bool paused, const std::string& note);
+
+  // Starts no attempt of any endpoint while paused; events keep queueing. Durable.
+  absl::Status SetPaused(bool paused, const std::string& note);
+  // An operator has looked at the wall clock: expiry and retention go on.
+  absl::Status ConfirmClock();
 
   // Reads may block on the disk.
   absl::StatusOr<Delivery> GetDelivery(DeliveryId id);

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/check.h"
+#include "dispatcher/core/backoff.h"
 #include "dispatcher/core/rate_limit.h"
 
 namespace hookd {
@@ -23,8 +24,9 @@ SteadyTime OnSteady(WallMs time, Millis farthest, SteadyTime now, WallMs wall) {
 }
 
 // The longest that a retry of this policy waits.
-Millis LongestWait(const LinearBackoff& backoff) {
-  return Millis(static_cast<int64_t>(static_cast<double>(backoff.cap.count()) * (1 + backoff.jitter)) + 1);
+Millis LongestWait(const Backoff& backoff) {
+  return Millis(
+      static_cast<int64_t>(static_cast<double>(LongestBackoff(backoff).count()) * (1 + backoff.jitter)) + 1);
 }
 
 // The farthest that a rate limit's arrival time is ever ahead.

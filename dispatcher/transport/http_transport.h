@@ -19,6 +19,7 @@ struct HttpRequest {
   std::shared_ptr<const Event> body_owner;  // keeps `body` alive until the callback has run
   std::string_view body;
   Millis timeout{30'000};  // one deadline over name, connect, TLS and response headers
+  HttpVersion http_version = HttpVersion::kHttp11;
 };
 
 // What the exchange came to. `error` is kNone when a final response header block arrived (whatever its
@@ -33,6 +34,7 @@ struct HttpResult {
   std::string body;  // the first kKeptBodyBytes, whatever the status
   bool body_truncated = false;
   uint32_t resends = 0;
+  std::string retry_after;  // the header's value as it came, at most 64 bytes; empty = none
 };
 
 // Thread: the shard's. Callbacks run on it too, never inside Send.

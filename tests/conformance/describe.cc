@@ -24,6 +24,13 @@ std::string Describe(const DeliveryPolicy& policy) {
   absl::StrAppend(&text, " retries=", policy.max_retries, " backoff=", policy.backoff.step.count(), "/",
                   policy.backoff.cap.count(), "/", policy.backoff.jitter, " rate=", policy.rate.per_second,
                   "/", policy.rate.burst);
+  absl::StrAppend(&text, " kind=", static_cast<int>(policy.backoff.kind), "/", policy.backoff.factor, "/");
+  for (const Millis wait : policy.backoff.schedule) absl::StrAppend(&text, wait.count(), ",");
+  absl::StrAppend(&text, " hold=", policy.retry_after_max.count(), " alert=", policy.alert_after,
+                  " disable=", policy.disable.failures, "/", policy.disable.span.count(), "/",
+                  policy.disable.on_gone);
+  absl::StrAppend(&text, " backlog=", policy.backlog, " http=", static_cast<int>(policy.http_version),
+                  " bodies=", policy.keep_all_bodies);
   return text;
 }
 
@@ -46,6 +53,8 @@ std::string Describe(const Endpoint& endpoint) {
   absl::StrAppend(&text, " ", Describe(endpoint.policy), " keys=", Escaped(endpoint.signing_keys),
                   " paused=", endpoint.paused, " created=", endpoint.created_ms,
                   " updated=", endpoint.updated_ms);
+  absl::StrAppend(&text, " disabled=", static_cast<int>(endpoint.disabled), "@", endpoint.disabled_ms,
+                  " note=", Escaped(endpoint.state_note));
   return text;
 }
 
@@ -54,7 +63,8 @@ std::string Describe(const Event& event) {
                       " type=", Escaped(event.type), " channel=", Escaped(event.channel),
                       " ordering=", Escaped(event.ordering_key),
                       " idempotency=", Escaped(event.idempotency_key), " trace=", Escaped(event.traceparent),
-                      " payload=", Escaped(event.payload), " accepted=", event.accepted_ms);
+                      " payload=", Escaped(event.payload), " accepted=", event.accepted_ms) +
+         absl::StrCat(" from=", event.not_before_ms, " until=", event.expires_ms);
 }
 
 std::string Describe(const Attempt& attempt) {
@@ -89,7 +99,9 @@ std::string Describe(const LaneState& lane) {
   return absl::StrCat("lane cursor=", lane.cursor, " next=", lane.next, " queued=", lane.queued,
                       " parked=", lane.parked, " failures=", lane.consecutive_failures, "@",
                       lane.failing_since_ms, " success=", lane.last_success_ms, " tat=", lane.rate_tat_ms,
-                      lane.deleted ? " deleted" : "");
+                      lane.deleted ? " deleted" : "") +
+         absl::StrCat(" counted=", lane.disable_failures, "@", lane.disable_since_ms,
+                      " hold=", lane.hold_until_ms);
 }
 
 std::vector<std::string> Describe(const DeliveryStore::Recovered& recovered) {

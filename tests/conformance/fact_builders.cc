@@ -22,10 +22,21 @@ std::shared_ptr<const Endpoint> MakeEndpoint(const std::string& subscriber_id, u
   endpoint->policy.timeout = Millis(12'345);
   endpoint->policy.success = {{200, 200}, {202, 204}};
   endpoint->policy.max_retries = 0;
-  endpoint->policy.backoff = {Millis(3'000), Millis(9'000), 0.25};
+  endpoint->policy.backoff = LinearBackoff(Millis(3'000), Millis(9'000), 0.25);
+  endpoint->policy.backoff.factor = 1.5;
+  endpoint->policy.backoff.schedule = {Millis(5), Millis(300)};
+  endpoint->policy.retry_after_max = Millis(60'000);
   endpoint->policy.rate = {0, 1};
+  endpoint->policy.alert_after = 3;
+  endpoint->policy.disable = {7, Millis(1'000), false};
+  endpoint->policy.backlog = 0;
+  endpoint->policy.http_version = HttpVersion::kHttp2;
+  endpoint->policy.keep_all_bodies = true;
   endpoint->signing_keys = {std::string("\0\x01\xfe\xff", 4) + std::string(20, 'k'), std::string(64, 'o')};
   endpoint->paused = true;
+  endpoint->disabled = DisableReason::kPerson;
+  endpoint->disabled_ms = kT0 - 5;
+  endpoint->state_note = "asked for: ñ";
   endpoint->created_ms = kT0 - 2;
   endpoint->updated_ms = kT0 - 1;
   return endpoint;
@@ -44,6 +55,8 @@ std::shared_ptr<const Event> MakeEvent(const std::string& subscriber_id, WallMs 
   event->idempotency_key = "their-" + std::to_string(counter);
   event->traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   event->payload = std::move(payload);
+  event->not_before_ms = accepted_ms + 1;
+  event->expires_ms = accepted_ms + 86'400'000;
   event->accepted_ms = accepted_ms;
   return event;
 }

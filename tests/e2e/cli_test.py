@@ -80,7 +80,7 @@ class CliTest(harness.TestCase):
         policy = endpoint["policy"]
         self.assertEqual((policy["mode"], policy["max_in_flight"]), ("DELIVERY_MODE_PARALLEL", 3))
         self.assertEqual((policy["timeout"], policy["max_retries"]), ("5s", 7))
-        self.assertEqual(policy["backoff"], {"step": "1s", "cap": "60s", "jitter": 0.5})
+        self.assertEqual(policy["backoff"], {"linear": {"step": "1s", "cap": "60s"}, "jitter": 0.5})
         self.assertEqual(policy["rate_limit"], {"per_second": 9, "burst": 2})
         self.assertEqual(policy["success_codes"], [{"first": 200, "last": 204}])
         identity = endpoint["id"]
@@ -95,7 +95,7 @@ class CliTest(harness.TestCase):
 
         changed = self.hookd.ask("endpoints", "update", identity, "--timeout", "6s", "--reset", "policy.backoff")
         self.assertEqual(changed["policy"]["timeout"], "6s")
-        self.assertEqual(changed["policy"]["backoff"], {"step": "15s", "cap": "900s", "jitter": 0.1})
+        self.assertEqual(changed["policy"]["backoff"], {"linear": {"step": "15s", "cap": "900s"}, "jitter": 0.1})
         self.assertEqual(changed["policy"]["max_retries"], 7, "what was not named stays")
         self.assertTrue(self.hookd.ask("endpoints", "pause", identity)["paused"])
         self.assertFalse(self.hookd.ask("endpoints", "resume", identity)["paused"])

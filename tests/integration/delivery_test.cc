@@ -63,7 +63,7 @@ class DeliveryTest : public ::testing::Test {
     endpoint.url = url;
     endpoint.signing_keys = {kKey};
     endpoint.policy.rate.per_second = 0;
-    endpoint.policy.backoff = {Millis(100), Millis(100), 0};
+    endpoint.policy.backoff = LinearBackoff(Millis(100), Millis(100), 0);
     endpoint.policy.timeout = Millis(5'000);
     adjust(endpoint);
     const absl::StatusOr<EndpointView> created = engine_->CreateEndpoint(std::move(endpoint));
@@ -151,9 +151,8 @@ TEST_F(DeliveryTest, EveryAttemptIsSignedForItsOwnTime) {
   HttpReceiver receiver(
       [&seen](const ReceivedRequest&) { return ReceiverAnswer::Status(++seen == 1 ? 503 : 200, "busy"); });
   Start();
-  const EndpointId endpoint = Create(receiver.Url(), [](Endpoint& it) {
-    it.policy.backoff = {Millis(1100), Millis(1100), 0};
-  });
+  const EndpointId endpoint = Create(
+      receiver.Url(), [](Endpoint& it) { it.policy.backoff = LinearBackoff(Millis(1100), Millis(1100), 0); });
   Publish(1, 1);
   WaitUntilDone();
   const std::vector<ReceivedRequest> requests = receiver.requests();

@@ -46,8 +46,8 @@ v1::Endpoint FullEndpoint() {
   range.set_first(200);
   range.set_last(204);
   policy.set_max_retries(0);
-  policy.mutable_backoff()->mutable_step()->set_seconds(2);
-  policy.mutable_backoff()->mutable_cap()->set_seconds(60);
+  policy.mutable_backoff()->mutable_linear()->mutable_step()->set_seconds(2);
+  policy.mutable_backoff()->mutable_linear()->mutable_cap()->set_seconds(60);
   policy.mutable_backoff()->set_jitter(0.5);
   policy.mutable_rate_limit()->set_per_second(7);
   policy.mutable_rate_limit()->set_burst(9);
@@ -98,17 +98,17 @@ TEST(ConvertTest, UnsetFieldsTakeTheirDefaults) {
 TEST(ConvertTest, RateLimitAndBackoffTellUnsetFromZero) {
   v1::Endpoint given;
   given.mutable_policy()->mutable_rate_limit()->set_burst(9);
-  given.mutable_policy()->mutable_backoff()->mutable_step()->set_seconds(1);
+  given.mutable_policy()->mutable_backoff()->mutable_linear()->mutable_step()->set_seconds(1);
   absl::StatusOr<Endpoint> endpoint = FromProto(given);
   ASSERT_TRUE(endpoint.ok());
   EXPECT_EQ(endpoint->policy.rate, (RateLimit{5, 9}));
-  EXPECT_EQ(endpoint->policy.backoff, (LinearBackoff{Millis(1000), Millis(900'000), 0.1}));
+  EXPECT_EQ(endpoint->policy.backoff, LinearBackoff(Millis(1000), Millis(900'000), 0.1));
   given.mutable_policy()->mutable_rate_limit()->set_per_second(0);
   given.mutable_policy()->mutable_backoff()->set_jitter(0);
   endpoint = FromProto(given);
   ASSERT_TRUE(endpoint.ok());
   EXPECT_EQ(endpoint->policy.rate, (RateLimit{0, 9}));
-  EXPECT_EQ(endpoint->policy.backoff, (LinearBackoff{Millis(1000), Millis(900'000), 0.0}));
+  EXPECT_EQ(endpoint->policy.backoff, LinearBackoff(Millis(1000), Millis(900'000), 0.0));
 }
 
 TEST(ConvertTest, OutputOnlyFieldsAreIgnored) {

@@ -25,7 +25,7 @@ TEST(ParseTest, StatusRanges) {
 }
 
 TEST(ParseTest, BackoffAndRateLimit) {
-  EXPECT_EQ(ParseBackoff("15s:15m:0.1")->cap().seconds(), 900);
+  EXPECT_EQ(ParseBackoff("15s:15m:0.1")->linear().cap().seconds(), 900);
   EXPECT_DOUBLE_EQ(ParseBackoff("15s:15m:0.1")->jitter(), 0.1);
   EXPECT_FALSE(ParseBackoff("15s:15m")->has_jitter());
   for (const char* text : {"", "15s", "15s:", "15s:15m:x", "15s:15m:0.1:1"})

@@ -14,42 +14,42 @@ using std::chrono::seconds;
 
 Millis SumOfDelays(uint32_t count) {
   Millis sum{0};
-  for (uint32_t n = 1; n <= count; ++n) sum += RetryDelay(LinearBackoff{}, n, 0);
+  for (uint32_t n = 1; n <= count; ++n) sum += RetryDelay(Backoff{}, n, 0);
   return sum;
 }
 
 TEST(BackoffTest, GrowsByOneStepPerRetry) {
-  EXPECT_EQ(RetryDelay(LinearBackoff{}, 1, 0), seconds(15));
-  EXPECT_EQ(RetryDelay(LinearBackoff{}, 2, 0), seconds(30));
-  EXPECT_EQ(RetryDelay(LinearBackoff{}, 59, 0), seconds(885));
+  EXPECT_EQ(RetryDelay(Backoff{}, 1, 0), seconds(15));
+  EXPECT_EQ(RetryDelay(Backoff{}, 2, 0), seconds(30));
+  EXPECT_EQ(RetryDelay(Backoff{}, 59, 0), seconds(885));
 }
 
 TEST(BackoffTest, StopsGrowingAtTheCap) {
-  EXPECT_EQ(RetryDelay(LinearBackoff{}, 60, 0), minutes(15));
-  EXPECT_EQ(RetryDelay(LinearBackoff{}, 61, 0), minutes(15));
-  EXPECT_EQ(RetryDelay(LinearBackoff{}, UINT32_MAX, 0), minutes(15));
+  EXPECT_EQ(RetryDelay(Backoff{}, 60, 0), minutes(15));
+  EXPECT_EQ(RetryDelay(Backoff{}, 61, 0), minutes(15));
+  EXPECT_EQ(RetryDelay(Backoff{}, UINT32_MAX, 0), minutes(15));
 }
 
 TEST(BackoffTest, CapNeedNotBeAMultipleOfTheStep) {
-  const LinearBackoff backoff{Millis(400), Millis(1000), 0};
+  const Backoff backoff = LinearBackoff(Millis(400), Millis(1000), 0);
   EXPECT_EQ(RetryDelay(backoff, 2, 0), Millis(800));
   EXPECT_EQ(RetryDelay(backoff, 3, 0), Millis(1000));
 }
 
 TEST(BackoffTest, DoesNotOverflowAtTheWidestSettings) {
-  const LinearBackoff backoff{hours(24), Millis(INT64_MAX / 4), 1};
+  const Backoff backoff = LinearBackoff(hours(24), Millis(INT64_MAX / 4), 1);
   EXPECT_EQ(RetryDelay(backoff, UINT32_MAX, 0), Millis(int64_t{86'400'000} * UINT32_MAX));
-  EXPECT_EQ(RetryDelay({Millis(1), Millis(INT64_MAX), 0}, UINT32_MAX, 0), Millis(UINT32_MAX));
+  EXPECT_EQ(RetryDelay(LinearBackoff(Millis(1), Millis(INT64_MAX), 0), UINT32_MAX, 0), Millis(UINT32_MAX));
 }
 
 TEST(BackoffTest, JitterAddsItsShareOfTheDelay) {
-  EXPECT_EQ(RetryDelay(LinearBackoff{}, 1, 0.5), Millis(15'750));
+  EXPECT_EQ(RetryDelay(Backoff{}, 1, 0.5), Millis(15'750));
   const double almost_one = std::nextafter(1.0, 0.0);
-  const Millis longest = RetryDelay(LinearBackoff{}, 1, almost_one);
+  const Millis longest = RetryDelay(Backoff{}, 1, almost_one);
   EXPECT_GE(longest, Millis(16'499));
   EXPECT_LE(longest, Millis(16'500));
-  EXPECT_EQ(RetryDelay({Millis(15'000), Millis(900'000), 0}, 1, almost_one), seconds(15));
-  EXPECT_EQ(RetryDelay({Millis(15'000), Millis(900'000), 1}, 100, 0.5), Millis(1'350'000));
+  EXPECT_EQ(RetryDelay(LinearBackoff(Millis(15'000), Millis(900'000), 0), 1, almost_one), seconds(15));
+  EXPECT_EQ(RetryDelay(LinearBackoff(Millis(15'000), Millis(900'000), 1), 100, 0.5), Millis(1'350'000));
 }
 
 // The figures that the design promises for the defaults.
@@ -61,9 +61,9 @@ TEST(BackoffTest, DefaultsReachAlertDisableAndEndAfterThePromisedTimes) {
 
 TEST(BackoffDeathTest, RefusesWhatOnlyABugCanPass) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH(RetryDelay(LinearBackoff{}, 0, 0), "counted from 1");
-  EXPECT_DEATH(RetryDelay(LinearBackoff{}, 1, 1.0), "not in \\[0, 1\\)");
-  EXPECT_DEATH(RetryDelay({Millis(0), Millis(0), 0}, 1, 0), "not checked");
+  EXPECT_DEATH(RetryDelay(Backoff{}, 0, 0), "counted from 1");
+  EXPECT_DEATH(RetryDelay(Backoff{}, 1, 1.0), "not in \\[0, 1\\)");
+  EXPECT_DEATH(RetryDelay(LinearBackoff(Millis(0), Millis(0), 0), 1, 0), "not checked");
 }
 
 }  // namespace

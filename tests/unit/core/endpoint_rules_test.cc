@@ -26,19 +26,24 @@ std::string CheckPolicyWith(const std::function<void(DeliveryPolicy&)>& change) 
 
 TEST(PolicyRulesTest, TakesDefaultsAndBothEndsOfEveryRange) {
   EXPECT_EQ(CheckPolicyWith([](DeliveryPolicy&) {}), "OK");
-  EXPECT_EQ(
-      CheckPolicyWith([](DeliveryPolicy& p) {
-        p = {DeliveryMode::kParallel, 1, Millis(100), {{100, 100}}, 0, {Millis(100), Millis(100), 0}, {0, 1}};
-      }),
-      "OK");
   EXPECT_EQ(CheckPolicyWith([](DeliveryPolicy& p) {
-              p = {DeliveryMode::kParallel,
-                   1000,
-                   Millis(120'000),
-                   std::vector<StatusRange>(16, {100, 599}),
-                   1000,
-                   {Millis(86'400'000), Millis(86'400'000), 1},
-                   {10'000, 10'000}};
+              p.mode = DeliveryMode::kParallel;
+              p.max_in_flight = 1;
+              p.timeout = Millis(100);
+              p.success = {{100, 100}};
+              p.max_retries = 0;
+              p.backoff = LinearBackoff(Millis(100), Millis(100), 0);
+              p.rate = {0, 1};
+            }),
+            "OK");
+  EXPECT_EQ(CheckPolicyWith([](DeliveryPolicy& p) {
+              p.mode = DeliveryMode::kKeyed;
+              p.max_in_flight = 1000;
+              p.timeout = Millis(120'000);
+              p.success = std::vector<StatusRange>(16, {100, 599});
+              p.max_retries = 1000;
+              p.backoff = LinearBackoff(Millis(86'400'000), Millis(86'400'000), 1);
+              p.rate = {10'000, 10'000};
             }),
             "OK");
 }
@@ -46,7 +51,7 @@ TEST(PolicyRulesTest, TakesDefaultsAndBothEndsOfEveryRange) {
 TEST(PolicyRulesTest, NamesTheFieldAndItsRange) {
   using P = DeliveryPolicy;
   const std::pair<std::function<void(P&)>, std::string> cases[] = {
-      {[](P& p) { p.mode = static_cast<DeliveryMode>(0); }, "mode: is unknown, use ORDERED or PARALLEL"},
+      {[](P& p) { p.mode = static_cast<DeliveryMode>(0); }, "mode: is unknown, use ORDERED, KEYED or PARALLEL"},
       {[](P& p) { p.max_in_flight = 0; }, "max_in_flight: 0 is out of range, use 1 to 1000"},
       {[](P& p) { p.max_in_flight = 1001; }, "max_in_flight: 1001 is out of range, use 1 to 1000"},
       {[](P& p) { p.timeout = Millis(50); }, "timeout: 50ms is out of range, use 100ms to 120s"},

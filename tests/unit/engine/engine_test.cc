@@ -69,7 +69,7 @@ class EngineTest : public ::testing::Test {
     endpoint.signing_keys = {std::string(32, 'k')};
     endpoint.policy.mode = mode;
     endpoint.policy.rate.per_second = 0;
-    endpoint.policy.backoff = {Millis(1), Millis(1), 0};
+    endpoint.policy.backoff = LinearBackoff(Millis(1), Millis(1), 0);
     adjust(endpoint);
     const absl::StatusOr<EndpointView> created = engine_->CreateEndpoint(endpoint);
     EXPECT_TRUE(created.ok()) << created.status();
@@ -330,7 +330,7 @@ TEST_F(EngineTest, PausingASubscriberPausesItsEndpoints) {
 TEST_F(EngineTest, APauseDuringABackoffDoesNotForgetTheRetry) {
   CreateSubscriber();
   const EndpointId endpoint = CreateEndpoint(DeliveryMode::kOrdered, [](Endpoint& it) {
-    it.policy.backoff = {Millis(300), Millis(300), 0};
+    it.policy.backoff = LinearBackoff(Millis(300), Millis(300), 0);
   });
   receiver_.SetHandler(
       [](const SentRequest& request) { return request.Header("hookd-attempt") == "1" ? 503 : 200; });
