@@ -13,12 +13,19 @@ using Duration = std::chrono::steady_clock::duration;
 // Wall time in milliseconds since the Unix epoch: what is stored, signed and shown.
 using WallMs = int64_t;
 
+// One look at both clocks.
+struct Now {
+  SteadyTime steady;
+  WallMs wall = 0;
+};
+
 // Thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;
   virtual WallMs Wall() const = 0;
   virtual SteadyTime Steady() const = 0;
+  Now Read() const { return {Steady(), Wall()}; }
 };
 
 // The machine's clocks: the only place that reads them. Lives as long as the process.

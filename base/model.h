@@ -123,6 +123,9 @@ struct Endpoint {
   WallMs updated_ms = 0;
 };
 
+// How far ahead an event's not_before may lie.
+inline constexpr Millis kMaxNotBefore{30LL * 24 * 3'600'000};
+
 struct Event {
   EventId id;
   std::string subscriber_id;

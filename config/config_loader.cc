@@ -147,6 +147,12 @@ class Loader {
           "is below delivery.shards: every shard needs at least one, raise it or lower delivery.shards");
     check(config.commit().max_bytes().bytes() <= config.intake().bytes().bytes(), "commit.max_bytes",
           "is above intake.bytes, so no commit could be that big: lower it or raise intake.bytes");
+    check(config.intake().bytes_per_subscriber().bytes() <= config.intake().bytes().bytes(),
+          "intake.bytes_per_subscriber", "is above intake.bytes: lower it or raise intake.bytes");
+    check(config.storage().disk_low_percent() < config.storage().disk_high_percent(),
+          "storage.disk_low_percent", "is not below storage.disk_high_percent: lower it");
+    check(config.retention().payloads().seconds() <= config.retention().history().seconds(),
+          "retention.payloads", "is above retention.history: lower it or raise retention.history");
   }
 
   std::string name_;

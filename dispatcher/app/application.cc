@@ -36,17 +36,27 @@ Duration FromProto(const google::protobuf::Duration& duration) {
   return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
 }
 
+Millis ToMillis(const google::protobuf::Duration& duration) {
+  return std::chrono::duration_cast<Millis>(FromProto(duration));
+}
+
 EngineOptions MakeEngineOptions(const config::v1::Config& config, const std::string& version) {
   EngineOptions options;
   options.shards = static_cast<size_t>(config.delivery().shards());
   if (options.shards == 0) options.shards = std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
   options.max_in_flight = static_cast<size_t>(config.delivery().max_in_flight());
+  options.max_per_host = static_cast<size_t>(config.delivery().max_per_host());
   options.intake_bytes = static_cast<size_t>(config.intake().bytes().bytes());
+  options.intake_bytes_per_subscriber = static_cast<size_t>(config.intake().bytes_per_subscriber().bytes());
   options.commit_max_items = static_cast<size_t>(config.commit().max_items());
   options.commit_max_bytes = static_cast<size_t>(config.commit().max_bytes().bytes());
   options.window_bytes = static_cast<size_t>(config.delivery().window_bytes().bytes());
   options.window_items = static_cast<size_t>(config.delivery().window_items());
   options.parked_per_lane = static_cast<size_t>(config.delivery().parked_per_lane());
+  options.retention = {ToMillis(config.retention().pending()), ToMillis(config.retention().payloads()),
+                       ToMillis(config.retention().history())};
+  options.disk_high_percent = static_cast<uint64_t>(config.storage().disk_high_percent());
+  options.disk_low_percent = static_cast<uint64_t>(config.storage().disk_low_percent());
   options.user_agent = absl::StrCat("hookd/", version);
   return options;
 }
@@ -87,6 +97,7 @@ class Application::Impl {
     store_options.path = config.data_dir();
     store_options.wal_bytes = static_cast<size_t>(config.storage().wal_bytes().bytes());
     store_options.block_cache_bytes = static_cast<size_t>(config.storage().block_cache().bytes());
+    store_options.ballast_bytes = static_cast<size_t>(config.storage().ballast().bytes());
     store_options.on_failure = [this](const absl::Status& status) { Die(status); };
     ASSIGN_OR_RETURN(store_, OpenRocksDbStore(store_options, RealClock()));
 
@@ -144,6 +155,10 @@ class Application::Impl {
     gauges.subscribers = status.subscribers;
     gauges.intake_bytes = status.intake_bytes;
     gauges.bytes_on_disk = status.store.bytes_on_disk;
+    gauges.paused = status.operations.paused;
+    gauges.clock_suspect = status.operations.clock_suspect;
+    gauges.intake_held = !status.intake_closed.empty();
+    gauges.auto_disable_suspended = status.auto_disable_suspended;
     return gauges;
   }
 

@@ -2,26 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <random>
 #include <utility>
 
 #include "base/check.h"
 #include "base/concat.h"
+#include "base/status_macros.h"
 
 namespace hookd {
-
-Committer::Scope::Scope(Committer& committer, WallMs now)
-    : committer_(committer), now_(now), news_(committer.options_.shards) {}
-
-EndpointId Committer::Scope::NextEndpointId(const std::string& subscriber_id) {
-  return EndpointId::Make(PartitionOf(subscriber_id), committer_.next_endpoint_number_++);
-}
-
-void Committer::Scope::Apply(const Fact& fact) {
-  committer_.store_.Apply(fact);
-  has_facts_ = true;
-}
-
-ShardNews& Committer::Scope::NewsFor(EndpointId endpoint) { return news_[committer_.ShardOf(endpoint)]; }
 
 Committer::Committer(const CommitterOptions& options, DeliveryStore& store, const Clock& clock,
                      Telemetry& telemetry, std::function<void(size_t, ShardNews)> tell,
@@ -32,22 +20,21 @@ Committer::Committer(const CommitterOptions& options, DeliveryStore& store, cons
       telemetry_(telemetry),
       tell_(std::move(tell)),
       on_fatal_(std::move(on_fatal)),
-      random_(std::random_device()()) {}
+      ledger_(store, telemetry, options.shards, std::random_device()()) {}
 
 Committer::~Committer() { Stop(); }
 
 void Committer::Recovered(const DeliveryStore::Recovered& recovered) {
-  for (const Subscriber& subscriber : recovered.subscribers) registry_.Put(subscriber);
-  for (const std::shared_ptr<const Endpoint>& endpoint : recovered.endpoints) registry_.Put(endpoint);
-  next_endpoint_number_ = recovered.next_endpoint_number;
-  last_event_ms_ = recovered.wall_high_water_ms;
-  CountRegistry();
-  event_counter_ = UINT16_MAX;  // the next id is later than any given before, whatever the clock says
+  ledger_.Recovered(recovered);
+  ShowState();
 }
 
-void Committer::CountRegistry() {
-  subscribers_.store(registry_.accounts().size(), std::memory_order_relaxed);
-  endpoints_.store(registry_.endpoints().size(), std::memory_order_relaxed);
+void Committer::ShowState() {
+  subscribers_.store(ledger_.subscribers(), std::memory_order_relaxed);
+  endpoints_.store(ledger_.endpoints(), std::memory_order_relaxed);
+  suspended_.store(ledger_.auto_disable_suspended(), std::memory_order_relaxed);
+  absl::MutexLock lock(&mutex_);
+  if (operations_ != ledger_.operations()) operations_ = ledger_.operations();
 }
 
 void Committer::Start() {
@@ -63,38 +50,100 @@ void Committer::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-// What is larger than the whole intake still gets in when nothing else waits.
-bool Committer::Fits(size_t bytes, size_t events) const {
-  return publishes_.empty() ||
-         (intake_bytes_ + bytes <= options_.intake_bytes && intake_events_ + events <= kIntakeEvents);
+// What is larger than a whole bound still gets in when nothing else waits.
+absl::Status Committer::Fits(const IntakeDemand& demand) const {
+  if (!held_.empty()) {
+    return absl::ResourceExhaustedError(
+        Concat("intake is held (", held_, "): publish again when hookd has recovered by itself"));
+  }
+  if (publishes_.empty()) return absl::OkStatus();
+  if (intake_bytes_ + demand.bytes > options_.intake_bytes ||
+      intake_events_ + demand.events > kIntakeEvents) {
+    return absl::ResourceExhaustedError("intake is full: publish again in a moment");
+  }
+  for (const auto& [subscriber, bytes] : demand.subscribers) {
+    const auto waiting = subscriber_bytes_.find(subscriber);
+    if (waiting != subscriber_bytes_.end() &&
+        waiting->second + bytes > options_.intake_bytes_per_subscriber) {
+      return absl::ResourceExhaustedError(
+          Concat("subscriber ", subscriber, " has its share of the intake: publish again in a moment"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Committer::Admit(const IntakeDemand& demand) {
+  intake_bytes_ += demand.bytes;
+  intake_events_ += demand.events;
+  for (const auto& [subscriber, bytes] : demand.subscribers) subscriber_bytes_[subscriber] += bytes;
+}
+
+void Committer::Release(const IntakeDemand& demand) {
+  intake_bytes_ -= demand.bytes;
+  intake_events_ -= demand.events;
+  for (const auto& [subscriber, bytes] : demand.subscribers) {
+    const auto waiting = subscriber_bytes_.find(subscriber);
+    waiting->second -= bytes;
+    if (waiting->second == 0) subscriber_bytes_.erase(waiting);
+  }
 }
 
 absl::Status Committer::Publish(std::vector<NewEvent> events, Engine::PublishDone done) {
   PendingPublish publish;
-  for (const NewEvent& event : events) publish.bytes += event.event.payload.size();
+  publish.demand = DemandOf(events);
   absl::MutexLock lock(&mutex_);
   if (failed_) return absl::UnavailableError("the store failed: hookd is restarting");
   if (intake_closed_) return absl::UnavailableError("hookd is shutting down: publish again to its successor");
-  if (!Fits(publish.bytes, events.size())) {
-    return absl::ResourceExhaustedError("intake is full: publish again in a moment");
-  }
-  intake_bytes_ += publish.bytes;
-  intake_events_ += events.size();
+  RETURN_IF_ERROR(Fits(publish.demand));
+  Admit(publish.demand);
   publish.events = std::move(events);
   publish.done = std::move(done);
   publishes_.push_back(std::move(publish));
   return absl::OkStatus();
 }
 
-void Committer::WhenRoom(size_t bytes, size_t events, std::function<void()> ready) {
+void Committer::WhenRoom(IntakeDemand demand, std::function<void()> ready) {
   {
     absl::MutexLock lock(&mutex_);
-    if (!Fits(bytes, events) && !intake_closed_ && !failed_) {
-      waiters_.push_back({bytes, events, std::move(ready)});
+    if (!Fits(demand).ok() && !intake_closed_ && !failed_) {
+      waiters_.push_back({std::move(demand), std::move(ready)});
       return;
     }
   }
   ready();
+}
+
+void Committer::HoldIntake(std::string why) {
+  std::vector<Waiter> woken;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (held_ == why) return;
+    held_ = std::move(why);
+    woken = TakeWoken();
+  }
+  for (const Waiter& waiter : woken) waiter.ready();
+}
+
+std::string Committer::intake_held() const {
+  absl::MutexLock lock(&mutex_);
+  return held_;
+}
+
+Operations Committer::operations() const {
+  absl::MutexLock lock(&mutex_);
+  return operations_;
+}
+
+std::vector<Committer::Waiter> Committer::TakeWoken() {
+  std::vector<Waiter> woken;
+  // Counted as if they were in already, so that not all of them come for the same room.
+  while (!waiters_.empty() && Fits(waiters_.front().demand).ok()) {
+    Admit(waiters_.front().demand);
+    woken.push_back(std::move(waiters_.front()));
+    waiters_.pop_front();
+  }
+  for (const Waiter& waiter : woken) Release(waiter.demand);
+  return woken;
 }
 
 void Committer::CloseIntake() {
@@ -122,9 +171,9 @@ bool Committer::failed() const {
   return failed_;
 }
 
-void Committer::Record(AttemptRecorded fact) {
+void Committer::Report(LaneReport report) {
   absl::MutexLock lock(&mutex_);
-  outcomes_.push_back(std::move(fact));
+  reports_.push_back(std::move(report));
 }
 
 bool Committer::Submit(Change change) {
@@ -142,6 +191,11 @@ void Committer::Run() {
   }
 }
 
+// In a write stall what the shards report comes first.
+bool Committer::MayTakePublish() const {
+  return !publishes_.empty() && (reports_.empty() || !store_.Stalled());
+}
+
 // False = stopped and nothing waits.
 bool Committer::TakeRound(Round& round) {
   std::vector<Waiter> woken;
@@ -149,148 +203,56 @@ bool Committer::TakeRound(Round& round) {
     absl::MutexLock lock(&mutex_);
     mutex_.Await(absl::Condition(
         +[](Committer* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) {
-          return self->stopping_ || !self->changes_.empty() || !self->outcomes_.empty() ||
+          return self->stopping_ || !self->changes_.empty() || !self->reports_.empty() ||
                  !self->publishes_.empty();
         },
         this));
-    if (failed_ || (changes_.empty() && outcomes_.empty() && publishes_.empty())) return false;
+    if (failed_ || (changes_.empty() && reports_.empty() && publishes_.empty())) return false;
+    const bool publishes = MayTakePublish();
     round.changes.swap(changes_);
-    round.outcomes.swap(outcomes_);
-    while (!publishes_.empty() && (round.publishes.empty() ||
-                                   (round.items + publishes_.front().events.size() <= options_.max_items &&
-                                    round.bytes + publishes_.front().bytes <= options_.max_bytes))) {
+    round.reports.swap(reports_);
+    while (publishes && !publishes_.empty() &&
+           (round.publishes.empty() ||
+            (round.items + publishes_.front().events.size() <= options_.max_items &&
+             round.bytes + publishes_.front().demand.bytes <= options_.max_bytes))) {
       PendingPublish& next = publishes_.front();
       round.items += next.events.size();
-      round.bytes += next.bytes;
-      intake_bytes_ -= next.bytes;
-      intake_events_ -= next.events.size();
+      round.bytes += next.demand.bytes;
+      Release(next.demand);
       round.publishes.push_back(std::move(next));
       publishes_.pop_front();
     }
-    size_t bytes = 0;
-    size_t events = 0;
-    while (!waiters_.empty() && Fits(bytes + waiters_.front().bytes, events + waiters_.front().events)) {
-      bytes += waiters_.front().bytes;
-      events += waiters_.front().events;
-      woken.push_back(std::move(waiters_.front()));
-      waiters_.pop_front();
-    }
+    woken = TakeWoken();
   }
   for (const Waiter& waiter : woken) waiter.ready();
   return true;
 }
 
-EventId Committer::NextEventId(WallMs now, Partition partition) {
-  if (now > last_event_ms_) {
-    last_event_ms_ = now;
-    event_counter_ = 0;
-  } else if (event_counter_ == UINT16_MAX) {
-    ++last_event_ms_;
-    event_counter_ = 0;
-  } else {
-    ++event_counter_;
-  }
-  return EventId::Make(last_event_ms_, event_counter_, partition, random_());
-}
-
-PublishOutcome Committer::Accept(Scope& scope, NewEvent incoming) {
-  PublishOutcome outcome;
-  const Registry::Account* account = registry_.Find(incoming.event.subscriber_id);
-  if (account == nullptr) {
-    outcome.status = absl::NotFoundError(
-        Concat("subscriber_id: no subscriber ", incoming.event.subscriber_id, ": create it first"));
-    return outcome;
-  }
-  if (incoming.idempotency) {
-    std::optional<IdempotencyHit> hit;
-    if (const auto it = open_keys_.find(incoming.idempotency->key); it != open_keys_.end()) {
-      hit = it->second;
-    } else {
-      absl::StatusOr<std::optional<IdempotencyHit>> found =
-          store_.FindIdempotency(incoming.idempotency->key, std::max(scope.now(), last_event_ms_));
-      if (!found.ok()) {
-        outcome.status = found.status();
-        return outcome;
-      }
-      hit = *found;
-    }
-    if (hit) {
-      if (hit->fingerprint != incoming.idempotency->fingerprint) {
-        outcome.status = absl::AlreadyExistsError(
-            Concat("idempotency_key: used within 24 h for another event, ", hit->event.ToString()));
-        return outcome;
-      }
-      outcome.event = hit->event;
-      outcome.duplicate = true;
-      return outcome;
-    }
-  }
-
-  auto event = std::make_shared<Event>(std::move(incoming.event));
-  event->id = NextEventId(scope.now(), PartitionOf(event->subscriber_id));
-  event->accepted_ms = event->id.accepted_ms();
-  Accepted fact;
-  fact.idempotency = incoming.idempotency;
-  for (const EndpointId endpoint : Registry::Match(*account, event->type, event->channel)) {
-    const Sequence sequence = store_.Lane(endpoint)->next;
-    fact.deliveries.push_back({endpoint, sequence});
-    scope.NewsFor(endpoint).accepted.push_back({endpoint, sequence, event});
-  }
-  if (fact.idempotency) {
-    open_keys_[fact.idempotency->key] = {event->id, fact.idempotency->fingerprint};
-  }
-  outcome.event = event->id;
-  outcome.deliveries = static_cast<uint32_t>(fact.deliveries.size());
-  fact.event = std::move(event);
-  scope.Apply(fact);
-  return outcome;
-}
-
 void Committer::CommitRound(Round& round) {
-  Scope scope(*this, clock_.Wall());
-  const SteadyTime started = clock_.Steady();
-  for (Change& change : round.changes) change.apply(scope);
-  CountRegistry();
-
-  std::array<uint64_t, 8> ended{};
-  for (AttemptRecorded& outcome : round.outcomes) {
-    if (IsTerminal(outcome.state)) ++ended[static_cast<size_t>(outcome.state)];
-    scope.NewsFor(outcome.delivery.endpoint)
-        .recorded.push_back({outcome.delivery.endpoint, outcome.delivery.sequence});
-    scope.Apply(Fact(std::move(outcome)));
-  }
+  const Now now = clock_.Read();
+  ledger_.Begin(now);
+  for (Change& change : round.changes) change.apply(ledger_);
+  for (LaneReport& report : round.reports) ledger_.Report(std::move(report));
   std::vector<Answer> answers;
-  uint64_t events = 0;
-  uint64_t deliveries = 0;
-  uint64_t duplicates = 0;
   for (PendingPublish& publish : round.publishes) {
     Answer answer{std::move(publish.done), {}};
     answer.outcomes.reserve(publish.events.size());
-    for (NewEvent& event : publish.events) {
-      answer.outcomes.push_back(Accept(scope, std::move(event)));
-      const PublishOutcome& outcome = answer.outcomes.back();
-      if (outcome.duplicate) ++duplicates;
-      if (outcome.status.ok() && !outcome.duplicate) ++events;
-      deliveries += outcome.deliveries;
-    }
+    for (NewEvent& event : publish.events) answer.outcomes.push_back(ledger_.Accept(std::move(event)));
     answers.push_back(std::move(answer));
   }
 
-  if (scope.has_facts_) {
-    if (absl::Status status = store_.Commit(scope.now()); !status.ok()) {
+  if (ledger_.HasFacts()) {
+    if (absl::Status status = store_.Commit(now.wall); !status.ok()) {
       Fail(round, answers, status);
       return;
     }
-    telemetry_.Committed(std::chrono::duration_cast<std::chrono::microseconds>(clock_.Steady() - started),
-                         round.changes.size() + round.outcomes.size() + round.items, round.bytes);
+    telemetry_.Committed(std::chrono::duration_cast<std::chrono::microseconds>(clock_.Steady() - now.steady),
+                         round.changes.size() + round.reports.size() + round.items, round.bytes);
   }
-  open_keys_.clear();
-  if (events + duplicates > 0) telemetry_.EventsAccepted(events, deliveries, duplicates);
-  for (size_t state = 0; state < ended.size(); ++state) {
-    if (ended[state] > 0) telemetry_.DeliveriesEnded(static_cast<DeliveryState>(state), ended[state]);
-  }
-  for (size_t shard = 0; shard < scope.news_.size(); ++shard) {
-    if (!scope.news_[shard].empty()) tell_(shard, std::move(scope.news_[shard]));
+  std::vector<ShardNews> news = ledger_.Committed();
+  ShowState();
+  for (size_t shard = 0; shard < news.size(); ++shard) {
+    if (!news[shard].empty()) tell_(shard, std::move(news[shard]));
   }
   for (Answer& answer : answers) answer.done(std::move(answer.outcomes));
   for (Change& change : round.changes) change.done(absl::OkStatus());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/synchronization/blocking_counter.h>
 #include <absl/synchronization/notification.h>
 #include <boost/asio/thread_pool.hpp>
@@ -11,6 +12,8 @@
 #include "base/concat.h"
 #include "base/status_macros.h"
 #include "dispatcher/engine/committer.h"
+#include "dispatcher/engine/housekeeper.h"
+#include "dispatcher/engine/ledger.h"
 #include "dispatcher/engine/registry.h"
 #include "dispatcher/engine/shard.h"
 #include "dispatcher/engine/sweeper.h"
@@ -41,13 +44,16 @@ absl::Status NoSubscriber(const std::string& id) { return absl::NotFoundError(Co
 absl::Status NoEndpoint(EndpointId id) { return absl::NotFoundError(Concat("no endpoint ", id.ToString())); }
 
 CommitterOptions ForCommitter(const EngineOptions& options) {
-  return {options.shards, options.intake_bytes, options.commit_max_items, options.commit_max_bytes};
+  return {options.shards, options.intake_bytes, options.intake_bytes_per_subscriber,
+          options.commit_max_items, options.commit_max_bytes};
 }
 
 SchedulerLimits ForShard(const EngineOptions& options) {
   SchedulerLimits limits;
-  limits.lane = {options.window_items, options.parked_per_lane};
   limits.max_in_flight = std::max<size_t>(1, options.max_in_flight / options.shards);
+  limits.max_per_host = std::max<size_t>(1, options.max_per_host / options.shards);
+  // One endpoint never has all slots of its shard.
+  limits.lane = {options.window_items, options.parked_per_lane, std::max<size_t>(1, limits.max_in_flight / 4)};
   limits.window_bytes = options.window_bytes / options.shards;
   return limits;
 }
@@ -68,16 +74,14 @@ class Engine::Impl {
             [this](size_t shard, ShardNews news) { shards_[shard]->Tell(std::move(news)); },
             std::move(on_fatal)),
         readers_(kReaderThreads),
-        sweeper_(store, committer_, telemetry, readers_) {}
+        sweeper_(store, committer_, telemetry, readers_),
+        housekeeper_(options_, store, committer_, telemetry, readers_) {}
 
   ~Impl() { Stop(); }
 
   absl::Status Start() {
     ASSIGN_OR_RETURN(const DeliveryStore::Recovered recovered, store_.Recover());
     committer_.Recovered(recovered);
-    Registry registry;  // a copy for this thread: the committer's own belongs to its thread
-    for (const Subscriber& subscriber : recovered.subscribers) registry.Put(subscriber);
-    for (const std::shared_ptr<const Endpoint>& endpoint : recovered.endpoints) registry.Put(endpoint);
     const ShardContext context{store_,          clock_,
                                telemetry_,      committer_,
                                readers_,        [this](EndpointId endpoint) { sweeper_.Sweep(endpoint); },
@@ -85,13 +89,14 @@ class Engine::Impl {
     for (size_t i = 0; i < options_.shards; ++i) {
       shards_.push_back(std::make_unique<Shard>(ForShard(options_), context, transports_));
     }
-    for (const auto& [id, lane] : recovered.lanes) {
-      std::shared_ptr<const Endpoint> endpoint = registry.Find(id);
-      const bool paused = endpoint != nullptr && registry.Paused(*endpoint);
-      ShardOf(id).Recover(id, std::move(endpoint), paused, lane);
+    std::vector<std::vector<DeliveryStore::ActiveLane>> lanes(options_.shards);
+    for (const DeliveryStore::ActiveLane& lane : recovered.lanes) {
+      lanes[committer_.ShardOf(lane.id)].push_back(lane);
     }
+    for (size_t i = 0; i < options_.shards; ++i) shards_[i]->Recover(recovered.operations, lanes[i]);
     committer_.Start();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->Start();
+    housekeeper_.Start();
     started_ = true;
     return absl::OkStatus();
   }
@@ -111,20 +116,22 @@ class Engine::Impl {
     }
     // What was accepted may take several commits; the one after the last taken is behind all of them.
     do {
-      OnCommitter([](Committer::Scope&) {}).IgnoreError();
+      OnCommitter([](Ledger&) {}).IgnoreError();
     } while (committer_.intake_events() > 0 && !committer_.failed());
-    OnCommitter([](Committer::Scope&) {}).IgnoreError();
+    OnCommitter([](Ledger&) {}).IgnoreError();
   }
 
   void Stop() {
+    housekeeper_.Stop();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->Stop();
     committer_.Stop();
+    readers_.stop();
     readers_.join();
   }
 
   // Runs `apply` on the committer's thread and returns once its commit is on disk; if `shard` was set by it,
   // also once that shard acts on it.
-  absl::Status OnCommitter(std::function<void(Committer::Scope&)> apply, const EndpointId* told = nullptr) {
+  absl::Status OnCommitter(std::function<void(Ledger&)> apply, const EndpointId* told = nullptr) {
     absl::Status result;
     absl::Notification finished;
     const bool taken = committer_.Submit({std::move(apply), [&](const absl::Status& status) {
@@ -142,204 +149,144 @@ class Engine::Impl {
 
   Shard& ShardOf(EndpointId endpoint) { return *shards_[committer_.ShardOf(endpoint)]; }
 
-  static EndpointView View(Committer::Scope& scope, const std::shared_ptr<const Endpoint>& endpoint) {
-    return {endpoint, *scope.store().Lane(endpoint->id)};
+  static absl::StatusOr<Registry::Account*> FindAccount(Ledger& ledger, const std::string& id,
+                                                        std::string_view field = "") {
+    absl::StatusOr<Registry::Account*> account = ledger.registry().Find(id);
+    if (account.ok() && *account == nullptr) {
+      return field.empty() ? NoSubscriber(id)
+                           : absl::NotFoundError(Concat(field, ": no subscriber ", id, ": create it first"));
+    }
+    return account;
+  }
+
+  static absl::StatusOr<std::shared_ptr<const Endpoint>> FindEndpoint(Ledger& ledger, EndpointId id) {
+    absl::StatusOr<std::shared_ptr<const Endpoint>> endpoint = ledger.registry().Find(id);
+    if (endpoint.ok() && *endpoint == nullptr) return NoEndpoint(id);
+    return endpoint;
+  }
+
+  static absl::StatusOr<EndpointView> View(Ledger& ledger, std::shared_ptr<const Endpoint> endpoint) {
+    const LaneState* lane = ledger.store().Lane(endpoint->id);
+    if (lane == nullptr) return absl::UnavailableError("the store cannot be read: hookd is restarting");
+    return EndpointView{std::move(endpoint), *lane};
   }
 
   static SubscriberView View(const Registry::Account& account) {
     return {account.subscriber, static_cast<uint32_t>(account.endpoints.size())};
   }
 
-  static void Configure(Committer::Scope& scope, const std::shared_ptr<const Endpoint>& endpoint) {
-    scope.NewsFor(endpoint->id).configured.push_back({endpoint, scope.registry().Paused(*endpoint)});
+  // Runs `apply` as OnCommitter does; its value is the result, unless the commit fails.
+  template <typename T>
+  absl::StatusOr<T> Ask(const std::function<absl::StatusOr<T>(Ledger&)>& apply,
+                        const EndpointId* told = nullptr) {
+    absl::StatusOr<T> result = absl::UnknownError("");
+    RETURN_IF_ERROR(OnCommitter([&](Ledger& ledger) { result = apply(ledger); }, told));
+    return result;
   }
 
   absl::StatusOr<SubscriberView> CreateSubscriber(Subscriber subscriber) {
-    absl::StatusOr<SubscriberView> result = absl::UnknownError("");
-    RETURN_IF_ERROR(OnCommitter([&](Committer::Scope& scope) {
-      if (scope.registry().Find(subscriber.id) != nullptr) {
-        result = absl::AlreadyExistsError(Concat("id: subscriber ", subscriber.id, " exists already"));
-        return;
+    return Ask<SubscriberView>([&](Ledger& ledger) -> absl::StatusOr<SubscriberView> {
+      ASSIGN_OR_RETURN(const Registry::Account* existing, ledger.registry().Find(subscriber.id));
+      if (existing != nullptr) {
+        return absl::AlreadyExistsError(Concat("id: subscriber ", subscriber.id, " exists already"));
       }
-      subscriber.created_ms = subscriber.updated_ms = scope.now();
-      scope.registry().Put(subscriber);
-      scope.Apply(SubscriberChanged{subscriber});
-      result = SubscriberView{subscriber, 0};
-    }));
-    return result;
-  }
-
-  absl::StatusOr<SubscriberView> GetSubscriber(const std::string& id) {
-    absl::StatusOr<SubscriberView> result = absl::UnknownError("");
-    RETURN_IF_ERROR(OnCommitter([&](Committer::Scope& scope) {
-      const Registry::Account* account = scope.registry().Find(id);
-      result = account == nullptr ? absl::StatusOr<SubscriberView>(NoSubscriber(id)) : View(*account);
-    }));
-    return result;
-  }
-
-  std::vector<SubscriberView> ListSubscribers(const std::string& after, size_t limit) {
-    std::vector<SubscriberView> result;
-    OnCommitter([&](Committer::Scope& scope) {
-      const auto& accounts = scope.registry().accounts();
-      for (auto it = accounts.upper_bound(after); it != accounts.end() && result.size() < limit; ++it) {
-        result.push_back(View(it->second));
-      }
-    }).IgnoreError();
-    return result;
+      subscriber.created_ms = subscriber.updated_ms = ledger.now();
+      ledger.PutSubscriber(subscriber);
+      return SubscriberView{subscriber, 0};
+    });
   }
 
   absl::StatusOr<SubscriberView> UpdateSubscriber(const std::string& id,
                                                   const std::function<absl::Status(Subscriber&)>& change) {
-    absl::StatusOr<SubscriberView> result = absl::UnknownError("");
-    std::vector<EndpointId> endpoints;
-    RETURN_IF_ERROR(OnCommitter([&](Committer::Scope& scope) {
-      const Registry::Account* account = scope.registry().Find(id);
-      if (account == nullptr) {
-        result = NoSubscriber(id);
-        return;
-      }
-      Subscriber changed = account->subscriber;
-      if (absl::Status status = change(changed); !status.ok()) {
-        result = status;
-        return;
-      }
-      changed.updated_ms = scope.now();
-      const bool other_pause = changed.paused != account->subscriber.paused;
-      scope.registry().Put(changed);
-      scope.Apply(SubscriberChanged{changed});
-      if (other_pause) {
-        for (const auto& [endpoint_id, endpoint] : account->endpoints) {
-          Configure(scope, endpoint);
-          endpoints.push_back(endpoint_id);
-        }
-      }
-      result = View(*account);
-    }));
-    if (!endpoints.empty()) WaitForShards();
+    bool told = false;
+    absl::StatusOr<SubscriberView> result =
+        Ask<SubscriberView>([&](Ledger& ledger) -> absl::StatusOr<SubscriberView> {
+          ASSIGN_OR_RETURN(const Registry::Account* account, FindAccount(ledger, id));
+          Subscriber changed = account->subscriber;
+          RETURN_IF_ERROR(change(changed));
+          changed.updated_ms = ledger.now();
+          told = changed.paused != account->subscriber.paused;
+          ledger.PutSubscriber(changed);
+          if (told) {
+            for (const auto& [endpoint_id, endpoint] : account->endpoints) ledger.Tell(*account, endpoint);
+          }
+          return View(*account);
+        });
+    if (result.ok() && told) WaitForShards();
     return result;
   }
 
   absl::Status DeleteSubscriber(const std::string& id) {
-    absl::Status result;
-    RETURN_IF_ERROR(OnCommitter([&](Committer::Scope& scope) {
-      const Registry::Account* account = scope.registry().Find(id);
-      if (account == nullptr) {
-        result = NoSubscriber(id);
-      } else if (!account->endpoints.empty()) {
-        result = absl::FailedPreconditionError(
-            Concat("subscriber ", id, " has ", account->endpoints.size(), " endpoints: delete them first"));
-      } else {
-        scope.registry().Remove(id);
-        scope.Apply(SubscriberDeleted{id});
-      }
-    }));
-    return result;
+    return Ask<bool>([&](Ledger& ledger) -> absl::StatusOr<bool> {
+             ASSIGN_OR_RETURN(const Registry::Account* account, FindAccount(ledger, id));
+             if (!account->endpoints.empty()) {
+               return absl::FailedPreconditionError(Concat("subscriber ", id, " has ",
+                                                           account->endpoints.size(),
+                                                           " endpoints: delete them first"));
+             }
+             ledger.RemoveSubscriber(id);
+             return true;
+           })
+        .status();
   }
 
   absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint) {
-    absl::StatusOr<EndpointView> result = absl::UnknownError("");
     EndpointId told;
-    RETURN_IF_ERROR(OnCommitter(
-        [&](Committer::Scope& scope) {
-          if (scope.registry().Find(endpoint.subscriber_id) == nullptr) {
-            result = absl::NotFoundError(
-                Concat("subscriber_id: no subscriber ", endpoint.subscriber_id, ": create it first"));
-            return;
-          }
-          endpoint.id = scope.NextEndpointId(endpoint.subscriber_id);
-          endpoint.created_ms = endpoint.updated_ms = scope.now();
+    return Ask<EndpointView>(
+        [&](Ledger& ledger) -> absl::StatusOr<EndpointView> {
+          RETURN_IF_ERROR(FindAccount(ledger, endpoint.subscriber_id, "subscriber_id").status());
+          endpoint.id = ledger.NextEndpointId(endpoint.subscriber_id);
+          endpoint.created_ms = endpoint.updated_ms = ledger.now();
           auto created = std::make_shared<const Endpoint>(std::move(endpoint));
-          scope.registry().Put(created);
-          scope.Apply(EndpointChanged{created});
-          Configure(scope, created);
+          ledger.PutEndpoint(created);
           told = created->id;
-          result = View(scope, created);
+          return View(ledger, std::move(created));
         },
-        &told));
-    return result;
+        &told);
   }
 
-  absl::StatusOr<EndpointView> GetEndpoint(EndpointId id) {
-    absl::StatusOr<EndpointView> result = absl::UnknownError("");
-    RETURN_IF_ERROR(OnCommitter([&](Committer::Scope& scope) {
-      const std::shared_ptr<const Endpoint> endpoint = scope.registry().Find(id);
-      result = endpoint == nullptr ? absl::StatusOr<EndpointView>(NoEndpoint(id)) : View(scope, endpoint);
-    }));
-    return result;
-  }
-
-  std::vector<EndpointView> ListEndpoints(const std::string& subscriber_id, EndpointId after, size_t limit) {
-    std::vector<EndpointView> result;
-    OnCommitter([&](Committer::Scope& scope) {
-      const auto* endpoints = &scope.registry().endpoints();
-      if (!subscriber_id.empty()) {
-        const Registry::Account* account = scope.registry().Find(subscriber_id);
-        if (account == nullptr) return;
-        endpoints = &account->endpoints;
-      }
-      for (auto it = endpoints->upper_bound(after); it != endpoints->end() && result.size() < limit; ++it) {
-        result.push_back(View(scope, it->second));
-      }
-    }).IgnoreError();
-    return result;
-  }
-
-  absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id,
-                                              const std::function<absl::Status(Endpoint&)>& change) {
-    absl::StatusOr<EndpointView> result = absl::UnknownError("");
+  // `change` says in its second argument whether the row of failures starts afresh.
+  absl::StatusOr<EndpointView> UpdateEndpoint(
+      EndpointId id, const std::function<absl::Status(Endpoint&, WallMs, bool&)>& change) {
     EndpointId told;
-    RETURN_IF_ERROR(OnCommitter(
-        [&](Committer::Scope& scope) {
-          const std::shared_ptr<const Endpoint> current = scope.registry().Find(id);
-          if (current == nullptr) {
-            result = NoEndpoint(id);
-            return;
-          }
+    return Ask<EndpointView>(
+        [&](Ledger& ledger) -> absl::StatusOr<EndpointView> {
+          ASSIGN_OR_RETURN(const std::shared_ptr<const Endpoint> current, FindEndpoint(ledger, id));
           auto changed = std::make_shared<Endpoint>(*current);
-          if (absl::Status status = change(*changed); !status.ok()) {
-            result = status;
-            return;
-          }
+          bool reset_failures = false;
+          RETURN_IF_ERROR(change(*changed, ledger.now(), reset_failures));
           HOOKD_CHECK(changed->id == id && changed->subscriber_id == current->subscriber_id,
                       "ids are immutable");
-          changed->updated_ms = scope.now();
-          scope.registry().Put(changed);
-          scope.Apply(EndpointChanged{changed});
-          Configure(scope, changed);
+          changed->updated_ms = ledger.now();
+          ledger.PutEndpoint(changed, reset_failures);
           told = id;
-          result = View(scope, changed);
+          return View(ledger, std::move(changed));
         },
-        &told));
-    return result;
+        &told);
   }
 
   absl::Status DeleteEndpoint(EndpointId id) {
-    absl::Status result;
     EndpointId told;
-    RETURN_IF_ERROR(OnCommitter(
-        [&](Committer::Scope& scope) {
-          if (scope.registry().Find(id) == nullptr) {
-            result = NoEndpoint(id);
-            return;
-          }
-          scope.registry().Remove(id);
-          scope.Apply(EndpointDeleted{id});
-          scope.NewsFor(id).deleted.push_back(id);
-          told = id;
-        },
-        &told));
-    return result;
+    return Ask<bool>(
+               [&](Ledger& ledger) -> absl::StatusOr<bool> {
+                 ASSIGN_OR_RETURN(const std::shared_ptr<const Endpoint> endpoint, FindEndpoint(ledger, id));
+                 ledger.RemoveEndpoint(*endpoint);
+                 told = id;
+                 return true;
+               },
+               &told)
+        .status();
   }
 
-  absl::StatusOr<EndpointView> SetDisabled(EndpointId id, bool disabled, const std::string& note) {
-    return UpdateEndpoint(id, [&](Endpoint& endpoint) {
-      endpoint.state_note = note;
-      if (disabled == (endpoint.disabled != DisableReason::kNone)) return absl::OkStatus();
-      endpoint.disabled = disabled ? DisableReason::kPerson : DisableReason::kNone;
-      endpoint.disabled_ms = disabled ? clock_.Wall() : 0;
-      return absl::OkStatus();
-    });
+  // Every shard acts on it once this returns.
+  absl::Status ChangeOperations(const std::function<void(Operations&, WallMs)>& change) {
+    RETURN_IF_ERROR(OnCommitter([&](Ledger& ledger) {
+      Operations operations = ledger.operations();
+      change(operations, ledger.now());
+      if (operations != ledger.operations()) ledger.SetOperations(std::move(operations));
+    }));
+    WaitForShards();
+    return absl::OkStatus();
   }
 
   // Every shard acts on what it was told before this call.
@@ -356,6 +303,9 @@ class Engine::Impl {
     status.endpoints = committer_.endpoints();
     for (const std::unique_ptr<Shard>& shard : shards_) status.attempts_in_flight += shard->in_flight();
     status.intake_bytes = committer_.intake_bytes();
+    status.operations = committer_.operations();
+    status.intake_closed = committer_.intake_held();
+    status.auto_disable_suspended = committer_.auto_disable_suspended();
     status.store = store_.Stats();
     return status;
   }
@@ -372,10 +322,25 @@ class Engine::Impl {
   Committer committer_;
   boost::asio::thread_pool readers_;
   Sweeper sweeper_;
+  Housekeeper housekeeper_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::atomic<bool> drained_{false};
   bool started_ = false;
 };
+
+IntakeDemand DemandOf(const std::vector<NewEvent>& events) {
+  IntakeDemand demand;
+  demand.events = events.size();
+  absl::flat_hash_map<std::string_view, size_t> places;  // in demand.subscribers
+  for (const NewEvent& event : events) {
+    const size_t bytes = event.event.payload.size();
+    demand.bytes += bytes;
+    const auto [place, added] = places.try_emplace(event.event.subscriber_id, demand.subscribers.size());
+    if (added) demand.subscribers.emplace_back(event.event.subscriber_id, 0);
+    demand.subscribers[place->second].second += bytes;
+  }
+  return demand;
+}
 
 Engine::Engine(EngineOptions options, DeliveryStore& store, const Clock& clock, Telemetry& telemetry,
                TransportFactory transports, std::function<void(absl::Status)> on_fatal)
@@ -389,17 +354,19 @@ void Engine::Stop() { impl_->Stop(); }
 absl::Status Engine::Publish(std::vector<NewEvent> events, PublishDone done) {
   return impl_->committer().Publish(std::move(events), std::move(done));
 }
-void Engine::WhenRoom(size_t payload_bytes, size_t events, std::function<void()> ready) {
-  impl_->committer().WhenRoom(payload_bytes, events, std::move(ready));
+void Engine::WhenRoom(IntakeDemand demand, std::function<void()> ready) {
+  impl_->committer().WhenRoom(std::move(demand), std::move(ready));
 }
 absl::StatusOr<SubscriberView> Engine::CreateSubscriber(Subscriber subscriber) {
   return impl_->CreateSubscriber(std::move(subscriber));
 }
 absl::StatusOr<SubscriberView> Engine::GetSubscriber(const std::string& id) {
-  return impl_->GetSubscriber(id);
+  absl::StatusOr<SubscriberView> found = impl_->store().ReadSubscriber(id);
+  if (absl::IsNotFound(found.status())) return NoSubscriber(id);
+  return found;
 }
-std::vector<SubscriberView> Engine::ListSubscribers(const std::string& after, size_t limit) {
-  return impl_->ListSubscribers(after, limit);
+absl::StatusOr<std::vector<SubscriberView>> Engine::ListSubscribers(const std::string& after, size_t limit) {
+  return impl_->store().ListSubscribers(after, limit);
 }
 absl::StatusOr<SubscriberView> Engine::UpdateSubscriber(const std::string& id,
                                                         std::function<absl::Status(Subscriber&)> change) {
@@ -409,31 +376,54 @@ absl::Status Engine::DeleteSubscriber(const std::string& id) { return impl_->Del
 absl::StatusOr<EndpointView> Engine::CreateEndpoint(Endpoint endpoint) {
   return impl_->CreateEndpoint(std::move(endpoint));
 }
-absl::StatusOr<EndpointView> Engine::GetEndpoint(EndpointId id) { return impl_->GetEndpoint(id); }
-std::vector<EndpointView> Engine::ListEndpoints(const std::string& subscriber_id, EndpointId after,
-                                                size_t limit) {
-  return impl_->ListEndpoints(subscriber_id, after, limit);
+absl::StatusOr<EndpointView> Engine::GetEndpoint(EndpointId id) {
+  absl::StatusOr<EndpointView> found = impl_->store().ReadEndpoint(id);
+  if (absl::IsNotFound(found.status())) return NoEndpoint(id);
+  return found;
+}
+absl::StatusOr<std::vector<EndpointView>> Engine::ListEndpoints(const std::string& subscriber_id,
+                                                                EndpointId after, size_t limit) {
+  return impl_->store().ListEndpoints(subscriber_id, after, limit);
 }
 absl::StatusOr<EndpointView> Engine::UpdateEndpoint(EndpointId id,
                                                     std::function<absl::Status(Endpoint&)> change) {
-  return impl_->UpdateEndpoint(id, change);
+  return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint, WallMs, bool&) { return change(endpoint); });
 }
 absl::Status Engine::DeleteEndpoint(EndpointId id) { return impl_->DeleteEndpoint(id); }
 absl::StatusOr<EndpointView> Engine::EnableEndpoint(EndpointId id, const std::string& note) {
-  return impl_->SetDisabled(id, false, note);
+  return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint, WallMs, bool& reset_failures) {
+    endpoint.disabled = DisableReason::kNone;
+    endpoint.disabled_ms = 0;
+    endpoint.state_note = note;
+    reset_failures = true;
+    return absl::OkStatus();
+  });
 }
 absl::StatusOr<EndpointView> Engine::DisableEndpoint(EndpointId id, const std::string& note) {
-  return impl_->SetDisabled(id, true, note);
+  return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint, WallMs now, bool&) {
+    if (endpoint.disabled != DisableReason::kPerson) endpoint.disabled_ms = now;
+    endpoint.disabled = DisableReason::kPerson;
+    endpoint.state_note = note;
+    return absl::OkStatus();
+  });
 }
 absl::StatusOr<EndpointView> Engine::SetEndpointPaused(EndpointId id, bool paused, const std::string& note) {
-  return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint) {
+  return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint, WallMs, bool&) {
     endpoint.paused = paused;
     endpoint.state_note = note;
     return absl::OkStatus();
   });
 }
-absl::Status Engine::SetPaused(bool, const std::string&) { return absl::UnimplementedError("not yet"); }
-absl::Status Engine::ConfirmClock() { return absl::UnimplementedError("not yet"); }
+absl::Status Engine::SetPaused(bool paused, const std::string& note) {
+  return impl_->ChangeOperations([&](Operations& operations, WallMs now) {
+    if (paused != operations.paused) operations.paused_ms = paused ? now : 0;
+    operations.paused = paused;
+    operations.pause_note = note;
+  });
+}
+absl::Status Engine::ConfirmClock() {
+  return impl_->ChangeOperations([](Operations& operations, WallMs) { operations.clock_suspect = false; });
+}
 absl::StatusOr<Delivery> Engine::GetDelivery(DeliveryId id) { return impl_->store().ReadDelivery(id); }
 absl::StatusOr<DeliveryPage> Engine::ListDeliveries(const DeliveryQuery& query) {
   return impl_->store().ListDeliveries(query);

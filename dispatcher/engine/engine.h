@@ -30,6 +30,14 @@ struct NewEvent {
   std::optional<IdempotencyKey> idempotency;
 };
 
+// What a publish takes of the intake.
+struct IntakeDemand {
+  size_t bytes = 0;  // payloads
+  size_t events = 0;
+  std::vector<std::pair<std::string, size_t>> subscribers;  // bytes by subscriber, each once
+};
+IntakeDemand DemandOf(const std::vector<NewEvent>& events);
+
 struct PublishOutcome {
   absl::Status status;  // NOT_FOUND: subscriber; ALREADY_EXISTS: idempotency key used for another event
   EventId event;
@@ -37,15 +45,8 @@ struct PublishOutcome {
   uint32_t deliveries = 0;
 };
 
-struct EndpointView {
-  std::shared_ptr<const Endpoint> endpoint;
-  LaneState lane;
-};
-
-struct SubscriberView {
-  Subscriber subscriber;
-  uint32_t endpoint_count = 0;
-};
+using EndpointView = StoredEndpoint;
+using SubscriberView = StoredSubscriber;
 
 struct EngineStatus {
   bool draining = false;
@@ -59,16 +60,27 @@ struct EngineStatus {
   StoreStats store;
 };
 
+struct Retention {
+  Millis pending{30LL * 24 * 3'600'000};   // deliveries that are older end EXPIRED
+  Millis payloads{7LL * 24 * 3'600'000};   // of buckets with nothing pending, since their newest end
+  Millis history{30LL * 24 * 3'600'000};   // likewise; not less than `payloads`
+};
+
 struct EngineOptions {
   size_t shards = 2;           // threads that deliver, 1..64
   size_t max_in_flight = 512;  // attempts, over all shards
+  size_t max_per_host = 128;   // of them, to one host and port
   size_t intake_bytes =
       64 * 1024 * 1024;            // payloads that wait for their commit; full = publishes are refused
+  size_t intake_bytes_per_subscriber = 16 * 1024 * 1024;  // of them, of one subscriber
   size_t commit_max_items = 1024;  // facts' sources in one commit
   size_t commit_max_bytes = 4 * 1024 * 1024;  // payload bytes in one commit
   size_t window_bytes = 64 * 1024 * 1024;     // payloads held in memory for delivery, over all shards
   size_t window_items = 256;                  // deliveries held in memory per lane
   size_t parked_per_lane = 1000;              // waiting for a retry; at the bound the lane starts nothing new
+  Retention retention;
+  uint64_t disk_high_percent = 90;  // used; from there on events are refused
+  uint64_t disk_low_percent = 85;   // and below this they are taken again
   std::string user_agent = "hookd";
 };
 
@@ -101,15 +113,16 @@ class Engine {
   using PublishDone = std::function<void(std::vector<PublishOutcome>)>;
   absl::Status Publish(std::vector<NewEvent> events, PublishDone done);
 
-  // Runs `ready` once, on any thread, as soon as the intake has room for so much (perhaps at once) or the
+  // Runs `ready` once, on any thread, as soon as the intake has room for this (perhaps at once) or the
   // engine drains; callers are served in their order.
-  void WhenRoom(size_t payload_bytes, size_t events, std::function<void()> ready);
+  void WhenRoom(IntakeDemand demand, std::function<void()> ready);
 
   absl::StatusOr<SubscriberView> CreateSubscriber(Subscriber subscriber);
   absl::StatusOr<SubscriberView> GetSubscriber(const std::string& id);
-  // Ids greater than `after`, ascending.
-  std::vector<SubscriberView> ListSubscribers(const std::string& after, size_t limit);
+  // In a fixed order, that of DeliveryStore::ListSubscribers.
+  absl::StatusOr<std::vector<SubscriberView>> ListSubscribers(const std::string& after, size_t limit);
   // `change` runs on the current values; its error is returned and changes nothing.
+  // On the committer's thread, as is UpdateEndpoint's: it must be quick.
   absl::StatusOr<SubscriberView> UpdateSubscriber(const std::string& id,
                                                   std::function<absl::Status(Subscriber&)> change);
   absl::Status DeleteSubscriber(const std::string& id);
@@ -118,7 +131,8 @@ class Engine {
   absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint);
   absl::StatusOr<EndpointView> GetEndpoint(EndpointId id);
   // Ids greater than `after`, ascending; `subscriber_id` empty = of all.
-  std::vector<EndpointView> ListEndpoints(const std::string& subscriber_id, EndpointId after, size_t limit);
+  absl::StatusOr<std::vector<EndpointView>> ListEndpoints(const std::string& subscriber_id,
+                                                          EndpointId after, size_t limit);
   absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, std::function<absl::Status(Endpoint&)> change);
   absl::Status DeleteEndpoint(EndpointId id);
   // Ends a disablement, whatever its reason, and the row of failures. `note`: at most kMaxStateNote bytes.

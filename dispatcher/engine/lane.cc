@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <tuple>
 
 #include "base/check.h"
 #include "dispatcher/core/backoff.h"
@@ -9,6 +10,11 @@
 
 namespace hookd {
 namespace {
+
+using Kind = LaneStep::Kind;
+
+// An endpoint whose attempts usually take longer is slow.
+constexpr int64_t kSlowUs = 1'000'000;
 
 int64_t Micros(SteadyTime time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
@@ -19,14 +25,16 @@ SteadyTime FromMicros(int64_t us) {
 }
 
 // A stored wall time on the steady clock, at most `farthest` ahead: a leap of the wall clock freezes nothing.
-SteadyTime OnSteady(WallMs time, Millis farthest, SteadyTime now, WallMs wall) {
-  return now + Millis(std::clamp<WallMs>(time - wall, 0, farthest.count()));
+SteadyTime OnSteady(WallMs time, Millis farthest, Now now) {
+  return now.steady + Millis(std::clamp<WallMs>(time - now.wall, 0, farthest.count()));
 }
 
-// The longest that a retry of this policy waits.
-Millis LongestWait(const Backoff& backoff) {
-  return Millis(
-      static_cast<int64_t>(static_cast<double>(LongestBackoff(backoff).count()) * (1 + backoff.jitter)) + 1);
+// The longest that a parked delivery of this policy waits.
+Millis LongestWait(const DeliveryPolicy& policy, uint32_t attempts) {
+  if (attempts == 0) return kMaxNotBefore;
+  const auto backoff = static_cast<double>(LongestBackoff(policy.backoff).count());
+  return std::max(Millis(static_cast<int64_t>(backoff * (1 + policy.backoff.jitter)) + 1),
+                  policy.retry_after_max);
 }
 
 // The farthest that a rate limit's arrival time is ever ahead.
@@ -34,66 +42,80 @@ Millis LongestRateWait(const RateLimit& rate) {
   return rate.per_second == 0 ? Millis(0) : Millis(int64_t{1000} * rate.burst / rate.per_second + 1);
 }
 
-}  // namespace
-
-Lane::Lane(EndpointId id, Sequence first, const LaneLimits& limits, WindowBudget& budget)
-    : id_(id), limits_(limits), budget_(budget), window_end_(first), tail_(first) {}
-
-Lane::~Lane() {
-  for (const Windowed& entry : window_) budget_.Give(*entry.event);
+uint64_t KeyOf(const Event& event) {
+  return event.ordering_key.empty() ? 0 : StableHash(event.ordering_key);
 }
 
-void Lane::Restore(const LaneState& state, SteadyTime now, WallMs wall) {
+}  // namespace
+
+Lane::Lane(EndpointId id, Sequence first, LaneShared& shared)
+    : id_(id), shared_(shared), window_end_(first), tail_(first) {}
+
+Lane::~Lane() {
+  for (const Windowed& entry : window_) shared_.budget.Give(*entry.event);
+}
+
+void Lane::Restore(const LaneState& state, Now now) {
   window_end_ = state.cursor;
   tail_ = state.next;
   parked_known_ = state.parked == 0;
   deleted_ = state.deleted;
-  rate_tat_us_ = Micros(OnSteady(state.rate_tat_ms, LongestRateWait(endpoint_->policy.rate), now, wall));
+  Know(state.last_success_ms != 0, state.consecutive_failures > 0);
+  rate_tat_us_ = Micros(OnSteady(state.rate_tat_ms, LongestRateWait(endpoint_->policy.rate), now));
+  hold_until_ = OnSteady(state.hold_until_ms, endpoint_->policy.retry_after_max, now);
 }
 
-void Lane::Configure(std::shared_ptr<const Endpoint> endpoint, bool paused) {
+void Lane::Configure(std::shared_ptr<const Endpoint> endpoint, bool held) {
   // Another rate starts afresh: the old arrival time may lie far ahead.
   if (endpoint_ != nullptr && endpoint_->policy.rate != endpoint->policy.rate) rate_tat_us_ = 0;
+  if (endpoint->policy.retry_after_max == Millis(0)) hold_until_ = SteadyTime{};
   endpoint_ = std::move(endpoint);
-  paused_ = paused;
+  held_ = held;
 }
 
-void Lane::Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, SteadyTime now) {
-  tail_ = std::max(tail_, sequence + 1);
+void Lane::Know(bool proven, bool failing) {
+  proven_ = proven;
+  failing_ = failing;
+}
 
-  if (sequence != window_end_ || loading_queue_ || window_.size() >= limits_.window_items ||
-      !budget_.Fits(*event)) {
+LaneClass Lane::lane_class() const {
+  if (failing_ || usual_us_ > kSlowUs) return LaneClass::kPoor;
+  return proven_ ? LaneClass::kGood : LaneClass::kUnproven;
+}
+
+void Lane::Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, Now now) {
+  tail_ = std::max(tail_, sequence + 1);
+  if (sequence != window_end_ || loading_queue_ || window_.size() >= shared_.limits.window_items ||
+      !shared_.budget.Fits(*event)) {
     return;  // it is on disk, and read from there in its turn
   }
-  budget_.Take(*event);
-  window_.push_back({sequence, event, now});
+  shared_.budget.Take(*event);
+  window_.push_back({sequence, event, KeyOf(*event), now.steady});
   ++window_end_;
 }
 
-void Lane::LoadedQueue(std::vector<QueuedDelivery> rows, SteadyTime now) {
+void Lane::OverBacklog(uint64_t excess) { trims_ = excess > trimming_ ? excess - trimming_ : 0; }
+
+void Lane::LoadedQueue(std::vector<QueuedDelivery> rows, Now now) {
   loading_queue_ = false;
   for (QueuedDelivery& row : rows) {
     HOOKD_CHECK(row.sequence >= window_end_, "a queue is read forward");
-    budget_.Take(*row.event);
+    shared_.budget.Take(*row.event);
     window_end_ = row.sequence + 1;
-    window_.push_back({row.sequence, std::move(row.event), now});
+    const uint64_t key = KeyOf(*row.event);
+    window_.push_back({row.sequence, std::move(row.event), key, now.steady});
   }
   tail_ = std::max(tail_, window_end_);
   // Nothing is where rows were on disk when they were asked for: they ended without an attempt.
   if (rows.empty()) window_end_ = std::max(window_end_, load_end_);
 }
 
-void Lane::Park(Sequence sequence, Parked parked) {
-  parked_by_due_.emplace(parked.due, sequence);
-  parked_[sequence] = std::move(parked);
-}
-
-void Lane::LoadedParked(const std::vector<ParkedDelivery>& rows, SteadyTime now, WallMs wall) {
+void Lane::LoadedParked(const std::vector<ParkedDelivery>& rows, Now now) {
   loading_parked_ = false;
   parked_known_ = true;
   for (const ParkedDelivery& row : rows) {
-    Park(row.sequence, {row.event, nullptr, row.attempts, row.failures,
-                        OnSteady(row.due_ms, LongestWait(endpoint_->policy.backoff), now, wall)});
+    Park(row.sequence, {row.event, nullptr, row.ordering_key_hash, row.attempts, row.failures,
+                        OnSteady(row.due_ms, LongestWait(endpoint_->policy, row.attempts), now)});
   }
 }
 
@@ -103,144 +125,344 @@ void Lane::LoadedEvent(Sequence sequence, std::shared_ptr<const Event> event) {
   if (it != parked_.end()) it->second.event = std::move(event);
 }
 
-Sequence Lane::ParkedInTurn(SteadyTime now, SteadyTime* earliest) const {
-  if (parked_.empty()) return 0;
-  if (Ordered()) {
-    const auto& [sequence, parked] = *parked_.begin();
-    *earliest = parked.due;
-    return parked.due <= now ? sequence : 0;
+void Lane::Park(Sequence sequence, Parked parked) {
+  const uint64_t key = parked.key;
+  if (mode_ == DeliveryMode::kParallel) candidates_.emplace(parked.due, sequence);
+  parked_[sequence] = std::move(parked);
+  if (mode_ != DeliveryMode::kKeyed) return;
+  const auto it = keys_.try_emplace(key).first;
+  it->second.parked.insert(sequence);
+  Refresh(it);
+}
+
+Lane::Parked Lane::TakeParked(Sequence sequence) {
+  const auto it = parked_.find(sequence);
+  if (mode_ == DeliveryMode::kParallel) candidates_.erase({it->second.due, sequence});
+  if (mode_ == DeliveryMode::kKeyed) {
+    const auto key = keys_.find(it->second.key);
+    if (key->second.candidate == sequence) {
+      candidates_.erase({it->second.due, sequence});
+      key->second.candidate = 0;
+    }
+    key->second.parked.erase(sequence);
+    Refresh(key);
   }
-  const auto& [due, sequence] = *parked_by_due_.begin();
-  *earliest = due;
-  return due <= now ? sequence : 0;
+  Parked parked = std::move(it->second);
+  parked_.erase(it);
+  return parked;
 }
 
-void Lane::Flying(Sequence sequence, EventId event, bool was_parked, SteadyTime now) {
-  in_flight_[sequence] = {event, was_parked, {}};
-  if (!was_parked) first_attempts_.insert(sequence);
-  rate_tat_us_ = GcraAdvanceUs(endpoint_->policy.rate, rate_tat_us_, Micros(now));
+void Lane::Refresh(Keys::iterator it) {
+  Key& key = it->second;
+  const Sequence candidate = key.busy > 0 || key.parked.empty() ? 0 : *key.parked.begin();
+  if (candidate != key.candidate) {
+    if (key.candidate != 0) candidates_.erase({parked_.at(key.candidate).due, key.candidate});
+    if (candidate != 0) candidates_.emplace(parked_.at(candidate).due, candidate);
+    key.candidate = candidate;
+  }
+  if (key.parked.empty() && key.busy == 0) keys_.erase(it);
 }
 
-LaneStep Lane::StartParked(Sequence sequence, SteadyTime now) {
-  Parked& parked = parked_[sequence];
+// Nothing is in flight.
+void Lane::SetMode(DeliveryMode mode) {
+  if (mode == mode_) return;
+  mode_ = mode;
+  candidates_.clear();
+  keys_.clear();
+  std::map<Sequence, Parked> parked;
+  parked.swap(parked_);
+  for (auto& [sequence, row] : parked) Park(sequence, std::move(row));
+}
+
+Lane::Windowed Lane::TakeWindowed(size_t index) {
+  Windowed entry = std::move(window_[index]);
+  window_.erase(window_.begin() + static_cast<std::ptrdiff_t>(index));
+  shared_.budget.Give(*entry.event);
+  return entry;
+}
+
+void Lane::Flying(const Work& work, uint64_t key, std::optional<LaneClass> slot, const AfterAttempt& after) {
+  in_flight_[work.sequence] = {work.event->id, key, slot, after};
+  if (!work.was_parked) from_queue_.insert(work.sequence);
+  if (slot) ++attempts_in_flight_;
+  if (mode_ != DeliveryMode::kKeyed) return;
+  const auto it = keys_.try_emplace(key).first;
+  ++it->second.busy;
+  Refresh(it);
+}
+
+// The lowest sequence that has a queue row once the fact about `sequence` is applied.
+Sequence Lane::CursorWithout(Sequence sequence) {
+  from_queue_.erase(sequence);
+  Sequence cursor = window_.empty() ? window_end_ : window_.front().sequence;
+  if (!from_queue_.empty()) cursor = std::min(cursor, *from_queue_.begin());
+  return cursor;
+}
+
+LaneStep Lane::Start(Work work, uint64_t key, Now now) {
+  Flying(work, key, lane_class(), {});
+  rate_tat_us_ = GcraAdvanceUs(endpoint_->policy.rate, rate_tat_us_, Micros(now.steady));
   LaneStep step;
-  if (parked.event == nullptr) {
-    if (loading_event_) return step;
-    loading_event_ = true;
-    step.kind = LaneStep::Kind::kLoadEvent;
-    step.sequence = sequence;
-    step.event = parked.event_id;
-    return step;
-  }
-  step.kind = LaneStep::Kind::kStart;
-  step.work = {sequence, std::move(parked.event), parked.attempts + 1, parked.failures, true, parked.due};
-  parked_by_due_.erase({parked.due, sequence});
-  const EventId event = parked.event_id;
-  parked_.erase(sequence);
-  Flying(sequence, event, true, now);
+  step.kind = Kind::kStart;
+  step.work = std::move(work);
   return step;
 }
 
-LaneStep Lane::StartNew(SteadyTime now) {
-  Windowed entry = std::move(window_.front());
-  window_.pop_front();
-  budget_.Give(*entry.event);
+LaneStep Lane::Settle(Kind kind, Work work, uint64_t key, const AfterAttempt& after) {
+  Flying(work, key, std::nullopt, after);
   LaneStep step;
-  step.kind = LaneStep::Kind::kStart;
-  step.work = {entry.sequence, std::move(entry.event), 1, 0, false, entry.since};
-  Flying(entry.sequence, step.work.event->id, false, now);
+  step.kind = kind;
+  step.cursor = CursorWithout(work.sequence);
+  step.work = std::move(work);
   return step;
 }
 
-SteadyTime Lane::RateAllows() const {
-  return FromMicros(GcraEarliestUs(endpoint_->policy.rate, rate_tat_us_));
+LaneStep Lane::LoadEvent(Sequence sequence) {
+  LaneStep step;
+  if (loading_event_) return step;
+  loading_event_ = true;
+  step.kind = Kind::kLoadEvent;
+  step.sequence = sequence;
+  step.event = parked_.at(sequence).event_id;
+  return step;
+}
+
+LaneStep Lane::LoadQueue() {
+  LaneStep step;
+  if (loading_queue_) return step;
+  loading_queue_ = true;
+  load_end_ = tail_;
+  step.kind = Kind::kLoadQueue;
+  step.sequence = window_end_;
+  return step;
+}
+
+SteadyTime Lane::MayStartAt() const {
+  return std::max(FromMicros(GcraEarliestUs(endpoint_->policy.rate, rate_tat_us_)), hold_until_);
+}
+
+bool Lane::Expired(const Event& event, Now now) const {
+  return shared_.may_expire && event.expires_ms != 0 && now.wall >= event.expires_ms;
 }
 
 // What is dropped is on disk, and read again in its turn.
 void Lane::DropWindow() {
   if (window_.empty() || loading_queue_) return;
   window_end_ = window_.front().sequence;
-  for (const Windowed& entry : window_) budget_.Give(*entry.event);
+  for (const Windowed& entry : window_) shared_.budget.Give(*entry.event);
   window_.clear();
 }
 
-LaneStep Lane::Next(SteadyTime now) {
+LaneStep Lane::Next(Now now) {
   LaneStep step = NextStep(now);
-  const bool waits = step.kind == LaneStep::Kind::kWait || step.kind == LaneStep::Kind::kIdle;
-  if (waits && in_flight_.empty() && budget_.Exceeded()) DropWindow();
+  const bool waits = step.kind == Kind::kWait || step.kind == Kind::kIdle;
+  if (waits && in_flight_.empty() && shared_.budget.Exceeded()) DropWindow();
   return step;
 }
 
-LaneStep Lane::NextStep(SteadyTime now) {
+LaneStep Lane::NextStep(Now now) {
   LaneStep step;
-  if (paused_ || deleted_ || endpoint_ == nullptr || loading_parked_) return step;
+  if (deleted_ || endpoint_ == nullptr || loading_parked_) return step;
+  const bool trims = trims_ > 0 || check_age_;
+  if (!trims && !Sends()) return step;
   if (!parked_known_) {
     loading_parked_ = true;
-    step.kind = LaneStep::Kind::kLoadParked;
+    step.kind = Kind::kLoadParked;
     return step;
   }
-  if (in_flight_.empty()) mode_ = endpoint_->policy.mode;
+  if (trims) {
+    if (std::optional<LaneStep> trim = TrimStep()) return *std::move(trim);
+  }
+  if (!Sends()) return step;
+  if (in_flight_.empty()) SetMode(endpoint_->policy.mode);
   if (mode_ != endpoint_->policy.mode) return step;  // another mode begins once nothing is in flight
-  const bool ordered = Ordered();
-  if (in_flight_.size() >= (ordered ? 1 : endpoint_->policy.max_in_flight)) return step;
+  return AttemptStep(now);
+}
 
-  SteadyTime earliest = SteadyTime::max();
-  const Sequence retry = ParkedInTurn(now, &earliest);
+// Ends the oldest that is not in flight, when it has to go; nullopt = it has not.
+std::optional<LaneStep> Lane::TrimStep() {
+  if (in_flight_.size() - attempts_in_flight_ >= kMaxSettling) return LaneStep();
+  const Sequence first_parked = parked_.empty() ? UINT64_MAX : parked_.begin()->first;
+  const Sequence first_queued = window_.empty() ? window_end_ : window_.front().sequence;
+  const bool from_parked = first_parked < first_queued;
+  if (!from_parked && window_.empty()) {
+    if (window_end_ < tail_) return LoadQueue();
+    trims_ = 0;
+    check_age_ = false;
+    return std::nullopt;
+  }
+  const EventId event = from_parked ? parked_.begin()->second.event_id : window_.front().event->id;
+  const bool too_old = shared_.may_expire && event.accepted_ms() < shared_.expire_accepted_before;
+  if (trims_ == 0 && !too_old) {
+    check_age_ = false;
+    return std::nullopt;
+  }
+  if (from_parked && parked_.begin()->second.event == nullptr) return LoadEvent(first_parked);
+  Work work;
+  uint64_t key = 0;
+  if (from_parked) {
+    Parked parked = TakeParked(first_parked);
+    key = parked.key;
+    work = {first_parked, std::move(parked.event), parked.attempts + 1, parked.failures, true, parked.due};
+  } else {
+    Windowed entry = TakeWindowed(0);
+    key = entry.key;
+    work = {entry.sequence, std::move(entry.event), 1, 0, false, entry.since};
+  }
+  const Sequence sequence = work.sequence;
+  LaneStep step = Settle(Kind::kEnd, std::move(work), key, {});
+  step.reason = too_old ? EndReason::kTooOld : EndReason::kBacklogFull;
+  if (trims_ > 0) {
+    --trims_;
+    ++trimming_;
+    in_flight_.at(sequence).trim = true;
+  }
+  return step;
+}
+
+LaneStep Lane::AttemptStep(Now now) {
+  const bool ordered = mode_ == DeliveryMode::kOrdered;
+  LaneStep step;
+  if (in_flight_.size() - attempts_in_flight_ >= kMaxSettling) return step;
+  if (ordered ? attempts_in_flight_ > 0
+              : attempts_in_flight_ >= std::min<size_t>(endpoint_->policy.max_in_flight,
+                                                        shared_.limits.max_in_flight)) {
+    return step;
+  }
+  SteadyTime wait = SteadyTime::max();
+  Sequence retry = 0;
+  if (ordered && !parked_.empty()) {
+    wait = parked_.begin()->second.due;
+    retry = parked_.begin()->first;
+  } else if (!ordered && !candidates_.empty()) {
+    std::tie(wait, retry) = *candidates_.begin();
+  }
+  if (wait > now.steady) retry = 0;
   const bool new_allowed =
-      ordered ? parked_.empty() : parked_.size() + in_flight_.size() < limits_.parked_per_lane;
-  const bool new_ready = new_allowed && !window_.empty();
-  if (retry != 0 || new_ready) {
-    if (const SteadyTime allowed = RateAllows(); allowed > now) {
-      step.kind = LaneStep::Kind::kWait;
+      ordered ? parked_.empty() : parked_.size() + in_flight_.size() < shared_.limits.parked_per_lane;
+  // A retry whose payload is being read does not hold up what is ready beside it.
+  if (retry != 0 && !(loading_event_ && parked_.at(retry).event == nullptr && !ordered)) {
+    return ParkedStep(retry, now);
+  }
+  if (new_allowed) {
+    if (std::optional<LaneStep> next = WindowStep(now, &wait)) return *std::move(next);
+    // A window full of what waits for its key: no room to look further.
+    if (window_end_ < tail_ && (window_.empty() || (mode_ == DeliveryMode::kKeyed &&
+                                                    window_.size() < shared_.limits.window_items))) {
+      return LoadQueue();
+    }
+  }
+  // Nothing pending: awake once more when rate and hold are over, to be forgotten.
+  if (parked_.empty() && in_flight_.empty() && window_.empty()) {
+    const SteadyTime over = std::max(FromMicros(rate_tat_us_), hold_until_);
+    if (over > now.steady) wait = over;
+  }
+  if (wait != SteadyTime::max() && wait > now.steady) {
+    step.kind = Kind::kWait;
+    step.until = wait;
+  }
+  return step;
+}
+
+LaneStep Lane::ParkedStep(Sequence sequence, Now now) {
+  const Parked& head = parked_.at(sequence);
+  if (head.event == nullptr) return LoadEvent(sequence);
+  const bool expired = Expired(*head.event, now);
+  LaneStep step;
+  if (!expired) {
+    // ORDERED: what ends without an attempt is on disk before the next is sent.
+    if (mode_ == DeliveryMode::kOrdered && !in_flight_.empty()) return step;
+    if (const SteadyTime allowed = MayStartAt(); allowed > now.steady) {
+      step.kind = Kind::kWait;
       step.until = allowed;
       return step;
     }
-    // A retry whose payload is being read does not hold up what is ready beside it.
-    if (retry != 0 && !(loading_event_ && parked_[retry].event == nullptr && new_ready)) {
-      return StartParked(retry, now);
-    }
-    return StartNew(now);
   }
-  if (new_allowed && window_end_ < tail_) {
-    if (loading_queue_) return step;
-    loading_queue_ = true;
-    load_end_ = tail_;
-    step.kind = LaneStep::Kind::kLoadQueue;
-    step.sequence = window_end_;
+  Parked parked = TakeParked(sequence);
+  const uint64_t key = parked.key;
+  Work work{sequence, std::move(parked.event), parked.attempts + 1, parked.failures, true, parked.due};
+  if (!expired) return Start(std::move(work), key, now);
+  step = Settle(Kind::kEnd, std::move(work), key, {});
+  step.reason = EndReason::kExpiresAt;
+  return step;
+}
+
+std::optional<LaneStep> Lane::WindowStep(Now now, SteadyTime* wait) {
+  const bool ordered = mode_ == DeliveryMode::kOrdered;
+  for (size_t i = 0; i < window_.size(); ++i) {
+    const Windowed& entry = window_[i];
+    const Event& event = *entry.event;
+    bool behind = false;
+    if (mode_ == DeliveryMode::kKeyed) {
+      const auto key = keys_.find(entry.key);
+      behind = key != keys_.end() && !key->second.parked.empty();
+      if (key != keys_.end() && !behind) continue;  // its key is in flight: back in a moment
+    }
+    const bool expired = Expired(event, now);
+    const bool early = event.not_before_ms > now.wall;
+    if (!expired && early && ordered) {
+      *wait = std::min(*wait, OnSteady(event.not_before_ms, kMaxNotBefore, now));
+      return std::nullopt;
+    }
+    if (!expired && !early && !behind) {
+      if (ordered && !in_flight_.empty()) return std::nullopt;
+      if (const SteadyTime allowed = MayStartAt(); allowed > now.steady) {
+        *wait = std::min(*wait, allowed);
+        return std::nullopt;
+      }
+    }
+    Windowed taken = TakeWindowed(i);
+    Work work{taken.sequence, std::move(taken.event), 1, 0, false, taken.since};
+    if (expired) {
+      LaneStep step = Settle(Kind::kEnd, std::move(work), taken.key, {});
+      step.reason = EndReason::kExpiresAt;
+      return step;
+    }
+    if (!early && !behind) return Start(std::move(work), taken.key, now);
+    AfterAttempt after;
+    after.parked = true;
+    after.due = early ? OnSteady(work.event->not_before_ms, kMaxNotBefore, now) : SteadyTime{};
+    const WallMs until = early ? work.event->not_before_ms : 0;
+    LaneStep step = Settle(Kind::kPark, std::move(work), taken.key, after);
+    step.park_until_ms = until;
     return step;
   }
-  // Nothing pending: awake once more when the rate has recovered, to be forgotten.
-  if (parked_.empty() && in_flight_.empty() && Micros(now) < rate_tat_us_)
-    earliest = FromMicros(rate_tat_us_);
-  if (earliest != SteadyTime::max()) {
-    step.kind = LaneStep::Kind::kWait;
-    step.until = earliest;
-  }
-  return step;
+  return std::nullopt;
 }
 
 Sequence Lane::Submit(Sequence sequence, const AfterAttempt& after) {
   const auto it = in_flight_.find(sequence);
   HOOKD_CHECK(it != in_flight_.end(), "an outcome needs an attempt in flight");
   it->second.after = after;
-  first_attempts_.erase(sequence);
-  if (!first_attempts_.empty()) return *first_attempts_.begin();
-  return window_.empty() ? window_end_ : window_.front().sequence;
+  hold_until_ = std::max(hold_until_, after.hold_until);
+  if (after.success) Know(true, false);
+  if (after.counted) failing_ = true;
+  if (after.success || after.counted) usual_us_ += (after.took_us - usual_us_) / 4;
+  return CursorWithout(sequence);
 }
 
-void Lane::Recorded(Sequence sequence) {
+std::optional<LaneClass> Lane::Recorded(Sequence sequence) {
   const auto it = in_flight_.find(sequence);
   HOOKD_CHECK(it != in_flight_.end(), "what is recorded was in flight");
   const InFlight done = it->second;
   in_flight_.erase(it);
+  if (done.slot) --attempts_in_flight_;
+  if (done.trim) --trimming_;
   if (done.after.parked) {
-    Park(sequence, {done.event_id, nullptr, done.after.attempts, done.after.failures, done.after.due});
+    Park(sequence, {done.event_id, nullptr, done.key, done.after.attempts, done.after.failures, done.after.due});
   }
+  if (mode_ == DeliveryMode::kKeyed) {
+    const auto key = keys_.find(done.key);
+    --key->second.busy;
+    Refresh(key);
+  }
+  return done.slot;
 }
 
-bool Lane::Forgettable(SteadyTime now) const {
+bool Lane::Forgettable(Now now) const {
   return !deleted_ && parked_known_ && window_.empty() && window_end_ == tail_ && parked_.empty() &&
-         in_flight_.empty() && !loading_queue_ && Micros(now) >= rate_tat_us_;
+         in_flight_.empty() && !loading_queue_ && Micros(now.steady) >= rate_tat_us_ &&
+         now.steady >= hold_until_;
 }
 
 }  // namespace hookd

@@ -6,9 +6,12 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
+
+#include <absl/container/flat_hash_map.h>
 
 #include "base/clock.h"
 #include "base/ids.h"
@@ -17,7 +20,7 @@
 
 namespace hookd {
 
-// What may be sent now. It stays in flight until Recorded().
+// A delivery in the lane's hands: what to send, end or park.
 struct Work {
   Sequence sequence = 0;
   std::shared_ptr<const Event> event;
@@ -33,11 +36,17 @@ struct AfterAttempt {
   uint32_t attempts = 0;
   uint32_t failures = 0;
   SteadyTime due;
+  SteadyTime hold_until;  // the lane starts nothing earlier; the epoch = no hold
+  bool success = false;
+  bool counted = false;  // a failure of the receiver's
+  int64_t took_us = 0;
 };
 
 struct LaneStep {
   enum class Kind {
     kStart,       // send `work`
+    kEnd,         // `work` ends EXPIRED for `reason`; tell the committer, with `cursor`
+    kPark,        // `work` waits in `parked` until `park_until_ms` and its turn; tell the committer, with `cursor`
     kLoadParked,  // read the parked rows, give them to LoadedParked()
     kLoadQueue,   // read queue rows from `sequence` on, give them to LoadedQueue()
     kLoadEvent,   // read the event `event` of the parked `sequence`, give it to LoadedEvent()
@@ -46,6 +55,9 @@ struct LaneStep {
   };
   Kind kind = Kind::kIdle;
   Work work;
+  EndReason reason = EndReason::kNone;
+  Sequence cursor = 0;
+  WallMs park_until_ms = 0;
   Sequence sequence = 0;
   EventId event;
   SteadyTime until;
@@ -75,53 +87,87 @@ class WindowBudget {
 struct LaneLimits {
   size_t window_items = 256;      // never-attempted deliveries in memory
   size_t parked_per_lane = 1000;  // at the bound nothing new is started until one ends
+  size_t max_in_flight = 256;     // attempts of one lane, whatever its policy says
 };
+
+// Ends and parkings of one lane that are not on disk yet.
+inline constexpr size_t kMaxSettling = 256;
+
+// What the lanes of a shard have in common.
+struct LaneShared {
+  LaneLimits limits;
+  WindowBudget budget;
+  bool paused = false;             // by an operator, for everything
+  bool may_expire = true;          // false: the wall clock is not to be trusted
+  WallMs expire_accepted_before = 0;  // retention: what was accepted earlier ends; acted on by CheckAge
+};
+
+// By what its endpoint has shown: it decides which slots an attempt may take.
+enum class LaneClass : uint8_t {
+  kGood,
+  kUnproven,  // has never succeeded
+  kPoor,      // fails, or is slow
+};
+inline constexpr size_t kLaneClasses = 3;
 
 // Owner and thread: a shard. Between Next() and its answer (a load, a start) the lane remembers what is under
 // way.
 class Lane {
  public:
   // A lane whose deliveries before `first` have all ended.
-  Lane(EndpointId id, Sequence first, const LaneLimits& limits, WindowBudget& budget);
+  Lane(EndpointId id, Sequence first, LaneShared& shared);
   ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
   // After a start and Configure: what the store remembers. Parked rows are asked for by the first step.
-  void Restore(const LaneState& state, SteadyTime now, WallMs wall);
+  void Restore(const LaneState& state, Now now);
 
-  // Acts on every attempt that starts from now on.
-  void Configure(std::shared_ptr<const Endpoint> endpoint, bool paused);
+  // Acts on every attempt that starts from now on. `held`: paused or disabled, itself or its subscriber.
+  void Configure(std::shared_ptr<const Endpoint> endpoint, bool held);
+  // What is known of the endpoint from before this lane.
+  void Know(bool proven, bool failing);
   // Starts nothing any more; what is in flight ends.
   void Delete() { deleted_ = true; }
 
   // A delivery was accepted and is on disk. Kept in memory if it follows on and there is room.
-  void Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, SteadyTime now);
+  void Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, Now now);
+  // As of the newest commit, so many deliveries are pending above the policy's backlog: the oldest that are
+  // not in flight end.
+  void OverBacklog(uint64_t excess);
+  // The oldest may be older than the retention.
+  void CheckAge() { check_age_ = true; }
 
-  LaneStep Next(SteadyTime now);
+  LaneStep Next(Now now);
 
-  void LoadedParked(const std::vector<ParkedDelivery>& rows, SteadyTime now, WallMs wall);
-  void LoadedQueue(std::vector<QueuedDelivery> rows, SteadyTime now);
+  void LoadedParked(const std::vector<ParkedDelivery>& rows, Now now);
+  void LoadedQueue(std::vector<QueuedDelivery> rows, Now now);
   void LoadedEvent(Sequence sequence, std::shared_ptr<const Event> event);
 
   // The attempt's outcome goes to the committer now. Gives the cursor that belongs into its fact.
   Sequence Submit(Sequence sequence, const AfterAttempt& after);
-  // The outcome is on disk: the lane may go on.
-  void Recorded(Sequence sequence);
+  // An outcome, an end or a parking is on disk: the lane may go on. Gives the class in which an attempt was
+  // started; nullopt = it was none.
+  std::optional<LaneClass> Recorded(Sequence sequence);
 
   EndpointId id() const { return id_; }
   const std::shared_ptr<const Endpoint>& endpoint() const { return endpoint_; }
   bool deleted() const { return deleted_; }
+  // Attempts, ends and parkings that are not on disk yet.
   size_t in_flight() const { return in_flight_.size(); }
+  LaneClass lane_class() const;
   // GCRA's theoretical arrival time, steady microseconds.
   int64_t rate_tat_us() const { return rate_tat_us_; }
+  // The epoch = no hold.
+  SteadyTime hold_until() const { return hold_until_; }
   // Nothing is pending or remembered that a new Lane would not know.
-  bool Forgettable(SteadyTime now) const;
+  bool Forgettable(Now now) const;
 
  private:
   struct Parked {
     EventId event_id;
     std::shared_ptr<const Event> event;  // null until it is due and read
+    uint64_t key = 0;
     uint32_t attempts = 0;
     uint32_t failures = 0;
     SteadyTime due;
@@ -129,35 +175,62 @@ class Lane {
   struct Windowed {
     Sequence sequence = 0;
     std::shared_ptr<const Event> event;
+    uint64_t key = 0;
     SteadyTime since;
   };
   struct InFlight {
     EventId event_id;
-    bool was_parked = false;
+    uint64_t key = 0;
+    std::optional<LaneClass> slot;  // of an attempt
     AfterAttempt after;
+    bool trim = false;  // ends because the backlog is full
   };
+  // KEYED: an ordering key with anything parked or in flight.
+  struct Key {
+    std::set<Sequence> parked;
+    uint32_t busy = 0;       // in flight
+    Sequence candidate = 0;  // of `parked`, the one in candidates_; 0 = none
+  };
+  using Keys = absl::flat_hash_map<uint64_t, Key>;
 
-  bool Ordered() const { return mode_ == DeliveryMode::kOrdered; }
+  bool Sends() const { return !held_ && !shared_.paused; }
   // The next step, apart from what the budget asks for.
-  LaneStep NextStep(SteadyTime now);
+  LaneStep NextStep(Now now);
+  std::optional<LaneStep> TrimStep();
+  LaneStep AttemptStep(Now now);
+  // The first of the window that may go, or has to be parked; nullopt = none. `wait`: lowered to the time
+  // at which the head may go.
+  std::optional<LaneStep> WindowStep(Now now, SteadyTime* wait);
+  LaneStep ParkedStep(Sequence sequence, Now now);
+  LaneStep LoadEvent(Sequence sequence);
+  LaneStep LoadQueue();
+  LaneStep Start(Work work, uint64_t key, Now now);
+  // An end or a parking.
+  LaneStep Settle(LaneStep::Kind kind, Work work, uint64_t key, const AfterAttempt& after);
+  bool Expired(const Event& event, Now now) const;
+
+  void SetMode(DeliveryMode mode);
   void DropWindow();
-  SteadyTime RateAllows() const;
+  SteadyTime MayStartAt() const;
+  Windowed TakeWindowed(size_t index);
   void Park(Sequence sequence, Parked parked);
-  LaneStep StartParked(Sequence sequence, SteadyTime now);
-  LaneStep StartNew(SteadyTime now);
-  // The sequence of the parked delivery whose turn it is, or 0.
-  Sequence ParkedInTurn(SteadyTime now, SteadyTime* earliest) const;
-  void Flying(Sequence sequence, EventId event, bool was_parked, SteadyTime now);
+  Parked TakeParked(Sequence sequence);
+  // Keeps candidates_ right after a change of the key; drops the key when nothing is left of it.
+  void Refresh(Keys::iterator key);
+  void Flying(const Work& work, uint64_t key, std::optional<LaneClass> slot, const AfterAttempt& after);
+  Sequence CursorWithout(Sequence sequence);
 
   const EndpointId id_;
-  const LaneLimits& limits_;
-  WindowBudget& budget_;
+  LaneShared& shared_;
   std::shared_ptr<const Endpoint> endpoint_;
   DeliveryMode mode_ = DeliveryMode::kOrdered;  // the policy's, once nothing is in flight
-  bool paused_ = false;
+  bool held_ = false;
   bool deleted_ = false;
+  bool check_age_ = false;
+  uint64_t trims_ = 0;     // deliveries to end because the backlog is full
+  uint64_t trimming_ = 0;  // such ends that are not on disk yet
 
-  std::deque<Windowed> window_;  // in order, without gaps, never attempted
+  std::deque<Windowed> window_;  // by sequence, never attempted; gaps: KEYED took from the middle
   Sequence window_end_;          // the first sequence that is not in memory yet
   Sequence tail_;                // one above the newest that is on disk
   bool loading_queue_ = false;
@@ -167,11 +240,18 @@ class Lane {
   bool loading_parked_ = false;
   bool loading_event_ = false;
   std::map<Sequence, Parked> parked_;
-  std::set<std::pair<SteadyTime, Sequence>> parked_by_due_;
+  // By due: PARALLEL all that is parked; KEYED the first of each key that has nothing in flight.
+  std::set<std::pair<SteadyTime, Sequence>> candidates_;
+  Keys keys_;
 
-  std::map<Sequence, InFlight> in_flight_;  // sent, or sent and being recorded
-  std::set<Sequence> first_attempts_;       // of them: first attempts without an outcome yet
+  std::map<Sequence, InFlight> in_flight_;  // sent, or sent and being recorded; ends and parkings
+  size_t attempts_in_flight_ = 0;
+  std::set<Sequence> from_queue_;  // of in_flight_: those that have a queue row and no fact yet
   int64_t rate_tat_us_ = 0;
+  SteadyTime hold_until_{};
+  bool proven_ = false;
+  bool failing_ = false;
+  int64_t usual_us_ = 0;  // a moving average of the attempts' times
 };
 
 }  // namespace hookd

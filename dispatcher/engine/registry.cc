@@ -1,58 +1,141 @@
 #include "dispatcher/engine/registry.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
+
+#include <absl/status/status.h>
 
 #include "base/check.h"
 #include "dispatcher/core/filter.h"
 
 namespace hookd {
 
+absl::StatusOr<Registry::Account*> Registry::Find(const std::string& subscriber_id) {
+  if (const auto it = accounts_.find(subscriber_id); it != accounts_.end()) {
+    Use(*it->second);
+    return it->second.get();
+  }
+  if (removed_.contains(subscriber_id)) return nullptr;
+  absl::StatusOr<StoredAccount> stored = store_.ReadAccount(subscriber_id);
+  if (absl::IsNotFound(stored.status())) return nullptr;
+  if (!stored.ok()) return stored.status();
+  Account& account = Insert(std::move(stored->subscriber));
+  for (std::shared_ptr<const Endpoint>& endpoint : stored->endpoints) Put(std::move(endpoint));
+  return &account;
+}
+
+absl::StatusOr<std::shared_ptr<const Endpoint>> Registry::Find(EndpointId id) {
+  std::string owner;
+  if (const auto it = owners_.find(id); it != owners_.end()) {
+    owner = it->second;
+  } else {
+    const absl::StatusOr<StoredEndpoint> stored = store_.ReadEndpoint(id);
+    if (absl::IsNotFound(stored.status())) return nullptr;
+    if (!stored.ok()) return stored.status();
+    owner = stored->endpoint->subscriber_id;
+  }
+  // The open batch may have removed what the store still shows: the account knows.
+  absl::StatusOr<Account*> account = Find(owner);
+  if (!account.ok()) return account.status();
+  if (*account == nullptr) return nullptr;
+  const auto it = (*account)->endpoints.find(id);
+  return it == (*account)->endpoints.end() ? nullptr : it->second;
+}
+
+Registry::Account& Registry::Insert(Subscriber subscriber) {
+  const std::string id = subscriber.id;
+  std::unique_ptr<Account>& slot = accounts_[id];
+  slot = std::make_unique<Account>();
+  slot->subscriber = std::move(subscriber);
+  used_.push_front(id);
+  slot->used = used_.begin();
+  return *slot;
+}
+
 void Registry::Put(Subscriber subscriber) {
-  Account& account = accounts_[subscriber.id];
-  account.subscriber = std::move(subscriber);
+  removed_.erase(subscriber.id);
+  const auto it = accounts_.find(subscriber.id);
+  if (it == accounts_.end()) {
+    Insert(std::move(subscriber));
+  } else {
+    it->second->subscriber = std::move(subscriber);
+  }
 }
 
 void Registry::Remove(const std::string& subscriber_id) {
   const auto it = accounts_.find(subscriber_id);
-  HOOKD_CHECK(it != accounts_.end() && it->second.endpoints.empty(),
+  HOOKD_CHECK(it != accounts_.end() && it->second->endpoints.empty(),
               "only a subscriber without endpoints goes");
+  used_.erase(it->second->used);
   accounts_.erase(it);
-}
-
-const Registry::Account* Registry::Find(const std::string& subscriber_id) const {
-  const auto it = accounts_.find(subscriber_id);
-  return it == accounts_.end() ? nullptr : &it->second;
+  removed_.insert(subscriber_id);
 }
 
 void Registry::Put(std::shared_ptr<const Endpoint> endpoint) {
   const auto account = accounts_.find(endpoint->subscriber_id);
   HOOKD_CHECK(account != accounts_.end(), "an endpoint belongs to a subscriber");
-  account->second.endpoints[endpoint->id] = endpoint;
-  endpoints_[endpoint->id] = std::move(endpoint);
+  std::shared_ptr<const Endpoint>& slot = account->second->endpoints[endpoint->id];
+  if (slot != nullptr) Unindex(*account->second, *slot);
+  slot = std::move(endpoint);
+  Index(*account->second, slot);
+  owners_[slot->id] = slot->subscriber_id;
 }
 
 void Registry::Remove(EndpointId id) {
-  const auto it = endpoints_.find(id);
-  HOOKD_CHECK(it != endpoints_.end(), "no such endpoint");
-  accounts_.at(it->second->subscriber_id).endpoints.erase(id);
-  endpoints_.erase(it);
+  const auto owner = owners_.find(id);
+  HOOKD_CHECK(owner != owners_.end(), "no such endpoint");
+  Account& account = *accounts_.at(owner->second);
+  const auto endpoint = account.endpoints.find(id);
+  Unindex(account, *endpoint->second);
+  account.endpoints.erase(endpoint);
+  owners_.erase(owner);
 }
 
-std::shared_ptr<const Endpoint> Registry::Find(EndpointId id) const {
-  const auto it = endpoints_.find(id);
-  return it == endpoints_.end() ? nullptr : it->second;
-}
-
-bool Registry::Paused(const Endpoint& endpoint) const {
-  return endpoint.paused || accounts_.at(endpoint.subscriber_id).subscriber.paused;
-}
-
-std::vector<EndpointId> Registry::Match(const Account& account, std::string_view type,
-                                        std::string_view channel) {
-  std::vector<EndpointId> matching;
-  for (const auto& [id, endpoint] : account.endpoints) {
-    if (Matches(*endpoint, type, channel)) matching.push_back(id);
+void Registry::Trim() {
+  removed_.clear();
+  while ((owners_.size() > max_endpoints_ && used_.size() > 1) || used_.size() > max_endpoints_) {
+    const auto account = accounts_.find(used_.back());
+    for (const auto& [id, endpoint] : account->second->endpoints) owners_.erase(id);
+    accounts_.erase(account);
+    used_.pop_back();
   }
+}
+
+void Registry::Index(Account& account, const std::shared_ptr<const Endpoint>& endpoint) {
+  if (endpoint->channels.empty()) {
+    account.any_channel.push_back(endpoint);
+    return;
+  }
+  const std::set<std::string> channels(endpoint->channels.begin(), endpoint->channels.end());
+  for (const std::string& channel : channels) account.by_channel[channel].push_back(endpoint);
+}
+
+void Registry::Unindex(Account& account, const Endpoint& endpoint) {
+  const auto same = [&endpoint](const std::shared_ptr<const Endpoint>& one) { return one->id == endpoint.id; };
+  if (endpoint.channels.empty()) std::erase_if(account.any_channel, same);
+  for (const std::string& channel : endpoint.channels) {
+    const auto it = account.by_channel.find(channel);
+    if (it == account.by_channel.end()) continue;  // named twice
+    std::erase_if(it->second, same);
+    if (it->second.empty()) account.by_channel.erase(it);
+  }
+}
+
+bool Registry::Held(const Account& account, const Endpoint& endpoint) {
+  return endpoint.paused || endpoint.disabled != DisableReason::kNone || account.subscriber.paused;
+}
+
+std::vector<std::shared_ptr<const Endpoint>> Registry::Match(const Account& account, std::string_view type,
+                                                             const std::string& channel) {
+  std::vector<std::shared_ptr<const Endpoint>> matching;
+  const auto add = [&](const std::vector<std::shared_ptr<const Endpoint>>& some) {
+    for (const std::shared_ptr<const Endpoint>& endpoint : some) {
+      if (Matches(*endpoint, type, channel)) matching.push_back(endpoint);
+    }
+  };
+  add(account.any_channel);
+  if (const auto it = account.by_channel.find(channel); it != account.by_channel.end()) add(it->second);
   return matching;
 }
 

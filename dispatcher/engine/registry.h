@@ -1,6 +1,9 @@
-// Subscribers and endpoints in memory, and which endpoints an event goes to.
+// Subscribers and endpoints, and which endpoints an event goes to: the accounts in use, read from the store
+// when they are asked for.
 #pragma once
 
+#include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -8,42 +11,69 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/status/statusor.h>
 
 #include "base/ids.h"
 #include "base/model.h"
+#include "storage/delivery_store.h"
 
 namespace hookd {
 
-// Thread: the committer's, so that an endpoint's creation and a publish have an order.
+// Endpoints of accounts in memory, at most; when passed, the accounts not used for longest go. One account
+// larger than this stays as long as it is in use.
+inline constexpr size_t kRegistryEndpoints = 65'536;
+
+// Thread: the committer's, so that an endpoint's creation and a publish have an order. What is changed here
+// is in the open batch; Trim comes after its commit.
 class Registry {
  public:
   struct Account {
     Subscriber subscriber;
     std::map<EndpointId, std::shared_ptr<const Endpoint>> endpoints;
+    // The same endpoints, by the channels that they ask for; those that take every channel.
+    absl::flat_hash_map<std::string, std::vector<std::shared_ptr<const Endpoint>>> by_channel;
+    std::vector<std::shared_ptr<const Endpoint>> any_channel;
+    std::list<std::string>::iterator used;  // in used_
   };
 
-  void Put(Subscriber subscriber);
-  void Remove(const std::string& subscriber_id);
-  // Null = no such subscriber.
-  const Account* Find(const std::string& subscriber_id) const;
-  const std::map<std::string, Account>& accounts() const { return accounts_; }
+  explicit Registry(const DeliveryStore& store, size_t max_endpoints = kRegistryEndpoints)
+      : store_(store), max_endpoints_(max_endpoints) {}
 
-  // The subscriber exists.
-  void Put(std::shared_ptr<const Endpoint> endpoint);
-  void Remove(EndpointId id);
+  // Null = no such subscriber. Valid until Trim. Errors: of the disk.
+  absl::StatusOr<Account*> Find(const std::string& subscriber_id);
   // Null = no such endpoint.
-  std::shared_ptr<const Endpoint> Find(EndpointId id) const;
-  const std::map<EndpointId, std::shared_ptr<const Endpoint>>& endpoints() const { return endpoints_; }
-  // Paused by itself or with its subscriber.
-  bool Paused(const Endpoint& endpoint) const;
+  absl::StatusOr<std::shared_ptr<const Endpoint>> Find(EndpointId id);
 
-  // The account's endpoints that take this type and channel, by id.
-  static std::vector<EndpointId> Match(const Account& account, std::string_view type,
-                                       std::string_view channel);
+  void Put(Subscriber subscriber);
+  // It was found, and has no endpoints.
+  void Remove(const std::string& subscriber_id);
+  // The account was found.
+  void Put(std::shared_ptr<const Endpoint> endpoint);
+  // The endpoint was found.
+  void Remove(EndpointId id);
+
+  // What was changed is committed: accounts that have not been used for long may go.
+  void Trim();
+
+  // Nothing is sent to it: paused or disabled, itself or its subscriber.
+  static bool Held(const Account& account, const Endpoint& endpoint);
+  // The account's endpoints that take this type and channel.
+  static std::vector<std::shared_ptr<const Endpoint>> Match(const Account& account, std::string_view type,
+                                                            const std::string& channel);
 
  private:
-  std::map<std::string, Account> accounts_;
-  std::map<EndpointId, std::shared_ptr<const Endpoint>> endpoints_;
+  static void Index(Account& account, const std::shared_ptr<const Endpoint>& endpoint);
+  static void Unindex(Account& account, const Endpoint& endpoint);
+  Account& Insert(Subscriber subscriber);
+  void Use(Account& account) { used_.splice(used_.begin(), used_, account.used); }
+
+  const DeliveryStore& store_;
+  const size_t max_endpoints_;
+  absl::flat_hash_map<std::string, std::unique_ptr<Account>> accounts_;
+  std::list<std::string> used_;  // the newest first
+  absl::flat_hash_map<EndpointId, std::string> owners_;  // of the endpoints in accounts_
+  absl::flat_hash_set<std::string> removed_;             // in the open batch: the store still shows them
 };
 
 }  // namespace hookd

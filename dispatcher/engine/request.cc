@@ -12,6 +12,7 @@ HttpRequest MakeRequest(const Endpoint& endpoint, std::shared_ptr<const Event> e
   HttpRequest request;
   request.url = endpoint.url;
   request.timeout = endpoint.policy.timeout;
+  request.http_version = endpoint.policy.http_version;
   const std::string id = event->id.ToString();
   const int64_t seconds = now / 1000;
   auto& headers = request.headers;

@@ -1,153 +1,275 @@
 #include "dispatcher/engine/scheduler.h"
 
+#include <algorithm>
+
 #include "base/check.h"
+#include "dispatcher/engine/request.h"
 
 namespace hookd {
+namespace {
+
+size_t Share(size_t slots, double share) {
+  return std::max<size_t>(1, static_cast<size_t>(static_cast<double>(slots) * share));
+}
+
+}  // namespace
 
 Scheduler::Scheduler(const SchedulerLimits& limits, SchedulerHost& host)
-    : limits_(limits), host_(host), budget_(limits.window_bytes) {}
+    : limits_(limits), host_(host), shared_{limits.lane, WindowBudget(limits.window_bytes)} {}
+
+Scheduler::Entry* Scheduler::FindEntry(EndpointId endpoint) {
+  const auto it = entries_.find(endpoint);
+  return it == entries_.end() ? nullptr : it->second.get();
+}
 
 Lane* Scheduler::Find(EndpointId endpoint) {
-  const auto it = entries_.find(endpoint);
-  return it == entries_.end() ? nullptr : it->second->lane.get();
+  Entry* entry = FindEntry(endpoint);
+  return entry == nullptr ? nullptr : &entry->lane;
 }
 
-Lane& Scheduler::LaneOf(Entry& entry, EndpointId endpoint, Sequence first) {
-  if (entry.lane == nullptr) {
-    entry.lane = std::make_unique<Lane>(endpoint, first, limits_.lane, budget_);
-    entry.lane->Configure(entry.endpoint, entry.paused);
+Scheduler::Entry& Scheduler::EntryOf(const std::shared_ptr<const Endpoint>& endpoint, bool held,
+                                     Sequence first) {
+  std::unique_ptr<Entry>& slot = entries_[endpoint->id];
+  if (slot == nullptr) {
+    slot = std::make_unique<Entry>(endpoint->id, shared_, first);
+    Configure(*slot, endpoint, held);
   }
-  return *entry.lane;
+  return *slot;
 }
 
-void Scheduler::MakeReady(EndpointId endpoint, Entry& entry) {
-  if (entry.ready || entry.lane == nullptr) return;
-  Wake(endpoint, entry, std::nullopt);
-  entry.ready = true;
-  ready_.push_back(endpoint);
+void Scheduler::Configure(Entry& entry, const std::shared_ptr<const Endpoint>& endpoint, bool held) {
+  entry.subscriber = StableHash(endpoint->subscriber_id);
+  entry.host = StableHash(HostOf(endpoint->url));
+  entry.lane.Configure(endpoint, held);
 }
 
-void Scheduler::Wake(EndpointId endpoint, Entry& entry, std::optional<SteadyTime> at) {
+// In the queue of its class, unless it is there already.
+void Scheduler::MakeReady(Entry& entry) {
+  if (entry.queued) return;
+  Wake(entry, std::nullopt);
+  entry.queued = true;
+  queues_[static_cast<size_t>(entry.lane.lane_class())].Push(entry.subscriber, entry.lane.id());
+}
+
+void Scheduler::MakeAllReady() {
+  for (const auto& [id, entry] : entries_) MakeReady(*entry);
+}
+
+void Scheduler::Wake(Entry& entry, std::optional<SteadyTime> at) {
   if (entry.wake == at) return;
-  if (entry.wake) wakes_.erase({*entry.wake, endpoint});
+  if (entry.wake) wakes_.erase({*entry.wake, entry.lane.id()});
   entry.wake = at;
-  if (at) wakes_.emplace(*at, endpoint);
+  if (at) wakes_.emplace(*at, entry.lane.id());
 }
 
-void Scheduler::Configure(std::shared_ptr<const Endpoint> endpoint, bool paused, const LaneState* state,
-                          SteadyTime now, WallMs wall) {
-  const EndpointId id = endpoint->id;
-  std::unique_ptr<Entry>& slot = entries_[id];
-  if (slot == nullptr) slot = std::make_unique<Entry>();
-  Entry& entry = *slot;
-  entry.endpoint = std::move(endpoint);
-  entry.paused = paused;
-  if (state != nullptr && (state->pending() > 0 || state->rate_tat_ms > wall)) {
-    LaneOf(entry, id, state->cursor).Restore(*state, now, wall);
-  }
-  if (entry.lane != nullptr) {
-    entry.lane->Configure(entry.endpoint, paused);
-    MakeReady(id, entry);
-  }
+void Scheduler::Restore(std::shared_ptr<const Endpoint> endpoint, bool held, const LaneState& state,
+                        Now now) {
+  Entry& entry = EntryOf(endpoint, held, state.cursor);
+  entry.lane.Restore(state, now);
+  MakeReady(entry);
+}
+
+void Scheduler::Configure(const std::shared_ptr<const Endpoint>& endpoint, bool held) {
+  Entry* entry = FindEntry(endpoint->id);
+  if (entry == nullptr) return;
+  Configure(*entry, endpoint, held);
+  MakeReady(*entry);
 }
 
 void Scheduler::Delete(EndpointId endpoint) {
-  const auto it = entries_.find(endpoint);
-  if (it == entries_.end()) return;
-  LaneOf(*it->second, endpoint, 1).Delete();
-  Rest(endpoint, *it->second);
+  Entry* entry = FindEntry(endpoint);
+  if (entry == nullptr) {
+    host_.LaneAtRest(endpoint);
+    return;
+  }
+  entry->lane.Delete();
+  Rest(*entry);
 }
 
-void Scheduler::DeletedBefore(EndpointId endpoint) {
-  entries_[endpoint] = std::make_unique<Entry>();
-  Delete(endpoint);
-}
-
-void Scheduler::Rest(EndpointId endpoint, Entry& entry) {
-  if (!entry.lane->deleted() || entry.lane->in_flight() > 0) return;
-  Wake(endpoint, entry, std::nullopt);
-  entries_.erase(endpoint);  // a stale name in ready_ is skipped
+void Scheduler::Rest(Entry& entry) {
+  if (!entry.lane.deleted() || entry.lane.in_flight() > 0) return;
+  const EndpointId endpoint = entry.lane.id();
+  Wake(entry, std::nullopt);
+  entries_.erase(endpoint);  // a stale name in a queue is skipped
   host_.LaneAtRest(endpoint);
 }
 
-void Scheduler::Accepted(EndpointId endpoint, Sequence sequence, const std::shared_ptr<const Event>& event,
-                         SteadyTime now) {
-  const auto it = entries_.find(endpoint);
-  if (it == entries_.end()) return;  // deleted since
-  LaneOf(*it->second, endpoint, sequence).Accepted(sequence, event, now);
-  MakeReady(endpoint, *it->second);
+void Scheduler::SetOperations(const Operations& operations) {
+  shared_.paused = operations.paused;
+  shared_.may_expire = !operations.clock_suspect;
+  MakeAllReady();
 }
 
-void Scheduler::LoadedParked(EndpointId endpoint, const std::vector<ParkedDelivery>& rows, SteadyTime now,
-                             WallMs wall) {
-  const auto it = entries_.find(endpoint);
-  if (it == entries_.end() || it->second->lane == nullptr) return;
-  it->second->lane->LoadedParked(rows, now, wall);
-  MakeReady(endpoint, *it->second);
+void Scheduler::ExpireAcceptedBefore(WallMs accepted) {
+  shared_.expire_accepted_before = accepted;
+  for (const auto& [id, entry] : entries_) {
+    entry->lane.CheckAge();
+    MakeReady(*entry);
+  }
 }
 
-void Scheduler::LoadedQueue(EndpointId endpoint, std::vector<QueuedDelivery> rows, SteadyTime now) {
-  const auto it = entries_.find(endpoint);
-  if (it == entries_.end() || it->second->lane == nullptr) return;
-  it->second->lane->LoadedQueue(std::move(rows), now);
-  MakeReady(endpoint, *it->second);
+void Scheduler::Accepted(const NewDelivery& delivery, Now now) {
+  Entry* entry = FindEntry(delivery.endpoint->id);
+  if (entry == nullptr) {
+    entry = &EntryOf(delivery.endpoint, delivery.held, delivery.sequence);
+    entry->lane.Know(delivery.proven, delivery.failing);
+  }
+  entry->lane.Accepted(delivery.sequence, delivery.event, now);
+  MakeReady(*entry);
+}
+
+void Scheduler::OverBacklog(EndpointId endpoint, uint64_t excess) {
+  Entry* entry = FindEntry(endpoint);
+  if (entry == nullptr) return;
+  entry->lane.OverBacklog(excess);
+  MakeReady(*entry);
+}
+
+void Scheduler::LoadedParked(EndpointId endpoint, const std::vector<ParkedDelivery>& rows, Now now) {
+  Entry* entry = FindEntry(endpoint);
+  if (entry == nullptr) return;
+  entry->lane.LoadedParked(rows, now);
+  MakeReady(*entry);
+}
+
+void Scheduler::LoadedQueue(EndpointId endpoint, std::vector<QueuedDelivery> rows, Now now) {
+  Entry* entry = FindEntry(endpoint);
+  if (entry == nullptr) return;
+  entry->lane.LoadedQueue(std::move(rows), now);
+  MakeReady(*entry);
 }
 
 void Scheduler::LoadedEvent(EndpointId endpoint, Sequence sequence, std::shared_ptr<const Event> event) {
-  const auto it = entries_.find(endpoint);
-  if (it == entries_.end() || it->second->lane == nullptr) return;
-  it->second->lane->LoadedEvent(sequence, std::move(event));
-  MakeReady(endpoint, *it->second);
+  Entry* entry = FindEntry(endpoint);
+  if (entry == nullptr) return;
+  entry->lane.LoadedEvent(sequence, std::move(event));
+  MakeReady(*entry);
 }
 
 void Scheduler::Recorded(EndpointId endpoint, Sequence sequence) {
-  const auto it = entries_.find(endpoint);
-  HOOKD_CHECK(it != entries_.end() && it->second->lane != nullptr, "a lane with something in flight stays");
-  --in_flight_;
-  it->second->lane->Recorded(sequence);
-  if (it->second->lane->deleted()) {
-    Rest(endpoint, *it->second);
+  Entry* entry = FindEntry(endpoint);
+  HOOKD_CHECK(entry != nullptr, "a lane with something in flight stays");
+  --unrecorded_;
+  if (const std::optional<LaneClass> slot = entry->lane.Recorded(sequence)) {
+    --attempts_;
+    --slots_[static_cast<size_t>(*slot)];
+    const auto host = entry->hosts.find(sequence);
+    FreeHost(host->second);
+    entry->hosts.erase(host);
+  }
+  if (entry->lane.deleted()) {
+    Rest(*entry);
   } else {
-    MakeReady(endpoint, *it->second);
+    MakeReady(*entry);
   }
 }
 
-void Scheduler::RunDue(SteadyTime now) {
-  while (!wakes_.empty() && wakes_.begin()->first <= now) {
-    const EndpointId endpoint = wakes_.begin()->second;
-    MakeReady(endpoint, *entries_.at(endpoint));
+// One that waits for the host has its turn.
+void Scheduler::FreeHost(uint64_t id) {
+  const auto it = hosts_.find(id);
+  Host& host = it->second;
+  --host.in_flight;
+  while (!host.waiting.empty()) {
+    Entry* entry = FindEntry(host.waiting.front());
+    host.waiting.pop_front();
+    if (entry == nullptr || !entry->queued) continue;
+    entry->queued = false;
+    MakeReady(*entry);
+    break;
   }
-  while (!stopped_ && !ready_.empty() && in_flight_ < limits_.max_in_flight) {
-    const EndpointId endpoint = ready_.front();
-    ready_.pop_front();
-    const auto it = entries_.find(endpoint);
-    if (it == entries_.end() || !it->second->ready) continue;
-    Entry& entry = *it->second;
-    entry.ready = false;
-    LaneStep step = entry.lane->Next(now);
-    switch (step.kind) {
-      case LaneStep::Kind::kStart:
-        ++in_flight_;
-        MakeReady(endpoint, entry);
-        host_.StartAttempt(*entry.lane, std::move(step.work));
-        break;
-      case LaneStep::Kind::kLoadParked:
-        host_.ReadParked(endpoint);
-        break;
-      case LaneStep::Kind::kLoadQueue:
-        host_.ReadQueue(endpoint, step.sequence);
-        break;
-      case LaneStep::Kind::kLoadEvent:
-        MakeReady(endpoint, entry);  // what is ready beside it need not wait
-        host_.ReadEvent(endpoint, step.sequence, step.event);
-        break;
-      case LaneStep::Kind::kWait:
-        Wake(endpoint, entry, step.until);
-        break;
-      case LaneStep::Kind::kIdle:
-        if (entry.lane->Forgettable(now)) entry.lane.reset();
-        break;
+  if (host.in_flight == 0 && host.waiting.empty()) hosts_.erase(it);
+}
+
+bool Scheduler::HasSlot(LaneClass c) const {
+  if (attempts_ >= limits_.max_in_flight) return false;
+  const size_t taken = slots_[static_cast<size_t>(c)];
+  switch (c) {
+    case LaneClass::kGood:
+      return true;
+    case LaneClass::kUnproven:
+      return taken < Share(limits_.max_in_flight, kUnprovenShare);
+    case LaneClass::kPoor:
+      return taken < Share(limits_.max_in_flight, kPoorShare);
+  }
+  return false;
+}
+
+// The classes have their turns one after the other.
+Scheduler::Entry* Scheduler::NextTurn() {
+  for (size_t skipped = 0; skipped < kLaneClasses;) {
+    const size_t c = next_queue_;
+    if (queues_[c].empty() || !HasSlot(static_cast<LaneClass>(c))) {
+      next_queue_ = (next_queue_ + 1) % kLaneClasses;
+      ++skipped;
+      continue;
     }
+    Entry* entry = FindEntry(queues_[c].Pop());
+    if (entry == nullptr || !entry->queued) continue;  // it went
+    entry->queued = false;
+    if (static_cast<size_t>(entry->lane.lane_class()) != c) {  // it has got better or worse since
+      MakeReady(*entry);
+      continue;
+    }
+    const auto host = hosts_.find(entry->host);
+    if (host != hosts_.end() && host->second.in_flight >= limits_.max_per_host) {
+      entry->queued = true;
+      host->second.waiting.push_back(entry->lane.id());
+      continue;
+    }
+    next_queue_ = (next_queue_ + 1) % kLaneClasses;
+    return entry;
+  }
+  return nullptr;
+}
+
+void Scheduler::Step(Entry& entry, Now now) {
+  const EndpointId endpoint = entry.lane.id();
+  LaneStep step = entry.lane.Next(now);
+  switch (step.kind) {
+    case LaneStep::Kind::kStart:
+      ++attempts_;
+      ++unrecorded_;
+      ++slots_[static_cast<size_t>(entry.lane.lane_class())];
+      ++hosts_[entry.host].in_flight;
+      entry.hosts[step.work.sequence] = entry.host;
+      MakeReady(entry);
+      host_.StartAttempt(entry.lane, std::move(step.work));
+      break;
+    case LaneStep::Kind::kEnd:
+    case LaneStep::Kind::kPark:
+      ++unrecorded_;
+      MakeReady(entry);
+      host_.Settle(entry.lane, std::move(step));
+      break;
+    case LaneStep::Kind::kLoadParked:
+      host_.ReadParked(endpoint);
+      break;
+    case LaneStep::Kind::kLoadQueue:
+      host_.ReadQueue(endpoint, step.sequence);
+      break;
+    case LaneStep::Kind::kLoadEvent:
+      MakeReady(entry);  // what is ready beside it need not wait
+      host_.ReadEvent(endpoint, step.sequence, step.event);
+      break;
+    case LaneStep::Kind::kWait:
+      Wake(entry, step.until);
+      break;
+    case LaneStep::Kind::kIdle:
+      if (entry.lane.Forgettable(now)) entries_.erase(endpoint);
+      break;
+  }
+}
+
+void Scheduler::RunDue(Now now) {
+  while (!wakes_.empty() && wakes_.begin()->first <= now.steady) {
+    Entry& entry = *FindEntry(wakes_.begin()->second);
+    Wake(entry, std::nullopt);
+    MakeReady(entry);
+  }
+  while (!stopped_) {
+    Entry* entry = NextTurn();
+    if (entry == nullptr) break;
+    Step(*entry, now);
   }
 }
 

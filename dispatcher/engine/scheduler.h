@@ -2,9 +2,10 @@
 // to come back. No I/O and no clock.
 #pragma once
 
+#include <array>
 #include <cstddef>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <set>
@@ -16,6 +17,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/model.h"
+#include "dispatcher/engine/fair_queue.h"
 #include "dispatcher/engine/lane.h"
 
 namespace hookd {
@@ -23,14 +25,22 @@ namespace hookd {
 struct SchedulerLimits {
   LaneLimits lane;
   size_t max_in_flight = 256;  // attempts of this shard, until their outcome is on disk
+  size_t max_per_host = 64;    // of them, to one host and port
   size_t window_bytes = 32u << 20;
 };
+
+// Of the slots, what endpoints that fail or are slow may have together, and those that have never succeeded.
+// A quarter is always left to those that have.
+inline constexpr double kPoorShare = 0.5;
+inline constexpr double kUnprovenShare = 0.25;
 
 // What a lane needs done. Answers come back through the scheduler's methods, never inside the call.
 class SchedulerHost {
  public:
   virtual ~SchedulerHost() = default;
   virtual void StartAttempt(Lane& lane, Work work) = 0;
+  // The step is kEnd or kPark.
+  virtual void Settle(Lane& lane, LaneStep step) = 0;
   virtual void ReadParked(EndpointId endpoint) = 0;
   virtual void ReadQueue(EndpointId endpoint, Sequence from) = 0;
   virtual void ReadEvent(EndpointId endpoint, Sequence sequence, EventId event) = 0;
@@ -38,59 +48,92 @@ class SchedulerHost {
   virtual void LaneAtRest(EndpointId endpoint) = 0;
 };
 
-// Thread: the shard's.
+// An accepted delivery, with what its lane has to know if it is made for it.
+struct NewDelivery {
+  std::shared_ptr<const Endpoint> endpoint;
+  bool held = false;     // paused or disabled, itself or its subscriber
+  bool proven = false;   // it has succeeded before
+  bool failing = false;  // its last attempts failed
+  Sequence sequence = 0;
+  std::shared_ptr<const Event> event;
+};
+
+// Only lanes with something to do are in memory. Thread: the shard's.
 class Scheduler {
  public:
   Scheduler(const SchedulerLimits& limits, SchedulerHost& host);
 
-  // A new or changed endpoint. `state` is set after a start, when the store remembers a lane.
-  void Configure(std::shared_ptr<const Endpoint> endpoint, bool paused, const LaneState* state,
-                 SteadyTime now, WallMs wall);
+  // After a start: a lane that the store remembers.
+  void Restore(std::shared_ptr<const Endpoint> endpoint, bool held, const LaneState& state, Now now);
+  // A changed endpoint; nothing happens while it has no lane.
+  void Configure(const std::shared_ptr<const Endpoint>& endpoint, bool held);
+  // Also of an endpoint without a lane: it is at rest at once.
   void Delete(EndpointId endpoint);
-  // After a start: a lane whose endpoint was deleted before.
-  void DeletedBefore(EndpointId endpoint);
+  void SetOperations(const Operations& operations);
+  // Retention: what was accepted before ends.
+  void ExpireAcceptedBefore(WallMs accepted);
 
-  void Accepted(EndpointId endpoint, Sequence sequence, const std::shared_ptr<const Event>& event,
-                SteadyTime now);
-  void LoadedParked(EndpointId endpoint, const std::vector<ParkedDelivery>& rows, SteadyTime now,
-                    WallMs wall);
-  void LoadedQueue(EndpointId endpoint, std::vector<QueuedDelivery> rows, SteadyTime now);
+  void Accepted(const NewDelivery& delivery, Now now);
+  void OverBacklog(EndpointId endpoint, uint64_t excess);
+  void LoadedParked(EndpointId endpoint, const std::vector<ParkedDelivery>& rows, Now now);
+  void LoadedQueue(EndpointId endpoint, std::vector<QueuedDelivery> rows, Now now);
   void LoadedEvent(EndpointId endpoint, Sequence sequence, std::shared_ptr<const Event> event);
 
-  // The outcome is on disk: the attempt's slot is free, and its lane goes on. Slots are held until then, so
-  // that a stalled store stops the sending.
+  // An outcome, an end or a parking is on disk: an attempt's slot is free, and its lane goes on. Slots are
+  // held until then, so that a stalled store stops the sending.
   void Recorded(EndpointId endpoint, Sequence sequence);
 
-  void RunDue(SteadyTime now);
+  void RunDue(Now now);
   // When RunDue has something to do without being told anything; nullopt = never.
   std::optional<SteadyTime> NextDue() const;
 
   // Starts nothing any more.
   void StopStarting() { stopped_ = true; }
-  size_t in_flight() const { return in_flight_; }
+  // Attempts, ends and parkings that are not on disk yet.
+  size_t in_flight() const { return unrecorded_; }
+  size_t attempts_in_flight() const { return attempts_; }
+  size_t lanes() const { return entries_.size(); }
   Lane* Find(EndpointId endpoint);
 
  private:
+  struct Host {
+    size_t in_flight = 0;
+    std::list<EndpointId> waiting;  // for a slot of this host
+  };
   struct Entry {
-    std::shared_ptr<const Endpoint> endpoint;
-    bool paused = false;
-    std::unique_ptr<Lane> lane;  // null while nothing is pending
-    bool ready = false;          // is in ready_
+    Entry(EndpointId id, LaneShared& shared, Sequence first) : lane(id, first, shared) {}
+    Lane lane;
+    uint64_t subscriber = 0;
+    uint64_t host = 0;
+    bool queued = false;         // in a queue, or waits for its host
     std::optional<SteadyTime> wake;
+    absl::flat_hash_map<Sequence, uint64_t> hosts;  // of its attempts in flight: the URL may change meanwhile
   };
 
-  Lane& LaneOf(Entry& entry, EndpointId endpoint, Sequence first);
-  void MakeReady(EndpointId endpoint, Entry& entry);
-  void Rest(EndpointId endpoint, Entry& entry);
-  void Wake(EndpointId endpoint, Entry& entry, std::optional<SteadyTime> at);
+  Entry& EntryOf(const std::shared_ptr<const Endpoint>& endpoint, bool held, Sequence first);
+  void Configure(Entry& entry, const std::shared_ptr<const Endpoint>& endpoint, bool held);
+  Entry* FindEntry(EndpointId endpoint);
+  void MakeReady(Entry& entry);
+  void MakeAllReady();
+  void Rest(Entry& entry);
+  void Wake(Entry& entry, std::optional<SteadyTime> at);
+  // The next that may take a slot; null = none.
+  Entry* NextTurn();
+  bool HasSlot(LaneClass c) const;
+  void Step(Entry& entry, Now now);
+  void FreeHost(uint64_t host);
 
   const SchedulerLimits limits_;
   SchedulerHost& host_;
-  WindowBudget budget_;
+  LaneShared shared_;
   absl::flat_hash_map<EndpointId, std::unique_ptr<Entry>> entries_;
-  std::deque<EndpointId> ready_;  // round robin: one step each
+  std::array<FairQueue, kLaneClasses> queues_;  // by LaneClass
+  size_t next_queue_ = 0;
+  absl::flat_hash_map<uint64_t, Host> hosts_;  // with something in flight or waiting
   std::set<std::pair<SteadyTime, EndpointId>> wakes_;
-  size_t in_flight_ = 0;
+  std::array<size_t, kLaneClasses> slots_{};  // taken, by the class at the start
+  size_t attempts_ = 0;
+  size_t unrecorded_ = 0;
   bool stopped_ = false;
 };
 

@@ -8,8 +8,7 @@
 
 #include "base/check.h"
 #include "base/concat.h"
-#include "dispatcher/core/delivery_state.h"
-#include "dispatcher/core/outcome.h"
+#include "dispatcher/engine/report.h"
 #include "dispatcher/engine/request.h"
 
 namespace hookd {
@@ -19,12 +18,6 @@ constexpr size_t kReadBytes = 1u << 20;  // of payload, in one read of a lane's 
 constexpr size_t kReadRows = 128;
 constexpr size_t kParkedRows = 1'000'000;      // more than any lane may have
 constexpr std::chrono::seconds kReadRetry{5};  // after a read that failed
-
-WallMs WallOf(int64_t tat_us, SteadyTime now, WallMs wall) {
-  const int64_t now_us =
-      std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
-  return tat_us <= now_us ? 0 : wall + (tat_us - now_us) / 1000;
-}
 
 }  // namespace
 
@@ -52,34 +45,37 @@ void Shard::Stop() {
 
 void Shard::Post(std::function<void()> task) { boost::asio::post(io_, std::move(task)); }
 
-void Shard::Recover(EndpointId id, std::shared_ptr<const Endpoint> endpoint, bool paused,
-                    const LaneState& lane) {
-  if (endpoint == nullptr) {
-    Post([this, id] { scheduler_.DeletedBefore(id); });
-    return;
+void Shard::Recover(const Operations& operations, const std::vector<DeliveryStore::ActiveLane>& lanes) {
+  scheduler_.SetOperations(operations);
+  const Now now = context_.clock.Read();
+  for (const DeliveryStore::ActiveLane& lane : lanes) {
+    if (lane.endpoint == nullptr) {
+      Post([this, id = lane.id] { scheduler_.Delete(id); });
+      continue;
+    }
+    const bool held =
+        lane.endpoint->paused || lane.endpoint->disabled != DisableReason::kNone || lane.subscriber_paused;
+    scheduler_.Restore(lane.endpoint, held, lane.lane, now);
   }
-  scheduler_.Configure(std::move(endpoint), paused, &lane, context_.clock.Steady(), context_.clock.Wall());
 }
 
 void Shard::Tell(ShardNews news) {
   Post([this, news = std::move(news)] {
-    const SteadyTime now = context_.clock.Steady();
-    const WallMs wall = context_.clock.Wall();
-    for (const ShardNews::Configured& one : news.configured) {
-      scheduler_.Configure(one.endpoint, one.paused, nullptr, now, wall);
-    }
-    for (const ShardNews::Accepted& one : news.accepted) {
-      scheduler_.Accepted(one.endpoint, one.sequence, one.event, now);
-    }
+    const Now now = context_.clock.Read();
+    if (news.operations) scheduler_.SetOperations(*news.operations);
+    for (const ShardNews::Configured& one : news.configured) scheduler_.Configure(one.endpoint, one.held);
+    for (const NewDelivery& one : news.accepted) scheduler_.Accepted(one, now);
     for (const ShardNews::Recorded& one : news.recorded) scheduler_.Recorded(one.endpoint, one.sequence);
+    for (const ShardNews::OverBacklog& one : news.over_backlog) scheduler_.OverBacklog(one.endpoint, one.excess);
     for (const EndpointId endpoint : news.deleted) scheduler_.Delete(endpoint);
+    if (news.expire_accepted_before != 0) scheduler_.ExpireAcceptedBefore(news.expire_accepted_before);
     Pump();
   });
 }
 
 void Shard::Pump() {
-  scheduler_.RunDue(context_.clock.Steady());
-  in_flight_.store(scheduler_.in_flight(), std::memory_order_relaxed);
+  scheduler_.RunDue(context_.clock.Read());
+  in_flight_.store(scheduler_.attempts_in_flight(), std::memory_order_relaxed);
   if (at_rest_ && scheduler_.in_flight() == 0) std::exchange(at_rest_, nullptr)();
   const std::optional<SteadyTime> due = scheduler_.NextDue();
   if (armed_ == due) return;
@@ -119,67 +115,33 @@ void Shard::StartAttempt(Lane& lane, Work work) {
   });
 }
 
+void Shard::Settle(Lane& lane, LaneStep step) { context_.committer.Report(MakeSettlement(lane, step)); }
+
 void Shard::AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<const Endpoint> settings,
                          WallMs started, HttpResult result) {
   Lane* lane = scheduler_.Find(endpoint);
   HOOKD_CHECK(lane != nullptr, "a lane with something in flight stays");
-  const WallMs wall = context_.clock.Wall();
-  const SteadyTime now = context_.clock.Steady();
-
-  AttemptRecorded fact;
-  fact.delivery = {work.event->id.bucket(), endpoint, work.sequence};
-  fact.event = work.event->id;
-  fact.event_type = work.event->type;
-  fact.subscriber_id = work.event->subscriber_id;
-  Attempt& attempt = fact.attempt;
-  attempt.number = work.attempt;
-  attempt.started_ms = started;
-  attempt.us = result.us;
-  attempt.error = Judge(settings->policy, result.error, result.status);
-  attempt.error_detail = std::move(result.error_detail);
-  if (attempt.error == ErrorKind::kStatus && attempt.error_detail.empty()) {
-    attempt.error_detail = Concat("answered ", result.status);
-  }
-  attempt.status = result.status;
-  attempt.remote_address = std::move(result.remote_address);
-  attempt.http_version = result.http_version;
-  attempt.resends = result.resends;
-  if (attempt.error != ErrorKind::kNone) {
-    attempt.response_body = std::move(result.body);
-    attempt.body_truncated = result.body_truncated;
-  }
+  const Now now = context_.clock.Read();
   const double unit_random = std::uniform_real_distribution<double>(0, 1)(random_);
-  const Decision decision = Decide(settings->policy, work.failures, work.attempt, attempt.error,
-                                   lane->deleted(), wall, unit_random);
-  attempt.next_due_ms = decision.next_due_ms;
-  fact.was_parked = work.was_parked;
-  fact.state = decision.state;
-  fact.reason = decision.reason;
-  fact.failures = decision.failures;
-  if (!work.event->ordering_key.empty()) fact.ordering_key_hash = StableHash(work.event->ordering_key);
-
-  AfterAttempt after;
-  after.parked = !IsTerminal(decision.state);
-  after.attempts = work.attempt;
-  after.failures = decision.failures;
-  after.due = now + Millis(decision.next_due_ms - wall);
-  fact.cursor = lane->Submit(work.sequence, after);
-  fact.rate_tat_ms = WallOf(lane->rate_tat_us(), now, wall);
+  const std::string host = HostOf(settings->url);
+  AttemptOutcome outcome =
+      MakeOutcome(*lane, work, *settings, host, started, std::move(result), now, unit_random);
+  const Attempt& attempt = outcome.fact.attempt;
 
   AttemptEvent event;
-  event.delivery = fact.delivery;
-  event.event = fact.event;
+  event.delivery = outcome.fact.delivery;
+  event.event = outcome.fact.event;
   event.subscriber_id = work.event->subscriber_id;
   event.event_type = work.event->type;
-  const std::string host = HostOf(settings->url);
   event.url_host = host;
   event.attempt = &attempt;
-  event.state = decision.state;
-  event.queued = work.was_parked ? std::chrono::duration_cast<std::chrono::microseconds>(now - work.due) -
-                                       std::chrono::microseconds(attempt.us.total)
-                                 : std::chrono::milliseconds(started - work.event->accepted_ms);
+  event.state = outcome.fact.state;
+  event.queued = work.was_parked
+                     ? std::chrono::duration_cast<std::chrono::microseconds>(now.steady - work.due) -
+                           std::chrono::microseconds(attempt.us.total)
+                     : std::chrono::milliseconds(started - work.event->accepted_ms);
   context_.telemetry.AttemptDone(event);
-  context_.committer.Record(std::move(fact));
+  context_.committer.Report(std::move(outcome));
   Pump();
 }
 
@@ -209,7 +171,7 @@ void Shard::ReadParked(EndpointId endpoint) {
   Read<std::vector<ParkedDelivery>>(
       endpoint, [this, endpoint] { return context_.store.ReadParked(endpoint, kParkedRows); },
       [this, endpoint](std::vector<ParkedDelivery> rows) {
-        scheduler_.LoadedParked(endpoint, rows, context_.clock.Steady(), context_.clock.Wall());
+        scheduler_.LoadedParked(endpoint, rows, context_.clock.Read());
       });
 }
 
@@ -218,7 +180,7 @@ void Shard::ReadQueue(EndpointId endpoint, Sequence from) {
       endpoint,
       [this, endpoint, from] { return context_.store.ReadQueue(endpoint, from, read_rows_, kReadBytes); },
       [this, endpoint](std::vector<QueuedDelivery> rows) {
-        scheduler_.LoadedQueue(endpoint, std::move(rows), context_.clock.Steady());
+        scheduler_.LoadedQueue(endpoint, std::move(rows), context_.clock.Read());
       });
 }
 

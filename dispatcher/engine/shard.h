@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "dispatcher/engine/committer.h"
 #include "dispatcher/engine/engine.h"
+#include "dispatcher/engine/ledger.h"
 #include "dispatcher/engine/scheduler.h"
 #include "dispatcher/telemetry/telemetry.h"
 #include "dispatcher/transport/http_transport.h"
@@ -49,8 +50,8 @@ class Shard final : private SchedulerHost {
   // From any thread.
   void Tell(ShardNews news);
   void Post(std::function<void()> task);
-  // After a start, before Start(): what the store remembers. `endpoint` null: it was deleted before.
-  void Recover(EndpointId id, std::shared_ptr<const Endpoint> endpoint, bool paused, const LaneState& lane);
+  // After a start, before Start(): what the store remembers.
+  void Recover(const Operations& operations, const std::vector<DeliveryStore::ActiveLane>& lanes);
   // Starts nothing more; runs `at_rest` on the shard's thread once nothing is in flight or
   // unrecorded.
   void Quiesce(std::function<void()> at_rest);
@@ -60,6 +61,7 @@ class Shard final : private SchedulerHost {
 
  private:
   void StartAttempt(Lane& lane, Work work) override;
+  void Settle(Lane& lane, LaneStep step) override;
   void ReadParked(EndpointId endpoint) override;
   void ReadQueue(EndpointId endpoint, Sequence from) override;
   void ReadEvent(EndpointId endpoint, Sequence sequence, EventId event) override;

@@ -31,9 +31,12 @@ DeliveryEnded CanceledBy(EndpointId endpoint, Sequence sequence, const Event& ev
 void Sweeper::Sweep(EndpointId endpoint) {
   const auto cursor = std::make_shared<Sequence>(0);
   committer_.Submit(
-      {[endpoint, cursor](Committer::Scope& scope) { *cursor = scope.store().Lane(endpoint)->cursor; },
+      {[endpoint, cursor](Ledger& ledger) {
+         const LaneState* lane = ledger.store().Lane(endpoint);
+         if (lane != nullptr) *cursor = lane->cursor;
+       },
        [this, endpoint, cursor](const absl::Status& status) {
-         if (status.ok()) SweepFrom(endpoint, *cursor);
+         if (status.ok() && *cursor != 0) SweepFrom(endpoint, *cursor);
        }});
 }
 
@@ -71,12 +74,12 @@ void Sweeper::End(EndpointId endpoint, Sequence from, std::vector<DeliveryEnded>
   const bool last = facts.empty();
   const uint64_t count = facts.size();
   auto shared = std::make_shared<std::vector<DeliveryEnded>>(std::move(facts));
-  committer_.Submit({[endpoint, last, shared](Committer::Scope& scope) {
+  committer_.Submit({[endpoint, last, shared](Ledger& ledger) {
                        for (DeliveryEnded& fact : *shared) {
-                         fact.at_ms = scope.now();
-                         scope.Apply(fact);
+                         fact.at_ms = ledger.now();
+                         ledger.Apply(fact);
                        }
-                       if (last) scope.Apply(LaneRemoved{endpoint});
+                       if (last) ledger.Apply(LaneRemoved{endpoint});
                      },
                      [this, endpoint, from, last, count](const absl::Status& status) {
                        if (!status.ok()) return;

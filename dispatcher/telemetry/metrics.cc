@@ -102,6 +102,10 @@ class Metrics::Impl {
       const std::string name = kind == ErrorKind::kNone ? "success" : std::string(ToString(kind));
       attempts[static_cast<size_t>(kind)] = &outcomes.Add({{"outcome", name}});
     }
+    auto& kinds = CounterFamily(registry, "hookd_alerts_total", "Alerts raised, by kind");
+    for (size_t kind = 0; kind < kAlertKinds; ++kind) {
+      alerts[kind] = &kinds.Add({{"kind", std::string(ToString(static_cast<AlertKind>(kind)))}});
+    }
     auto& phases = HistogramFamily(registry, "hookd_attempt_duration_seconds",
                                    "Attempts by phase; a phase that did not happen is not observed");
     const auto phase = [&phases](const char* name) {
@@ -138,6 +142,7 @@ class Metrics::Impl {
   std::map<std::string_view, Counter*> rejected;
   std::array<Counter*, 6> ended{};                    // by DeliveryState
   std::array<Counter*, kOutcomes.size()> attempts{};  // by ErrorKind
+  std::array<Counter*, kAlertKinds> alerts{};  // by AlertKind
   Histogram* name_phase = nullptr;
   Histogram* connect_phase = nullptr;
   Histogram* tls_phase = nullptr;
@@ -182,6 +187,8 @@ void Metrics::AttemptDone(const Attempt& attempt, std::chrono::microseconds queu
   observe(impl_->first_byte_phase, attempt.us.first_byte);
 }
 
+void Metrics::Alert(AlertKind kind) { impl_->alerts[static_cast<size_t>(kind)]->Increment(); }
+
 void Metrics::DeliveriesEnded(DeliveryState state, uint64_t count) {
   HOOKD_CHECK(IsTerminal(state), "only a terminal state ends a delivery");
   impl_->ended[static_cast<size_t>(state)]->Increment(static_cast<double>(count));
@@ -205,6 +212,15 @@ std::string Metrics::Scrape(const Gauges* gauges, uint64_t log_lines_dropped) co
     families.push_back(
         ComputedGauge("hookd_intake_bytes", "Payload bytes that wait to be on disk", gauges->intake_bytes));
     families.push_back(ComputedGauge("hookd_disk_bytes", "Size of the database", gauges->bytes_on_disk));
+    families.push_back(ComputedGauge("hookd_paused", "1 while an operator has paused everything", gauges->paused));
+    families.push_back(ComputedGauge("hookd_intake_held", "1 while events are refused: disk, or a write stall",
+                                     gauges->intake_held));
+    families.push_back(ComputedGauge("hookd_auto_disable_suspended",
+                                     "1 while more than half of the active hosts fail to connect",
+                                     gauges->auto_disable_suspended));
+    families.push_back(ComputedGauge("hookd_clock_suspect",
+                                     "1 after a leap of the wall clock, until an operator confirms it",
+                                     gauges->clock_suspect));
   }
   std::ostringstream text;
   prometheus::TextSerializer().Serialize(text, families);

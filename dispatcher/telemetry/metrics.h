@@ -24,6 +24,7 @@ class Metrics {
   void EventRejected(std::string_view reason);
   void Committed(std::chrono::microseconds took, size_t items, size_t bytes);
   void AttemptDone(const Attempt& attempt, std::chrono::microseconds queued);
+  void Alert(AlertKind kind);
   // `state` is terminal.
   void DeliveriesEnded(DeliveryState state, uint64_t count);
 

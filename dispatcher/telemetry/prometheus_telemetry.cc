@@ -39,6 +39,15 @@ class PrometheusTelemetry : public Telemetry {
     if (state == DeliveryState::kSucceeded) deliveries_succeeded_.fetch_add(count, std::memory_order_relaxed);
   }
 
+  void Alert(AlertKind kind, EndpointId endpoint, std::string_view subscriber_id,
+             std::string_view message) override {
+    JsonLine line;
+    line.Text("kind", ToString(kind));
+    if (endpoint.value != 0) line.Text("endpoint_id", endpoint.ToString()).Text("subscriber_id", subscriber_id);
+    log_.Write(EventLog::Level::kWarn, "alert", line.Text("message", message));
+    metrics_.Alert(kind);
+  }
+
   void Info(std::string_view event, std::string_view message) override {
     Write(EventLog::Level::kInfo, event, message);
   }
@@ -83,6 +92,26 @@ class PrometheusTelemetry : public Telemetry {
 };
 
 }  // namespace
+
+std::string_view ToString(AlertKind kind) {
+  switch (kind) {
+    case AlertKind::kFailing:
+      return "failing";
+    case AlertKind::kRecovered:
+      return "recovered";
+    case AlertKind::kDisabled:
+      return "disabled";
+    case AlertKind::kBacklog:
+      return "backlog";
+    case AlertKind::kOutage:
+      return "outage";
+    case AlertKind::kClock:
+      return "clock";
+    case AlertKind::kDisk:
+      return "disk";
+  }
+  return "unknown";
+}
 
 std::unique_ptr<Telemetry> MakeTelemetry(const TelemetryOptions& options) {
   return std::make_unique<PrometheusTelemetry>(options);

@@ -25,6 +25,19 @@ struct AttemptEvent {
   std::chrono::microseconds queued{0};            // since it became due (a first attempt: since acceptance)
 };
 
+// What a person should hear of.
+enum class AlertKind : uint8_t {
+  kFailing,    // an endpoint: as many failures in a row as its policy says
+  kRecovered,  // it succeeded again
+  kDisabled,   // an endpoint was disabled by itself
+  kBacklog,    // an endpoint: 80 % of its backlog are pending
+  kOutage,     // more than half of the active hosts fail to connect
+  kClock,      // the wall clock leapt
+  kDisk,       // above the high-water mark: events are refused
+};
+inline constexpr size_t kAlertKinds = 7;
+std::string_view ToString(AlertKind kind);
+
 struct Gauges {
   uint64_t pending_deliveries = 0;
   uint64_t attempts_in_flight = 0;
@@ -32,6 +45,10 @@ struct Gauges {
   uint64_t subscribers = 0;
   uint64_t intake_bytes = 0;
   uint64_t bytes_on_disk = 0;
+  bool paused = false;                  // by an operator, everything
+  bool intake_held = false;             // disk or stall
+  bool auto_disable_suspended = false;  // an outage
+  bool clock_suspect = false;
 };
 
 // Thread-safe. No method blocks on anything but the log's own bounded queue.
@@ -44,6 +61,9 @@ class Telemetry {
   virtual void Committed(std::chrono::microseconds took, size_t items, size_t bytes) = 0;
   virtual void AttemptDone(const AttemptEvent& event) = 0;
   virtual void DeliveriesEnded(DeliveryState state, uint64_t count) = 0;
+  // `endpoint` 0 and `subscriber_id` empty: it concerns the whole of hookd.
+  virtual void Alert(AlertKind kind, EndpointId endpoint, std::string_view subscriber_id,
+                     std::string_view message) = 0;
   virtual void Info(std::string_view event, std::string_view message) = 0;
   virtual void Warn(std::string_view event, std::string_view message) = 0;
   virtual void Error(std::string_view event, std::string_view message) = 0;

@@ -1,6 +1,7 @@
 // Telemetry that says nothing and keeps the totals, for tests of what reports to it. Thread-safe.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -22,6 +23,10 @@ class NullTelemetry : public Telemetry {
   void DeliveriesEnded(DeliveryState state, uint64_t count) override {
     if (state == DeliveryState::kSucceeded) succeeded_ += count;
   }
+  void Alert(AlertKind kind, EndpointId, std::string_view, std::string_view) override {
+    ++alerts_[static_cast<size_t>(kind)];
+  }
+  uint64_t alerts(AlertKind kind) const { return alerts_[static_cast<size_t>(kind)]; }
   void Info(std::string_view, std::string_view) override {}
   void Warn(std::string_view, std::string_view) override {}
   void Error(std::string_view, std::string_view) override {}
@@ -33,6 +38,7 @@ class NullTelemetry : public Telemetry {
   std::atomic<uint64_t> accepted_{0};
   std::atomic<uint64_t> succeeded_{0};
   std::atomic<uint64_t> failed_{0};
+  std::array<std::atomic<uint64_t>, kAlertKinds> alerts_{};
 };
 
 }  // namespace hookd

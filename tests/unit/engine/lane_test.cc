@@ -10,6 +10,7 @@ namespace {
 using Kind = LaneStep::Kind;
 
 constexpr EndpointId kEndpoint{0x0a3f000000000001};
+constexpr WallMs kWall = 1'700'000'100'000;
 
 std::shared_ptr<const Event> MakeEvent(Sequence n, size_t bytes = 2) {
   auto event = std::make_shared<Event>();
@@ -47,16 +48,25 @@ class LaneTest : public ::testing::Test {
     return cursor;
   }
   Sequence Fail(Sequence n, Duration wait, uint32_t attempts = 1) {
-    const Sequence cursor = lane_.Submit(n, {true, attempts, attempts, now_ + wait});
+    AfterAttempt after;
+    after.parked = true;
+    after.attempts = after.failures = attempts;
+    after.due = now_.steady + wait;
+    after.counted = true;
+    const Sequence cursor = lane_.Submit(n, after);
     lane_.Recorded(n);
     return cursor;
   }
 
-  SteadyTime now_{std::chrono::hours(1)};
+  void Pass(Duration time) {
+    now_.steady += time;
+    now_.wall += std::chrono::duration_cast<Millis>(time).count();
+  }
+
+  Now now_{SteadyTime(std::chrono::hours(1)), kWall};
   Endpoint endpoint_;
-  LaneLimits limits_{4, 8};
-  WindowBudget budget_{4000};
-  Lane lane_{kEndpoint, 1, limits_, budget_};
+  LaneShared shared_{{4, 8, 100}, WindowBudget(4000)};
+  Lane lane_{kEndpoint, 1, shared_};
 };
 
 TEST_F(LaneTest, OrderedSendsTheNextOnlyAfterTheOutcomeBeforeIsOnDisk) {
@@ -75,9 +85,9 @@ TEST_F(LaneTest, OrderedWaitsForTheRetryOfItsHead) {
   Fail(1, std::chrono::seconds(15));
   const LaneStep wait = lane_.Next(now_);
   EXPECT_EQ(wait.kind, Kind::kWait);
-  EXPECT_EQ(wait.until, now_ + std::chrono::seconds(15));
+  EXPECT_EQ(wait.until, now_.steady + std::chrono::seconds(15));
 
-  now_ = wait.until;
+  Pass(wait.until - now_.steady);
   const LaneStep load = lane_.Next(now_);
   EXPECT_EQ(load.kind, Kind::kLoadEvent);
   EXPECT_EQ(load.sequence, 1u);
@@ -128,7 +138,7 @@ TEST_F(LaneTest, CursorIsTheLowestSequenceStillInTheQueue) {
 
 TEST_F(LaneTest, AtTheParkedBoundNothingNewIsStarted) {
   Mode(DeliveryMode::kParallel, 16);
-  limits_.parked_per_lane = 2;
+  shared_.limits.parked_per_lane = 2;
   Accept(1, 3);
   for (Sequence n : {1u, 2u}) {
     EXPECT_EQ(ExpectStart(), n);
@@ -136,7 +146,7 @@ TEST_F(LaneTest, AtTheParkedBoundNothingNewIsStarted) {
   }
   const LaneStep wait = lane_.Next(now_);
   EXPECT_EQ(wait.kind, Kind::kWait);
-  EXPECT_EQ(wait.until, now_ + std::chrono::seconds(15));
+  EXPECT_EQ(wait.until, now_.steady + std::chrono::seconds(15));
 }
 
 TEST_F(LaneTest, RateLimitSpacesAttemptsAfterTheBurst) {
@@ -147,8 +157,8 @@ TEST_F(LaneTest, RateLimitSpacesAttemptsAfterTheBurst) {
   ExpectStart();
   const LaneStep wait = lane_.Next(now_);
   EXPECT_EQ(wait.kind, Kind::kWait);
-  EXPECT_EQ(wait.until, now_ + std::chrono::milliseconds(200));
-  now_ = wait.until;
+  EXPECT_EQ(wait.until, now_.steady + std::chrono::milliseconds(200));
+  Pass(wait.until - now_.steady);
   EXPECT_EQ(ExpectStart(), 3u);
 }
 
@@ -214,9 +224,9 @@ TEST_F(LaneTest, PayloadsBeyondTheSharedBudgetStayOnDisk) {
   Succeed(1);
   ExpectStep(Kind::kLoadQueue);
   lane_.LoadedQueue({{2, MakeEvent(2, 5000)}}, now_);  // one read may exceed it
-  EXPECT_TRUE(budget_.Exceeded());
+  EXPECT_TRUE(shared_.budget.Exceeded());
   EXPECT_EQ(ExpectStart(), 2u);
-  EXPECT_FALSE(budget_.Exceeded());
+  EXPECT_FALSE(shared_.budget.Exceeded());
 }
 
 TEST_F(LaneTest, ALaneThatHasToWaitGivesBackWhatExceedsTheBudget) {
@@ -225,7 +235,7 @@ TEST_F(LaneTest, ALaneThatHasToWaitGivesBackWhatExceedsTheBudget) {
   lane_.Accepted(3, MakeEvent(3), now_);  // 2 was not told yet: from disk
   Fail(1, std::chrono::seconds(15));
   ExpectStep(Kind::kWait);
-  now_ += std::chrono::seconds(15);
+  Pass(std::chrono::seconds(15));
   ExpectStep(Kind::kLoadEvent);
   lane_.LoadedEvent(1, MakeEvent(1));
   ExpectStart();
@@ -233,11 +243,11 @@ TEST_F(LaneTest, ALaneThatHasToWaitGivesBackWhatExceedsTheBudget) {
   ExpectStep(Kind::kLoadQueue);
   lane_.LoadedQueue({{2, MakeEvent(2, 3000)}, {3, MakeEvent(3, 3000)}}, now_);
   EXPECT_EQ(ExpectStart(), 2u);
-  budget_.Take(*MakeEvent(9, 3000));  // others spend the rest
+  shared_.budget.Take(*MakeEvent(9, 3000));  // others spend the rest
   Fail(2, std::chrono::seconds(15));
   ExpectStep(Kind::kWait);
-  EXPECT_FALSE(budget_.Exceeded());
-  now_ += std::chrono::seconds(15);
+  EXPECT_FALSE(shared_.budget.Exceeded());
+  Pass(std::chrono::seconds(15));
   ExpectStep(Kind::kLoadEvent);
   lane_.LoadedEvent(2, MakeEvent(2));
   EXPECT_EQ(ExpectStart(), 2u);
@@ -262,28 +272,29 @@ TEST_F(LaneTest, AnEmptyReadDoesNotSkipWhatWasAcceptedMeanwhile) {
 }
 
 TEST_F(LaneTest, RestoredLaneReadsItsParkedRowsFirst) {
-  Lane lane(kEndpoint, 1, limits_, budget_);
+  Lane lane(kEndpoint, 1, shared_);
   LaneState state;
   state.cursor = 5;
   state.next = 7;
   state.queued = 2;
   state.parked = 1;
   lane.Configure(std::make_shared<Endpoint>(endpoint_), false);
-  lane.Restore(state, now_, 1'000'000);
+  lane.Restore(state, now_);
   ASSERT_EQ(lane.Next(now_).kind, Kind::kLoadParked);
   EXPECT_EQ(lane.Next(now_).kind, Kind::kIdle);
-  lane.LoadedParked({{4, MakeEvent(4)->id, 0, 3, 2, 1'030'000}}, now_, 1'000'000);
+  lane.LoadedParked({{4, MakeEvent(4)->id, 0, 3, 2, kWall + 30'000}}, now_);
   const LaneStep wait = lane.Next(now_);
   ASSERT_EQ(wait.kind, Kind::kWait);
-  EXPECT_EQ(wait.until, now_ + std::chrono::seconds(30));
-  ASSERT_EQ(lane.Next(wait.until).kind, Kind::kLoadEvent);
+  EXPECT_EQ(wait.until, now_.steady + std::chrono::seconds(30));
+  Pass(std::chrono::seconds(30));
+  ASSERT_EQ(lane.Next(now_).kind, Kind::kLoadEvent);
   lane.LoadedEvent(4, MakeEvent(4));
-  const LaneStep retry = lane.Next(wait.until);
+  const LaneStep retry = lane.Next(now_);
   EXPECT_EQ(retry.work.attempt, 4u);
   EXPECT_EQ(retry.work.failures, 2u);
   lane.Submit(4, {});
   lane.Recorded(4);
-  const LaneStep load = lane.Next(wait.until);
+  const LaneStep load = lane.Next(now_);
   ASSERT_EQ(load.kind, Kind::kLoadQueue);
   EXPECT_EQ(load.sequence, 5u);
 }
@@ -291,9 +302,8 @@ TEST_F(LaneTest, RestoredLaneReadsItsParkedRowsFirst) {
 TEST_F(LaneTest, AClockSetBackBeforeAStartFreezesNothing) {
   endpoint_.policy.rate = {5, 5};
   endpoint_.policy.backoff.jitter = 0;
-  constexpr WallMs kWall = 1'000'000;
   constexpr WallMs kTenHours = 36'000'000;
-  Lane lane(kEndpoint, 1, limits_, budget_);
+  Lane lane(kEndpoint, 1, shared_);
   lane.Configure(std::make_shared<Endpoint>(endpoint_), false);
   LaneState state;
   state.next = 3;
@@ -301,15 +311,15 @@ TEST_F(LaneTest, AClockSetBackBeforeAStartFreezesNothing) {
   state.queued = 1;
   state.parked = 1;
   state.rate_tat_ms = kWall + kTenHours;
-  lane.Restore(state, now_, kWall);
+  lane.Restore(state, now_);
   ASSERT_EQ(lane.Next(now_).kind, Kind::kLoadParked);
-  lane.LoadedParked({{1, MakeEvent(1)->id, 0, 1, 1, kWall + kTenHours}}, now_, kWall);
+  lane.LoadedParked({{1, MakeEvent(1)->id, 0, 1, 1, kWall + kTenHours}}, now_);
   const LaneStep wait = lane.Next(now_);
   ASSERT_EQ(wait.kind, Kind::kWait);
-  EXPECT_LE(wait.until, now_ + std::chrono::minutes(15) + std::chrono::seconds(1));
+  EXPECT_LE(wait.until, now_.steady + std::chrono::hours(1));
   EXPECT_LE(
       lane.rate_tat_us(),
-      1'100'000 + std::chrono::duration_cast<std::chrono::microseconds>(now_.time_since_epoch()).count());
+      1'100'000 + std::chrono::duration_cast<std::chrono::microseconds>(now_.steady.time_since_epoch()).count());
 }
 
 TEST_F(LaneTest, AnotherModeBeginsOnceNothingIsInFlight) {
@@ -331,10 +341,10 @@ TEST_F(LaneTest, ToOrderedWhileParkedGoesOnWithTheLowestSequence) {
   Mode(DeliveryMode::kOrdered);
   ExpectStep(Kind::kIdle);  // 1 is still in flight
   Fail(1, std::chrono::seconds(20));
-  now_ += std::chrono::seconds(10);
+  Pass(std::chrono::seconds(10));
   const LaneStep wait = lane_.Next(now_);  // 2 is due, but 1 comes first
   ASSERT_EQ(wait.kind, Kind::kWait);
-  EXPECT_EQ(wait.until, now_ + std::chrono::seconds(10));
+  EXPECT_EQ(wait.until, now_.steady + std::chrono::seconds(10));
 }
 
 TEST_F(LaneTest, DeletedStartsNothingAndIsNeverForgotten) {
@@ -358,7 +368,8 @@ TEST_F(LaneTest, ForgettableOnceNothingIsPendingAndTheRateHasRecovered) {
   EXPECT_FALSE(lane_.Forgettable(now_));
   Succeed(1);
   EXPECT_FALSE(lane_.Forgettable(now_));
-  EXPECT_TRUE(lane_.Forgettable(now_ + std::chrono::milliseconds(200)));
+  Pass(std::chrono::milliseconds(200));
+  EXPECT_TRUE(lane_.Forgettable(now_));
 }
 
 }  // namespace

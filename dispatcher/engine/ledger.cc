@@ -1,0 +1,297 @@
+#include "dispatcher/engine/ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/concat.h"
+#include "base/status_macros.h"
+#include "dispatcher/core/endpoint_health.h"
+
+namespace hookd {
+
+Ledger::Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64_t seed)
+    : store_(store), telemetry_(telemetry), registry_(store), random_(seed), news_(shards) {}
+
+void Ledger::Recovered(const DeliveryStore::Recovered& recovered) {
+  operations_ = recovered.operations;
+  next_endpoint_number_ = recovered.next_endpoint_number;
+  subscribers_ = recovered.subscribers;
+  endpoints_ = recovered.endpoints;
+  last_event_ms_ = recovered.wall_high_water_ms;
+  event_counter_ = UINT16_MAX;  // the next id is later than any given before, whatever the clock says
+}
+
+void Ledger::Begin(Now now) {
+  now_ = now;
+  has_facts_ = false;
+  open_keys_.clear();
+  WatchClock();
+}
+
+std::vector<ShardNews> Ledger::Committed() {
+  if (accepted_ + duplicates_ > 0) telemetry_.EventsAccepted(accepted_, created_, duplicates_);
+  for (size_t state = 0; state < ended_.size(); ++state) {
+    if (ended_[state] > 0) telemetry_.DeliveriesEnded(static_cast<DeliveryState>(state), ended_[state]);
+  }
+  accepted_ = created_ = duplicates_ = 0;
+  ended_.fill(0);
+  open_keys_.clear();
+  registry_.Trim();
+  return std::exchange(news_, std::vector<ShardNews>(news_.size()));
+}
+
+void Ledger::Apply(const Fact& fact) {
+  store_.Apply(fact);
+  has_facts_ = true;
+}
+
+EndpointId Ledger::NextEndpointId(const std::string& subscriber_id) {
+  return EndpointId::Make(PartitionOf(subscriber_id), next_endpoint_number_++);
+}
+
+EventId Ledger::NextEventId(WallMs now, Partition partition) {
+  if (now > last_event_ms_) {
+    last_event_ms_ = now;
+    event_counter_ = 0;
+  } else if (event_counter_ == UINT16_MAX) {
+    ++last_event_ms_;
+    event_counter_ = 0;
+  } else {
+    ++event_counter_;
+  }
+  return EventId::Make(last_event_ms_, event_counter_, partition, random_());
+}
+
+absl::StatusOr<std::optional<IdempotencyHit>> Ledger::FindKey(const IdempotencyKey& key) {
+  if (const auto it = open_keys_.find(key.key); it != open_keys_.end()) return it->second;
+  return store_.FindIdempotency(key.key, std::max(now_.wall, last_event_ms_));
+}
+
+PublishOutcome Ledger::Accept(NewEvent incoming) {
+  PublishOutcome outcome;
+  const absl::StatusOr<Registry::Account*> account = registry_.Find(incoming.event.subscriber_id);
+  if (!account.ok()) {
+    outcome.status = account.status();
+    return outcome;
+  }
+  if (*account == nullptr) {
+    outcome.status = absl::NotFoundError(
+        Concat("subscriber_id: no subscriber ", incoming.event.subscriber_id, ": create it first"));
+    return outcome;
+  }
+  if (incoming.idempotency) {
+    const absl::StatusOr<std::optional<IdempotencyHit>> hit = FindKey(*incoming.idempotency);
+    if (!hit.ok()) {
+      outcome.status = hit.status();
+      return outcome;
+    }
+    if (*hit) {
+      if ((*hit)->fingerprint != incoming.idempotency->fingerprint) {
+        outcome.status = absl::AlreadyExistsError(
+            Concat("idempotency_key: used within 24 h for another event, ", (*hit)->event.ToString()));
+        return outcome;
+      }
+      outcome.event = (*hit)->event;
+      outcome.duplicate = true;
+      ++duplicates_;
+      return outcome;
+    }
+  }
+
+  auto event = std::make_shared<Event>(std::move(incoming.event));
+  event->id = NextEventId(now_.wall, PartitionOf(event->subscriber_id));
+  event->accepted_ms = event->id.accepted_ms();
+  Accepted fact;
+  fact.idempotency = incoming.idempotency;
+  for (std::shared_ptr<const Endpoint>& endpoint :
+       Registry::Match(**account, event->type, event->channel)) {
+    const EndpointId id = endpoint->id;
+    const LaneState* lane = store_.Lane(id);
+    if (lane == nullptr) {  // the disk; the store is poisoned
+      outcome.status = absl::UnavailableError("the store cannot be read: hookd is restarting");
+      return outcome;
+    }
+    const uint64_t pending = lane->pending();
+    const uint64_t backlog = endpoint->policy.backlog;
+    if (BacklogNearlyFull(backlog, pending, pending + 1)) {
+      telemetry_.Alert(AlertKind::kBacklog, id, endpoint->subscriber_id,
+                       Concat(pending + 1, " deliveries are pending, of at most ", backlog));
+    }
+    ShardNews& news = NewsFor(id);
+    if (backlog != 0 && pending + 1 > backlog) news.over_backlog.push_back({id, pending + 1 - backlog});
+    NewDelivery delivery;
+    delivery.held = Registry::Held(**account, *endpoint);
+    delivery.proven = lane->last_success_ms != 0;
+    delivery.failing = lane->consecutive_failures > 0;
+    delivery.sequence = lane->next;
+    delivery.event = event;
+    delivery.endpoint = std::move(endpoint);
+    fact.deliveries.push_back({id, delivery.sequence});
+    news.accepted.push_back(std::move(delivery));
+  }
+  if (fact.idempotency) {
+    open_keys_[fact.idempotency->key] = {event->id, fact.idempotency->fingerprint};
+  }
+  outcome.event = event->id;
+  outcome.deliveries = static_cast<uint32_t>(fact.deliveries.size());
+  ++accepted_;
+  created_ += outcome.deliveries;
+  fact.event = std::move(event);
+  Apply(fact);
+  return outcome;
+}
+
+void Ledger::Report(LaneReport report) {
+  DeliveryId delivery;
+  if (auto* outcome = std::get_if<AttemptOutcome>(&report)) {
+    delivery = outcome->fact.delivery;
+    const DeliveryState state = outcome->fact.state;
+    WatchOutage(*outcome);
+    const LaneState* lane = store_.Lane(delivery.endpoint);
+    if (lane == nullptr) return;  // the disk; the store is poisoned, and the commit says so
+    const LaneState before = *lane;
+    AttemptRecorded& fact = outcome->fact;
+    if (IsTerminal(state)) ++ended_[static_cast<size_t>(state)];
+    Apply(fact);
+    JudgeHealth(fact, before);
+  } else if (auto* ended = std::get_if<DeliveryEnded>(&report)) {
+    delivery = ended->delivery;
+    ended->at_ms = now_.wall;
+    ++ended_[static_cast<size_t>(ended->state)];
+    Apply(*ended);
+  } else {
+    const auto& parked = std::get<DeliveryParked>(report);
+    delivery = parked.delivery;
+    Apply(parked);
+  }
+  NewsFor(delivery.endpoint).recorded.push_back({delivery.endpoint, delivery.sequence});
+}
+
+void Ledger::JudgeHealth(const AttemptRecorded& fact, const LaneState& before) {
+  const bool failed = fact.attempt.error != ErrorKind::kNone && fact.attempt.error != ErrorKind::kLocal;
+  if (before.deleted || (!failed && before.consecutive_failures == 0)) return;
+  const EndpointId id = fact.delivery.endpoint;
+  const absl::StatusOr<std::shared_ptr<const Endpoint>> found = registry_.Find(id);
+  if (!found.ok() || *found == nullptr) return;
+  const Endpoint& endpoint = **found;
+  const LaneState after = *store_.Lane(id);
+
+  switch (AlertFor(endpoint.policy.alert_after, before.consecutive_failures, after.consecutive_failures)) {
+    case HealthAlert::kFailing:
+      telemetry_.Alert(AlertKind::kFailing, id, endpoint.subscriber_id,
+                       Concat(after.consecutive_failures, " attempts in a row failed, the last: ",
+                              fact.attempt.error_detail));
+      break;
+    case HealthAlert::kRecovered:
+      telemetry_.Alert(AlertKind::kRecovered, id, endpoint.subscriber_id,
+                       Concat("succeeded after ", before.consecutive_failures, " failures in a row"));
+      break;
+    case HealthAlert::kNone:
+      break;
+  }
+
+  if (endpoint.disabled != DisableReason::kNone) return;
+  const WallMs ended = fact.attempt.started_ms + fact.attempt.us.total / 1000;
+  const DisableReason reason =
+      ShouldDisable(endpoint.policy.disable, after.disable_failures, after.disable_since_ms,
+                    fact.attempt.error, fact.attempt.status, ended);
+  if (reason == DisableReason::kNone) return;
+  if (reason == DisableReason::kFailures && outage_.Suspended(now_.steady)) return;
+  auto disabled = std::make_shared<Endpoint>(endpoint);
+  disabled->disabled = reason;
+  disabled->disabled_ms = now_.wall;
+  disabled->state_note.clear();
+  PutEndpoint(disabled);
+  telemetry_.Alert(AlertKind::kDisabled, id, endpoint.subscriber_id,
+                   reason == DisableReason::kGone
+                       ? std::string("it answered 410")
+                       : Concat(after.disable_failures, " attempts in a row failed, over ",
+                                (ended - after.disable_since_ms) / 1000, " s"));
+}
+
+void Ledger::WatchOutage(const AttemptOutcome& outcome) {
+  const Attempt& attempt = outcome.fact.attempt;
+  if (attempt.error == ErrorKind::kLocal) return;
+  outage_.Record(outcome.host, Connected(attempt.error, attempt.status), now_.steady);
+  const bool suspended = outage_.Suspended(now_.steady);
+  if (suspended && !outage_told_) {
+    telemetry_.Alert(AlertKind::kOutage, EndpointId{}, "",
+                     "more than half of the active hosts fail to connect: no endpoint is disabled for "
+                     "failures until that is over");
+  }
+  outage_told_ = suspended;
+}
+
+void Ledger::WatchClock() {
+  if (!clock_guard_.Observe(now_.wall, now_.steady) || operations_.clock_suspect) return;
+  Operations operations = operations_;
+  operations.clock_suspect = true;
+  SetOperations(std::move(operations));
+  telemetry_.Alert(AlertKind::kClock, EndpointId{}, "",
+                   "the wall clock leapt by more than an hour: nothing expires until an operator confirms it");
+}
+
+void Ledger::Keep(const Retention& retention, bool disk_full) {
+  if (operations_.clock_suspect) return;
+  const WallMs expire_before = now_.wall - retention.pending.count();
+  for (ShardNews& news : news_) news.expire_accepted_before = expire_before;
+  bool dropped_early = false;
+  for (const BucketView& bucket : store_.Buckets()) {
+    if (bucket.pending > 0) continue;
+    const WallMs accepted_end = (WallMs{bucket.bucket} + 1) * kBucketMs;
+    const WallMs age = now_.wall - std::max(accepted_end, bucket.last_ended_ms);
+    if (age > retention.history.count()) {
+      Apply(BucketDropped{bucket.bucket, true});
+      continue;
+    }
+    if (bucket.payloads_gone) continue;
+    const bool early = disk_full && !dropped_early && age > kMinPayloadRetention.count();
+    if (age <= retention.payloads.count() && !early) continue;
+    dropped_early |= early;
+    Apply(BucketDropped{bucket.bucket, false});
+  }
+}
+
+void Ledger::SetOperations(Operations operations) {
+  operations_ = std::move(operations);
+  Apply(OperationsChanged{operations_});
+  for (ShardNews& news : news_) news.operations = operations_;
+}
+
+void Ledger::Tell(const Registry::Account& account, const std::shared_ptr<const Endpoint>& endpoint) {
+  NewsFor(endpoint->id).configured.push_back({endpoint, Registry::Held(account, *endpoint)});
+}
+
+void Ledger::PutEndpoint(const std::shared_ptr<const Endpoint>& endpoint, bool reset_failures) {
+  const absl::StatusOr<Registry::Account*> account = registry_.Find(endpoint->subscriber_id);
+  HOOKD_CHECK(account.ok() && *account != nullptr, "an endpoint's account was found before");
+  if (!(*account)->endpoints.contains(endpoint->id)) ++endpoints_;
+  registry_.Put(endpoint);
+  Apply(EndpointChanged{endpoint, reset_failures});
+  Tell(**account, endpoint);
+}
+
+void Ledger::PutSubscriber(const Subscriber& subscriber) {
+  const absl::StatusOr<Registry::Account*> account = registry_.Find(subscriber.id);
+  HOOKD_CHECK(account.ok(), "the account was looked up before");
+  if (*account == nullptr) ++subscribers_;
+  registry_.Put(subscriber);
+  Apply(SubscriberChanged{subscriber});
+}
+
+void Ledger::RemoveSubscriber(const std::string& id) {
+  registry_.Remove(id);
+  --subscribers_;
+  Apply(SubscriberDeleted{id});
+}
+
+void Ledger::RemoveEndpoint(const Endpoint& endpoint) {
+  const EndpointDeleted fact{endpoint.id, endpoint.subscriber_id};
+  registry_.Remove(fact.endpoint);
+  --endpoints_;
+  Apply(fact);
+  NewsFor(fact.endpoint).deleted.push_back(fact.endpoint);
+}
+
+}  // namespace hookd

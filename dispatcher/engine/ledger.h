@@ -1,0 +1,145 @@
+// What the committer decides: which deliveries an event becomes, what an outcome means for its endpoint, what
+// has grown too old. No threads and no clock: a round begins with `now`, applies facts to the store's open
+// batch, and leaves news for the shards.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/model.h"
+#include "dispatcher/core/clock_guard.h"
+#include "dispatcher/core/outage.h"
+#include "dispatcher/engine/engine.h"
+#include "dispatcher/engine/registry.h"
+#include "dispatcher/engine/scheduler.h"
+#include "dispatcher/telemetry/telemetry.h"
+#include "storage/delivery_store.h"
+
+namespace hookd {
+
+// What a commit tells a shard, in this order.
+struct ShardNews {
+  struct Configured {
+    std::shared_ptr<const Endpoint> endpoint;
+    bool held = false;
+  };
+  struct Recorded {
+    EndpointId endpoint;
+    Sequence sequence = 0;
+  };
+  struct OverBacklog {
+    EndpointId endpoint;
+    uint64_t excess = 0;
+  };
+  std::optional<Operations> operations;
+  std::vector<Configured> configured;
+  std::vector<NewDelivery> accepted;
+  std::vector<Recorded> recorded;
+  std::vector<OverBacklog> over_backlog;
+  std::vector<EndpointId> deleted;
+  WallMs expire_accepted_before = 0;  // 0 = as before
+  bool empty() const {
+    return !operations && configured.empty() && accepted.empty() && recorded.empty() &&
+           over_backlog.empty() && deleted.empty() && expire_accepted_before == 0;
+  }
+};
+
+// What a shard reports. An attempt names the host that it went to.
+struct AttemptOutcome {
+  AttemptRecorded fact;
+  uint64_t host = 0;
+};
+using LaneReport = std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked>;
+
+// How much older than the newest payload a bucket must be to go early because the disk is full.
+inline constexpr Millis kMinPayloadRetention{24LL * 3'600'000};
+
+// Thread: the committer's.
+class Ledger {
+ public:
+  Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64_t seed);
+
+  // Before the first round: what the store remembers.
+  void Recovered(const DeliveryStore::Recovered& recovered);
+
+  // A round: Begin, any of the following, the store's Commit if HasFacts, and Committed or nothing.
+  void Begin(Now now);
+  WallMs now() const { return now_.wall; }
+  bool HasFacts() const { return has_facts_; }
+  // The round is on disk. Gives the news, by shard.
+  std::vector<ShardNews> Committed();
+
+  PublishOutcome Accept(NewEvent event);
+  void Report(LaneReport report);
+  // Ends what is older than the retention, and drops what nobody needs any more. `disk_full`: also payloads
+  // before their time, the oldest bucket first, one in each call.
+  void Keep(const Retention& retention, bool disk_full);
+
+  // For changes of configuration.
+  DeliveryStore& store() { return store_; }
+  Registry& registry() { return registry_; }
+  const Operations& operations() const { return operations_; }
+  EndpointId NextEndpointId(const std::string& subscriber_id);
+  void Apply(const Fact& fact);
+  // Makes it a fact, and tells all shards.
+  void SetOperations(Operations operations);
+  // Stores the endpoint, a new one or other values, and tells its shard.
+  void PutEndpoint(const std::shared_ptr<const Endpoint>& endpoint, bool reset_failures = false);
+  void PutSubscriber(const Subscriber& subscriber);
+  void RemoveSubscriber(const std::string& id);
+  void RemoveEndpoint(const Endpoint& endpoint);
+  // Tells the endpoint's shard its values again: its subscriber has changed.
+  void Tell(const Registry::Account& account, const std::shared_ptr<const Endpoint>& endpoint);
+
+  bool auto_disable_suspended() const { return outage_.Suspended(now_.steady); }
+  uint64_t subscribers() const { return subscribers_; }
+  uint64_t endpoints() const { return endpoints_; }
+  size_t ShardOf(EndpointId endpoint) const { return absl::Hash<EndpointId>()(endpoint) % news_.size(); }
+
+ private:
+  ShardNews& NewsFor(EndpointId endpoint) { return news_[ShardOf(endpoint)]; }
+  absl::StatusOr<std::optional<IdempotencyHit>> FindKey(const IdempotencyKey& key);
+  EventId NextEventId(WallMs now, Partition partition);
+  // The alerts and the disablement that follow from the lane's row of failures.
+  void JudgeHealth(const AttemptRecorded& fact, const LaneState& before);
+  void WatchOutage(const AttemptOutcome& outcome);
+  void WatchClock();
+
+  DeliveryStore& store_;
+  Telemetry& telemetry_;
+  Registry registry_;
+  Operations operations_;
+  ClockGuard clock_guard_;
+  OutageDetector outage_;
+  bool outage_told_ = false;
+  uint64_t next_endpoint_number_ = 1;
+  uint64_t subscribers_ = 0;
+  uint64_t endpoints_ = 0;
+  WallMs last_event_ms_ = 0;
+  uint16_t event_counter_ = 0;
+  std::mt19937_64 random_;
+
+  // Of the round.
+  Now now_;
+  bool has_facts_ = false;
+  std::vector<ShardNews> news_;
+  // Idempotency keys of the open batch, which the store does not find yet.
+  absl::flat_hash_map<std::array<uint8_t, 16>, IdempotencyHit> open_keys_;
+  // For the counters, once it is on disk.
+  uint64_t accepted_ = 0;
+  uint64_t created_ = 0;
+  uint64_t duplicates_ = 0;
+  std::array<uint64_t, 8> ended_{};  // by DeliveryState
+};
+
+}  // namespace hookd

@@ -1,0 +1,116 @@
+#include "dispatcher/engine/report.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/concat.h"
+#include "dispatcher/core/delivery_state.h"
+#include "dispatcher/core/outcome.h"
+
+namespace hookd {
+namespace {
+
+SteadyTime FromMicros(int64_t us) {
+  return SteadyTime(std::chrono::duration_cast<Duration>(std::chrono::microseconds(us)));
+}
+
+// A time ahead as it is stored; 0 = it is past.
+WallMs WallOf(SteadyTime time, Now now) {
+  if (time <= now.steady) return 0;
+  return now.wall + std::chrono::duration_cast<std::chrono::milliseconds>(time - now.steady).count();
+}
+
+uint64_t KeyHash(const Event& event) {
+  return event.ordering_key.empty() ? 0 : StableHash(event.ordering_key);
+}
+
+}  // namespace
+
+AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& settings, const std::string& host,
+                           WallMs started, HttpResult result, Now now, double unit_random) {
+  const DeliveryPolicy& policy = settings.policy;
+  AttemptOutcome outcome;
+  outcome.host = StableHash(host);
+  AttemptRecorded& fact = outcome.fact;
+  fact.delivery = {work.event->id.bucket(), lane.id(), work.sequence};
+  fact.event = work.event->id;
+  fact.event_type = work.event->type;
+  fact.subscriber_id = work.event->subscriber_id;
+  fact.ordering_key_hash = KeyHash(*work.event);
+
+  Attempt& attempt = fact.attempt;
+  attempt.number = work.attempt;
+  attempt.started_ms = started;
+  attempt.us = result.us;
+  attempt.error = Judge(policy, result.error, result.status);
+  attempt.error_detail = std::move(result.error_detail);
+  if (attempt.error == ErrorKind::kStatus && attempt.error_detail.empty()) {
+    attempt.error_detail = Concat("answered ", result.status);
+  }
+  attempt.status = result.status;
+  attempt.remote_address = std::move(result.remote_address);
+  attempt.http_version = result.http_version;
+  attempt.resends = result.resends;
+  if (attempt.error != ErrorKind::kNone || policy.keep_all_bodies) {
+    attempt.response_body = std::move(result.body);
+    attempt.body_truncated = result.body_truncated;
+  }
+
+  AttemptEnd end;
+  end.failures = work.failures;
+  end.attempt = work.attempt;
+  end.error = attempt.error;
+  end.status = attempt.status;
+  end.retry_after = result.retry_after;
+  end.endpoint_deleted = lane.deleted();
+  end.expires_ms = work.event->expires_ms;
+  const Decision decision = Decide(policy, end, now.wall, unit_random);
+  attempt.next_due_ms = decision.next_due_ms;
+  fact.was_parked = work.was_parked;
+  fact.state = decision.state;
+  fact.reason = decision.reason;
+  fact.failures = decision.failures;
+
+  AfterAttempt after;
+  after.parked = !IsTerminal(decision.state);
+  after.attempts = work.attempt;
+  after.failures = decision.failures;
+  after.due = now.steady + Millis(decision.next_due_ms - now.wall);
+  if (decision.hold_until_ms != 0) after.hold_until = now.steady + Millis(decision.hold_until_ms - now.wall);
+  after.success = attempt.error == ErrorKind::kNone;
+  after.counted = CountsAsFailure(attempt.error);
+  after.took_us = attempt.us.total;
+  fact.cursor = lane.Submit(work.sequence, after);
+  fact.rate_tat_ms = WallOf(FromMicros(lane.rate_tat_us()), now);
+  fact.hold_until_ms = WallOf(lane.hold_until(), now);
+  return outcome;
+}
+
+LaneReport MakeSettlement(const Lane& lane, const LaneStep& step) {
+  const Work& work = step.work;
+  const Event& event = *work.event;
+  const DeliveryId delivery{event.id.bucket(), lane.id(), work.sequence};
+  if (step.kind == LaneStep::Kind::kPark) {
+    DeliveryParked fact;
+    fact.delivery = delivery;
+    fact.event = event.id;
+    fact.ordering_key_hash = KeyHash(event);
+    fact.due_ms = step.park_until_ms;
+    fact.cursor = step.cursor;
+    return fact;
+  }
+  DeliveryEnded fact;
+  fact.delivery = delivery;
+  fact.event = event.id;
+  fact.event_type = event.type;
+  fact.subscriber_id = event.subscriber_id;
+  fact.state = DeliveryState::kExpired;
+  fact.reason = step.reason;
+  fact.was_parked = work.was_parked;
+  fact.ordering_key_hash = KeyHash(event);
+  fact.attempt_count = work.attempt - 1;
+  fact.cursor = step.cursor;
+  return fact;
+}
+
+}  // namespace hookd

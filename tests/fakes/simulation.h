@@ -1,0 +1,200 @@
+// Ledger, scheduler and the store in memory under virtual time: days of deliveries in milliseconds, without
+// threads. The receiver is a function of the test's.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "dispatcher/engine/ledger.h"
+#include "dispatcher/engine/report.h"
+#include "dispatcher/engine/request.h"
+#include "dispatcher/engine/scheduler.h"
+#include "storage/memory_store.h"
+#include "tests/fakes/null_telemetry.h"
+
+namespace hookd::testing {
+
+class Simulation final : private SchedulerHost {
+ public:
+  struct Answer {
+    int status = 200;
+    ErrorKind error = ErrorKind::kNone;
+    std::string retry_after;
+    Duration took{};
+  };
+  using Receiver = std::function<Answer(const Endpoint&, const Work&)>;
+  struct Sent {
+    EndpointId endpoint;
+    Sequence sequence = 0;
+    uint32_t attempt = 0;
+    Duration at{};  // since the start
+  };
+
+  explicit Simulation(Receiver receiver, SchedulerLimits limits = {})
+      : receiver_(std::move(receiver)), scheduler_(limits, *this), ledger_(store_, telemetry, 1, 1) {
+    ledger_.Recovered(*store_.Recover());
+    Change([](Ledger& ledger) { ledger.PutSubscriber(MakeSubscriber()); });
+  }
+
+  // Times since the start.
+  Duration elapsed() const { return now.steady - kStart; }
+
+  // Makes or changes an endpoint; a new one has no id yet.
+  EndpointId Put(Endpoint endpoint) {
+    EndpointId id = endpoint.id;
+    Change([&](Ledger& ledger) {
+      if (id.value == 0) endpoint.id = id = ledger.NextEndpointId(endpoint.subscriber_id);
+      ledger.PutEndpoint(std::make_shared<const Endpoint>(endpoint));
+    });
+    return id;
+  }
+  void Change(const std::function<void(Ledger&)>& change) {
+    Begin();
+    change(ledger_);
+    End();
+  }
+  void Publish(const std::string& ordering_key = "", WallMs expires_ms = 0) {
+    NewEvent event;
+    event.event.subscriber_id = "acme";
+    event.event.type = "t";
+    event.event.payload = "{}";
+    event.event.ordering_key = ordering_key;
+    event.event.expires_ms = expires_ms;
+    Begin();
+    EXPECT_TRUE(ledger_.Accept(std::move(event)).status.ok());
+    End();
+  }
+
+  // Lets virtual time go on to `until` (since the start), doing what is due on the way.
+  void RunUntil(Duration until) {
+    while (true) {
+      Settle();
+      SteadyTime next = kStart + until;
+      if (!ends_.empty()) next = std::min(next, ends_.begin()->first);
+      if (const std::optional<SteadyTime> due = scheduler_.NextDue()) next = std::min(next, *due);
+      if (next > now.steady) Pass(next - now.steady);
+      if (next == kStart + until && (ends_.empty() || ends_.begin()->first > next)) {
+        Settle();
+        return;
+      }
+      while (!ends_.empty() && ends_.begin()->first <= now.steady) {
+        const std::function<void()> end = std::move(ends_.begin()->second);
+        ends_.erase(ends_.begin());
+        end();
+      }
+    }
+  }
+  void Pass(Duration time) {
+    now.steady += time;
+    wall_fraction_ += time;
+    const auto ms = std::chrono::duration_cast<Millis>(wall_fraction_);
+    now.wall += ms.count();
+    wall_fraction_ -= ms;
+  }
+
+  std::shared_ptr<const Endpoint> Find(EndpointId id) { return store_.ReadEndpoint(id)->endpoint; }
+  std::vector<Delivery> Deliveries(EndpointId endpoint) const {
+    DeliveryQuery query;
+    query.endpoint = endpoint;
+    query.limit = 100'000;
+    return store_.ListDeliveries(query)->deliveries;
+  }
+  Delivery Read(DeliveryId id) const { return *store_.ReadDelivery(id); }
+  Ledger& ledger() { return ledger_; }
+  MemoryStore& store() { return store_; }
+
+  NullTelemetry telemetry;
+  Now now{kStart, 1'700'000'000'000};
+  std::vector<Sent> sent;
+
+ private:
+  static constexpr SteadyTime kStart{std::chrono::hours(1000)};
+
+  static Subscriber MakeSubscriber() {
+    Subscriber subscriber;
+    subscriber.id = "acme";
+    return subscriber;
+  }
+
+  void Begin() { ledger_.Begin(now); }
+  void End() {
+    if (ledger_.HasFacts()) EXPECT_TRUE(store_.Commit(now.wall).ok());
+    for (ShardNews& news : ledger_.Committed()) {
+      if (news.operations) scheduler_.SetOperations(*news.operations);
+      for (const auto& one : news.configured) scheduler_.Configure(one.endpoint, one.held);
+      for (const auto& one : news.accepted) scheduler_.Accepted(one, now);
+      for (const auto& one : news.recorded) scheduler_.Recorded(one.endpoint, one.sequence);
+      for (const auto& one : news.over_backlog) scheduler_.OverBacklog(one.endpoint, one.excess);
+      for (const EndpointId endpoint : news.deleted) scheduler_.Delete(endpoint);
+      if (news.expire_accepted_before != 0) scheduler_.ExpireAcceptedBefore(news.expire_accepted_before);
+    }
+  }
+  // Everything that needs no time.
+  void Settle() {
+    do {
+      scheduler_.RunDue(now);
+      while (!answers_.empty()) {
+        const std::function<void()> answer = std::move(answers_.front());
+        answers_.pop_front();
+        answer();
+      }
+      if (!reports_.empty()) {
+        Begin();
+        for (LaneReport& report : std::exchange(reports_, {})) ledger_.Report(std::move(report));
+        End();
+      }
+      scheduler_.RunDue(now);
+    } while (!answers_.empty() || !reports_.empty());
+  }
+
+  void StartAttempt(Lane& lane, Work work) override {
+    sent.push_back({lane.id(), work.sequence, work.attempt, elapsed()});
+    const std::shared_ptr<const Endpoint> settings = lane.endpoint();
+    const Answer answer = receiver_(*settings, work);
+    ends_.emplace(now.steady + answer.took, [this, &lane, work, settings, answer, started = now.wall] {
+      HttpResult result;
+      result.status = answer.status;
+      result.error = answer.error;
+      result.retry_after = answer.retry_after;
+      result.us.total = std::chrono::duration_cast<std::chrono::microseconds>(answer.took).count();
+      reports_.push_back(
+          MakeOutcome(lane, work, *settings, HostOf(settings->url), started, std::move(result), now, 0));
+    });
+  }
+  void Settle(Lane& lane, LaneStep step) override { reports_.push_back(MakeSettlement(lane, step)); }
+  void ReadParked(EndpointId endpoint) override {
+    answers_.push_back([this, endpoint] {
+      scheduler_.LoadedParked(endpoint, *store_.ReadParked(endpoint, 1'000'000), now);
+    });
+  }
+  void ReadQueue(EndpointId endpoint, Sequence from) override {
+    answers_.push_back([this, endpoint, from] {
+      scheduler_.LoadedQueue(endpoint, *store_.ReadQueue(endpoint, from, 128, 1u << 20), now);
+    });
+  }
+  void ReadEvent(EndpointId endpoint, Sequence sequence, EventId event) override {
+    answers_.push_back([this, endpoint, sequence, event] {
+      scheduler_.LoadedEvent(endpoint, sequence, *store_.ReadEvent(event));
+    });
+  }
+  void LaneAtRest(EndpointId) override {}
+
+  const Receiver receiver_;
+  MemoryStore store_;
+  Scheduler scheduler_;
+  Ledger ledger_;
+  std::multimap<SteadyTime, std::function<void()>> ends_;  // of attempts in flight
+  std::deque<std::function<void()>> answers_;              // of the store
+  std::vector<LaneReport> reports_;
+  Duration wall_fraction_{};
+};
+
+}  // namespace hookd::testing
