@@ -528,7 +528,7 @@ TEST_F(EngineTest, AFullIntakeRefusesAndSaysWhenThereIsRoom) {
   EXPECT_EQ(taken, 3);
   leave.Notify();
   absl::Notification room;
-  engine_->WhenRoom(300, 1, [&room] { room.Notify(); });
+  engine_->WhenRoom({300, 1, {}}, [&room] { room.Notify(); });
   room.WaitForNotification();
   EXPECT_TRUE(Publish("1").status.ok());
   EXPECT_EQ(done, 3);
