@@ -149,8 +149,14 @@ void Shard::AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<
     attempt.body_truncated = result.body_truncated;
   }
   const double unit_random = std::uniform_real_distribution<double>(0, 1)(random_);
-  const Decision decision = Decide(settings->policy, work.failures, work.attempt, attempt.error,
-                                   lane->deleted(), wall, unit_random);
+  AttemptEnd end;
+  end.failures = work.failures;
+  end.attempt = work.attempt;
+  end.error = attempt.error;
+  end.status = result.status;
+  end.endpoint_deleted = lane->deleted();
+  end.expires_ms = work.event->expires_ms;
+  const Decision decision = Decide(settings->policy, end, wall, unit_random);
   attempt.next_due_ms = decision.next_due_ms;
   fact.was_parked = work.was_parked;
   fact.state = decision.state;
