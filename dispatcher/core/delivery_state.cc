@@ -4,8 +4,30 @@
 
 #include "dispatcher/core/backoff.h"
 #include "dispatcher/core/outcome.h"
+#include "dispatcher/core/retry_after.h"
 
 namespace hookd {
+namespace {
+
+constexpr int kTooManyRequests = 429;
+constexpr int kServiceUnavailable = 503;
+
+// 0 = no hold.
+WallMs HoldUntil(const DeliveryPolicy& policy, const AttemptEnd& end, WallMs now) {
+  const bool asks = end.status == kTooManyRequests || end.status == kServiceUnavailable;
+  if (end.error != ErrorKind::kStatus || !asks || end.retry_after.empty()) return 0;
+  const Millis asked = ParseRetryAfter(end.retry_after, now).value_or(Millis(0));
+  const Millis honoured = std::min(asked, policy.retry_after_max);
+  return honoured > Millis(0) ? now + honoured.count() : 0;
+}
+
+Decision Ended(Decision decision, DeliveryState state, EndReason reason) {
+  decision.state = state;
+  decision.reason = reason;
+  return decision;
+}
+
+}  // namespace
 
 bool MayMove(DeliveryState from, DeliveryState to) {
   if (IsTerminal(from)) return false;
@@ -20,18 +42,28 @@ bool MayMove(DeliveryState from, DeliveryState to) {
   return false;
 }
 
-Decision Decide(const DeliveryPolicy& policy, uint32_t failures, uint32_t attempt, ErrorKind error,
-                bool endpoint_deleted, WallMs now, double unit_random) {
-  if (error == ErrorKind::kNone) return {DeliveryState::kSucceeded, EndReason::kDelivered, failures, 0};
-  const bool counts = CountsAsFailure(error);
-  const uint32_t counted = counts ? failures + 1 : failures;
-  if (endpoint_deleted) return {DeliveryState::kCanceled, EndReason::kEndpointDeleted, counted, 0};
-  // Not ==: the policy may have been lowered while the delivery waited.
-  if (counts && failures >= policy.max_retries) {
-    return {DeliveryState::kExhausted, EndReason::kRetriesUsedUp, counted, 0};
+Decision Decide(const DeliveryPolicy& policy, const AttemptEnd& end, WallMs now, double unit_random) {
+  Decision decision;
+  decision.failures = end.failures;
+  if (end.error == ErrorKind::kNone) return Ended(decision, DeliveryState::kSucceeded, EndReason::kDelivered);
+  const bool counts = CountsAsFailure(end.error);
+  if (counts) ++decision.failures;
+  decision.hold_until_ms = HoldUntil(policy, end, now);
+  if (end.endpoint_deleted) {
+    return Ended(decision, DeliveryState::kCanceled, EndReason::kEndpointDeleted);
   }
-  const Millis delay = RetryDelay(policy.backoff, counts ? counted : attempt, unit_random);
-  return {DeliveryState::kPending, EndReason::kNone, counted, now + delay.count()};
+  // Not ==: the policy may have been lowered while the delivery waited.
+  if (counts && end.failures >= policy.max_retries) {
+    return Ended(decision, DeliveryState::kExhausted, EndReason::kRetriesUsedUp);
+  }
+  const bool expires = end.expires_ms != 0;
+  if (expires && now >= end.expires_ms) {
+    return Ended(decision, DeliveryState::kExpired, EndReason::kExpiresAt);
+  }
+  const Millis backoff = RetryDelay(policy.backoff, counts ? decision.failures : end.attempt, unit_random);
+  decision.next_due_ms = std::max(now + backoff.count(), decision.hold_until_ms);
+  if (expires) decision.next_due_ms = std::min(decision.next_due_ms, end.expires_ms);
+  return decision;
 }
 
 }  // namespace hookd

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/model.h"
@@ -11,19 +12,35 @@ namespace hookd {
 // The transition table. PENDING to PENDING is a failed attempt that is retried; a terminal state is final.
 bool MayMove(DeliveryState from, DeliveryState to);
 
+// An attempt that ended, as far as it decides.
+struct AttemptEnd {
+  uint32_t failures = 0;               // counted before this attempt
+  uint32_t attempt = 1;                // its number
+  ErrorKind error = ErrorKind::kNone;  // the verdict of Judge()
+  int status = 0;                      // 0 = no answer
+  std::string_view retry_after;        // the header's value; empty = none
+  bool endpoint_deleted = false;
+  WallMs expires_ms = 0;  // of the event; 0 = never
+};
+
 // What becomes of a delivery after an attempt.
 struct Decision {
   DeliveryState state = DeliveryState::kPending;
   EndReason reason = EndReason::kNone;  // set when `state` is terminal
   uint32_t failures = 0;                // counted failures, with this attempt's
   WallMs next_due_ms = 0;               // of the next attempt; 0 = none
+  WallMs hold_until_ms = 0;             // until then no attempt of the endpoint starts; 0 = no hold
 };
 
-// `failures`: counted before this attempt; `attempt`: its number. `error`: the verdict of Judge(). kLocal is
-// retried however often it comes, with a backoff that grows with the attempts, and never counted. A success
-// stands even if the endpoint was deleted meanwhile; anything else is then CANCELED. `unit_random` is in [0,
-// 1).
-Decision Decide(const DeliveryPolicy& policy, uint32_t failures, uint32_t attempt, ErrorKind error,
-                bool endpoint_deleted, WallMs now, double unit_random);
+// `now`: when the attempt ended; `unit_random` is in [0, 1).
+// - A success stands, even if the endpoint was deleted or the event expired meanwhile.
+// - A failure is then CANCELED if the endpoint was deleted, EXHAUSTED if it was the last retry, EXPIRED if
+// the
+//   event has expired; else it is retried. A retry is never due after the expiry: at that time there is no
+//   attempt, and the delivery ends.
+// - kLocal is retried however often it comes, with a backoff that grows with the attempts, and never counted.
+// - Retry-After of 429 and 503 holds the endpoint, for at most the policy's retry_after_max, whatever becomes
+//   of this delivery; its own retry is due at the later of hold and backoff.
+Decision Decide(const DeliveryPolicy& policy, const AttemptEnd& end, WallMs now, double unit_random);
 
 }  // namespace hookd

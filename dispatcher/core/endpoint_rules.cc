@@ -41,4 +41,6 @@ absl::Status CheckEndpoint(const Endpoint& endpoint) {
   return CheckSigningKeys(endpoint.signing_keys);
 }
 
+absl::Status CheckStateNote(std::string_view note) { return CheckText("reason", note, kMaxStateNote); }
+
 }  // namespace hookd

@@ -75,6 +75,24 @@ absl::Status CheckEvent(const Event& event) {
   return absl::OkStatus();
 }
 
+absl::Status CheckEventTimes(const Event& event, WallMs now) {
+  if (event.not_before_ms < 0) {
+    return absl::InvalidArgumentError("not_before_time: is before 1970, use a later time or leave it out");
+  }
+  if (event.not_before_ms > now + Millis(kMaxDaysAhead).count()) {
+    return absl::InvalidArgumentError(
+        Concat("not_before_time: is too far ahead, use at most ", kMaxDaysAhead.count(), " days from now"));
+  }
+  if (event.expires_ms == 0) return absl::OkStatus();
+  if (event.expires_ms <= now) {
+    return absl::InvalidArgumentError("expire_time: is not in the future, use a later time or leave it out");
+  }
+  if (event.expires_ms <= event.not_before_ms) {
+    return absl::InvalidArgumentError("expire_time: is not after not_before_time, use a later time");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckSubscriber(const Subscriber& subscriber) {
   RETURN_IF_ERROR(CheckSubscriberId("id", subscriber.id));
   return CheckText("name", subscriber.name, kMaxSubscriberNameBytes);

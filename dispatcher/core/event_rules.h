@@ -1,11 +1,13 @@
 // What an event and its subscriber may be, and how an event is recognised again.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string_view>
 
 #include <absl/status/status.h>
 
+#include "base/clock.h"
 #include "base/model.h"
 #include "storage/facts.h"
 
@@ -19,12 +21,16 @@ inline constexpr size_t kMaxChannelBytes = 128;
 inline constexpr size_t kMaxOrderingKeyBytes = 128;
 inline constexpr size_t kMaxIdempotencyKeyBytes = 128;
 inline constexpr size_t kMaxTraceparentBytes = 128;
+inline constexpr std::chrono::days kMaxDaysAhead{30};  // of not_before
 // Beside letters and digits.
 inline constexpr std::string_view kEventTypePunctuation = "_.:-";
 
-// All that the platform gives of an event, not id and acceptance time. INVALID_ARGUMENT names the field
-// first.
+// All that the platform gives of an event, not id and times. INVALID_ARGUMENT names the field first.
 absl::Status CheckEvent(const Event& event);
+
+// The times that the platform gives, at the moment of publishing. INVALID_ARGUMENT names not_before_time or
+// expire_time.
+absl::Status CheckEventTimes(const Event& event, WallMs now);
 
 // The id and the name. INVALID_ARGUMENT names the field first ("id: ...").
 absl::Status CheckSubscriber(const Subscriber& subscriber);
@@ -33,6 +39,8 @@ absl::Status CheckSubscriber(const Subscriber& subscriber);
 absl::Status CheckSubscriberId(std::string_view field, std::string_view id);
 
 // What is stored of `event`, which has an idempotency key. The same on every machine and in every version.
+// not_before and expires_at are not part of the fingerprint: a platform that publishes again may well compute
+// them anew, and the first publish's times stand.
 IdempotencyKey MakeIdempotencyKey(const Event& event);
 
 }  // namespace hookd

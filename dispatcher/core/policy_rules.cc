@@ -1,7 +1,9 @@
 #include "dispatcher/core/policy_rules.h"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <absl/strings/str_cat.h>
 
@@ -19,6 +21,13 @@ constexpr uint32_t kMaxInFlight = 1000;
 constexpr uint32_t kMaxRetries = 1000;
 constexpr uint32_t kMaxRate = 10'000;
 constexpr size_t kMaxSuccessRanges = 16;
+constexpr double kMaxBackoffFactor = 10;
+constexpr size_t kMaxScheduleEntries = 64;
+constexpr Millis kMaxRetryAfterMax{24 * 3'600'000};
+constexpr uint32_t kMaxAlertAfter = 100'000;
+constexpr uint32_t kMaxDisableFailures = 100'000;
+constexpr Millis kMaxDisableSpan{int64_t{30} * 24 * 3'600'000};
+constexpr uint64_t kMaxBacklog = 1'000'000'000;
 
 std::string Text(Millis value) {
   const int64_t ms = value.count();
@@ -27,6 +36,7 @@ std::string Text(Millis value) {
   return Concat(ms / 1000, "s");
 }
 std::string Text(double value) { return absl::StrCat(value); }
+std::string Text(uint64_t value) { return std::to_string(value); }
 std::string Text(uint32_t value) { return std::to_string(value); }
 
 // Written so that NaN is out of every range.
@@ -52,6 +62,37 @@ absl::Status CheckSuccess(const std::vector<StatusRange>& ranges) {
   return absl::OkStatus();
 }
 
+absl::Status CheckSchedule(const std::vector<Millis>& schedule) {
+  if (schedule.empty() || schedule.size() > kMaxScheduleEntries) {
+    return absl::InvalidArgumentError(Concat("policy.backoff.schedule: there are ", schedule.size(),
+                                             " entries, use 1 to ", kMaxScheduleEntries));
+  }
+  for (size_t i = 0; i < schedule.size(); ++i) {
+    RETURN_IF_ERROR(
+        CheckRange(Concat("backoff.schedule[", i, "]"), schedule[i], kMinBackoffStep, kMaxBackoff));
+  }
+  return absl::OkStatus();
+}
+
+// What the kind does not use may be anything.
+absl::Status CheckBackoff(const Backoff& backoff) {
+  RETURN_IF_ERROR(CheckRange("backoff.jitter", backoff.jitter, 0.0, 1.0));
+  switch (backoff.kind) {
+    case BackoffKind::kSchedule:
+      return CheckSchedule(backoff.schedule);
+    case BackoffKind::kFixed:
+      return CheckRange("backoff.step", backoff.step, kMinBackoffStep, kMaxBackoff);
+    case BackoffKind::kExponential:
+      RETURN_IF_ERROR(CheckRange("backoff.factor", backoff.factor, 1.0, kMaxBackoffFactor));
+      [[fallthrough]];
+    case BackoffKind::kLinear:
+      RETURN_IF_ERROR(CheckRange("backoff.step", backoff.step, kMinBackoffStep, kMaxBackoff));
+      return CheckRange("backoff.cap", backoff.cap, backoff.step, kMaxBackoff);
+  }
+  return absl::InvalidArgumentError(
+      "policy.backoff.kind: is unknown, use LINEAR, FIXED, EXPONENTIAL or SCHEDULE");
+}
+
 }  // namespace
 
 absl::Status CheckPolicy(const DeliveryPolicy& policy) {
@@ -63,12 +104,18 @@ absl::Status CheckPolicy(const DeliveryPolicy& policy) {
   RETURN_IF_ERROR(CheckRange("timeout", policy.timeout, kMinTimeout, kMaxTimeout));
   RETURN_IF_ERROR(CheckSuccess(policy.success));
   RETURN_IF_ERROR(CheckRange("max_retries", policy.max_retries, 0U, kMaxRetries));
-  const Backoff& backoff = policy.backoff;
-  RETURN_IF_ERROR(CheckRange("backoff.step", backoff.step, kMinBackoffStep, kMaxBackoff));
-  RETURN_IF_ERROR(CheckRange("backoff.cap", backoff.cap, backoff.step, kMaxBackoff));
-  RETURN_IF_ERROR(CheckRange("backoff.jitter", backoff.jitter, 0.0, 1.0));
+  RETURN_IF_ERROR(CheckBackoff(policy.backoff));
   RETURN_IF_ERROR(CheckRange("rate_limit.per_second", policy.rate.per_second, 0U, kMaxRate));
-  return CheckRange("rate_limit.burst", policy.rate.burst, 1U, kMaxRate);
+  RETURN_IF_ERROR(CheckRange("rate_limit.burst", policy.rate.burst, 1U, kMaxRate));
+  RETURN_IF_ERROR(CheckRange("retry_after_max", policy.retry_after_max, Millis(0), kMaxRetryAfterMax));
+  RETURN_IF_ERROR(CheckRange("alert_after", policy.alert_after, 0U, kMaxAlertAfter));
+  RETURN_IF_ERROR(CheckRange("auto_disable.failures", policy.disable.failures, 0U, kMaxDisableFailures));
+  RETURN_IF_ERROR(CheckRange("auto_disable.span", policy.disable.span, Millis(0), kMaxDisableSpan));
+  RETURN_IF_ERROR(CheckRange("backlog", policy.backlog, uint64_t{0}, kMaxBacklog));
+  if (policy.http_version != HttpVersion::kHttp11 && policy.http_version != HttpVersion::kHttp2) {
+    return absl::InvalidArgumentError("policy.http_version: is unknown, use 1.1 or 2");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace hookd

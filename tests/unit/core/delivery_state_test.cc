@@ -1,5 +1,8 @@
 #include "dispatcher/core/delivery_state.h"
 
+#include <string_view>
+#include <utility>
+
 #include <gtest/gtest.h>
 
 #include "dispatcher/core/outcome.h"
@@ -15,6 +18,22 @@ constexpr DeliveryState kStates[] = {DeliveryState::kPending, DeliveryState::kSu
 constexpr ErrorKind kErrors[] = {ErrorKind::kNone,     ErrorKind::kStatus,         ErrorKind::kTimeout,
                                  ErrorKind::kName,     ErrorKind::kConnect,        ErrorKind::kTls,
                                  ErrorKind::kProtocol, ErrorKind::kResponseTooBig, ErrorKind::kLocal};
+
+AttemptEnd End(uint32_t failures, uint32_t attempt, ErrorKind error) {
+  AttemptEnd end;
+  end.failures = failures;
+  end.attempt = attempt;
+  end.error = error;
+  return end;
+}
+
+// The first attempt was answered so.
+AttemptEnd Answered(int status, std::string_view retry_after) {
+  AttemptEnd end = End(0, 1, ErrorKind::kStatus);
+  end.status = status;
+  end.retry_after = retry_after;
+  return end;
+}
 
 TEST(DeliveryStateTest, OnlyPendingMoves) {
   for (DeliveryState from : kStates) {
@@ -40,7 +59,9 @@ TEST(DecideTest, WalksEveryTransition) {
       for (bool deleted : {false, true}) {
         SCOPED_TRACE(testing::Message()
                      << ToString(error) << " after " << failures << " failures, deleted " << deleted);
-        const Decision decision = Decide(policy, failures, failures + 1, error, deleted, kNow, 0);
+        AttemptEnd end = End(failures, failures + 1, error);
+        end.endpoint_deleted = deleted;
+        const Decision decision = Decide(policy, end, kNow, 0);
         EXPECT_TRUE(MayMove(DeliveryState::kPending, decision.state));
         EXPECT_EQ(decision.failures, failures + (CountsAsFailure(error) ? 1 : 0));
         if (error == ErrorKind::kNone) {
@@ -64,10 +85,10 @@ TEST(DecideTest, WalksEveryTransition) {
 
 TEST(DecideTest, EachFailureWaitsOneStepLonger) {
   const DeliveryPolicy policy;
-  EXPECT_EQ(Decide(policy, 0, 0 + 1, ErrorKind::kTimeout, false, kNow, 0).next_due_ms, kNow + 15'000);
-  EXPECT_EQ(Decide(policy, 1, 1 + 1, ErrorKind::kTimeout, false, kNow, 0).next_due_ms, kNow + 30'000);
-  EXPECT_EQ(Decide(policy, 99, 99 + 1, ErrorKind::kTimeout, false, kNow, 0).next_due_ms, kNow + 900'000);
-  EXPECT_EQ(Decide(policy, 0, 0 + 1, ErrorKind::kTimeout, false, kNow, 0.5).next_due_ms, kNow + 15'750);
+  EXPECT_EQ(Decide(policy, End(0, 1, ErrorKind::kTimeout), kNow, 0).next_due_ms, kNow + 15'000);
+  EXPECT_EQ(Decide(policy, End(1, 2, ErrorKind::kTimeout), kNow, 0).next_due_ms, kNow + 30'000);
+  EXPECT_EQ(Decide(policy, End(99, 100, ErrorKind::kTimeout), kNow, 0).next_due_ms, kNow + 900'000);
+  EXPECT_EQ(Decide(policy, End(0, 1, ErrorKind::kTimeout), kNow, 0.5).next_due_ms, kNow + 15'750);
 }
 
 TEST(DecideTest, DefaultPolicyMakes101Attempts) {
@@ -78,7 +99,7 @@ TEST(DecideTest, DefaultPolicyMakes101Attempts) {
   Decision decision;
   do {
     ++attempts;
-    decision = Decide(policy, failures, failures + 1, ErrorKind::kStatus, false, now, 0);
+    decision = Decide(policy, End(failures, failures + 1, ErrorKind::kStatus), now, 0);
     failures = decision.failures;
     if (decision.next_due_ms != 0) now = decision.next_due_ms;
   } while (decision.state == DeliveryState::kPending && attempts < 1000);
@@ -90,23 +111,139 @@ TEST(DecideTest, DefaultPolicyMakes101Attempts) {
 TEST(DecideTest, NoRetriesMeansOneAttempt) {
   DeliveryPolicy policy;
   policy.max_retries = 0;
-  EXPECT_EQ(Decide(policy, 0, 0 + 1, ErrorKind::kConnect, false, kNow, 0).state, DeliveryState::kExhausted);
+  EXPECT_EQ(Decide(policy, End(0, 1, ErrorKind::kConnect), kNow, 0).state, DeliveryState::kExhausted);
 }
 
 TEST(DecideTest, OurOwnTroubleIsRetriedForeverAtTheDelayOfTheFailuresSoFar) {
   DeliveryPolicy policy;
   policy.max_retries = 0;
-  Decision decision = Decide(policy, 0, 0 + 1, ErrorKind::kLocal, false, kNow, 0);
+  Decision decision = Decide(policy, End(0, 1, ErrorKind::kLocal), kNow, 0);
   EXPECT_EQ(decision.state, DeliveryState::kPending);
   EXPECT_EQ(decision.failures, 0U);
   EXPECT_EQ(decision.next_due_ms, kNow + 15'000);
 
   policy.max_retries = 100;
-  decision = Decide(policy, 100, 100 + 1, ErrorKind::kLocal, false, kNow, 0);
+  decision = Decide(policy, End(100, 101, ErrorKind::kLocal), kNow, 0);
   EXPECT_EQ(decision.state, DeliveryState::kPending);
   EXPECT_EQ(decision.failures, 100U);
   EXPECT_EQ(decision.next_due_ms, kNow + 900'000);
-  EXPECT_EQ(Decide(policy, 2, 7, ErrorKind::kLocal, false, kNow, 0).next_due_ms, kNow + 105'000);
+  EXPECT_EQ(Decide(policy, End(2, 7, ErrorKind::kLocal), kNow, 0).next_due_ms, kNow + 105'000);
+}
+
+// Without Retry-After the first retry is due after 15 s.
+TEST(DecideTest, RetryAfterHoldsTheEndpointAndDelaysTheRetry) {
+  struct Case {
+    int status;
+    std::string_view retry_after;
+    int64_t hold_ms, due_ms;  // from now; hold 0 = none
+  };
+  const Case cases[] = {
+      {429, "60", 60'000, 60'000},
+      {503, "60", 60'000, 60'000},
+      {429, "15", 15'000, 15'000},
+      {429, "3", 3'000, 15'000},  // the backoff is later
+      {429, "3600", 3'600'000, 3'600'000},
+      {429, "3601", 3'600'000, 3'600'000},  // the policy's most
+      {503, "99999999999999999999999", 3'600'000, 3'600'000},
+      {503, "Tue, 14 Nov 2023 22:15:20 GMT", 120'000, 120'000},
+      {503, "Tue, 14 Nov 2023 22:13:20 GMT", 0, 15'000},  // now
+      {503, "Tue, 14 Nov 2023 22:13:19 GMT", 0, 15'000},
+      {429, "0", 0, 15'000},
+      {429, "", 0, 15'000},
+      {429, "soon", 0, 15'000},
+      {429, "-60", 0, 15'000},
+      {500, "60", 0, 15'000},
+      {301, "60", 0, 15'000},
+  };
+  for (const auto& [status, retry_after, hold_ms, due_ms] : cases) {
+    const Decision decision = Decide({}, Answered(status, retry_after), kNow, 0);
+    SCOPED_TRACE(testing::Message() << status << " " << retry_after);
+    EXPECT_EQ(decision.hold_until_ms, hold_ms == 0 ? 0 : kNow + hold_ms);
+    EXPECT_EQ(decision.next_due_ms, kNow + due_ms);
+    EXPECT_EQ(decision.failures, 1U);  // it spends a retry
+    EXPECT_EQ(decision.state, DeliveryState::kPending);
+  }
+}
+
+TEST(DecideTest, ThePolicyBoundsRetryAfter) {
+  DeliveryPolicy policy;
+  policy.retry_after_max = Millis(0);
+  EXPECT_EQ(Decide(policy, Answered(429, "60"), kNow, 0).hold_until_ms, 0);
+  EXPECT_EQ(Decide(policy, Answered(429, "60"), kNow, 0).next_due_ms, kNow + 15'000);
+  policy.retry_after_max = Millis(20'500);
+  EXPECT_EQ(Decide(policy, Answered(429, "60"), kNow, 0).hold_until_ms, kNow + 20'500);
+  EXPECT_EQ(Decide(policy, Answered(429, "60"), kNow, 0).next_due_ms, kNow + 20'500);
+}
+
+TEST(DecideTest, AHoldOutlivesItsDelivery) {
+  DeliveryPolicy policy;
+  policy.max_retries = 0;
+  const Decision exhausted = Decide(policy, Answered(503, "60"), kNow, 0);
+  EXPECT_EQ(exhausted.state, DeliveryState::kExhausted);
+  EXPECT_EQ(exhausted.next_due_ms, 0);
+  EXPECT_EQ(exhausted.hold_until_ms, kNow + 60'000);
+
+  AttemptEnd end = Answered(503, "60");
+  end.expires_ms = kNow;
+  const Decision expired = Decide({}, end, kNow, 0);
+  EXPECT_EQ(expired.state, DeliveryState::kExpired);
+  EXPECT_EQ(expired.hold_until_ms, kNow + 60'000);
+}
+
+TEST(DecideTest, OnlyAFailedStatusHolds) {
+  DeliveryPolicy policy;
+  policy.success = {{200, 599}};
+  AttemptEnd end = Answered(503, "60");
+  for (ErrorKind error : {ErrorKind::kNone, ErrorKind::kProtocol, ErrorKind::kLocal}) {
+    end.error = error;
+    EXPECT_EQ(Decide(policy, end, kNow, 0).hold_until_ms, 0) << ToString(error);
+  }
+}
+
+TEST(DecideTest, AFailureAtOrAfterTheExpiryEndsTheDelivery) {
+  for (ErrorKind error : {ErrorKind::kStatus, ErrorKind::kTimeout, ErrorKind::kLocal}) {
+    SCOPED_TRACE(ToString(error));
+    AttemptEnd end = End(3, 4, error);
+    for (WallMs expires : {kNow, kNow - 1, WallMs{1}}) {
+      end.expires_ms = expires;
+      const Decision decision = Decide({}, end, kNow, 0);
+      EXPECT_EQ(decision.state, DeliveryState::kExpired);
+      EXPECT_EQ(decision.reason, EndReason::kExpiresAt);
+      EXPECT_EQ(decision.next_due_ms, 0);
+      EXPECT_EQ(decision.failures, error == ErrorKind::kLocal ? 3U : 4U);
+    }
+    end.expires_ms = kNow + 1;
+    EXPECT_EQ(Decide({}, end, kNow, 0).state, DeliveryState::kPending);
+    EXPECT_EQ(Decide({}, end, kNow, 0).next_due_ms, kNow + 1);
+  }
+}
+
+TEST(DecideTest, ARetryIsNeverDueAfterTheExpiry) {
+  AttemptEnd end = End(0, 1, ErrorKind::kStatus);
+  const std::pair<int64_t, int64_t> cases[] = {{14'999, 14'999}, {15'000, 15'000}, {15'001, 15'000}};
+  for (const auto& [expires, due] : cases) {
+    end.expires_ms = kNow + expires;
+    EXPECT_EQ(Decide({}, end, kNow, 0).next_due_ms, kNow + due);
+  }
+  end = Answered(429, "60");
+  end.expires_ms = kNow + 59'999;
+  EXPECT_EQ(Decide({}, end, kNow, 0).next_due_ms, kNow + 59'999);
+  EXPECT_EQ(Decide({}, end, kNow, 0).hold_until_ms, kNow + 60'000);
+}
+
+TEST(DecideTest, WhatEndsADeliveryFirst) {
+  DeliveryPolicy policy;
+  policy.max_retries = 0;
+  AttemptEnd end = End(0, 1, ErrorKind::kNone);
+  end.endpoint_deleted = true;
+  end.expires_ms = kNow - 1;
+  EXPECT_EQ(Decide(policy, end, kNow, 0).state, DeliveryState::kSucceeded);
+  end.error = ErrorKind::kStatus;
+  EXPECT_EQ(Decide(policy, end, kNow, 0).state, DeliveryState::kCanceled);
+  end.endpoint_deleted = false;
+  EXPECT_EQ(Decide(policy, end, kNow, 0).state, DeliveryState::kExhausted);
+  policy.max_retries = 1;
+  EXPECT_EQ(Decide(policy, end, kNow, 0).state, DeliveryState::kExpired);
 }
 
 TEST(JudgeTest, StatusDecidesOnceAnAnswerCame) {
