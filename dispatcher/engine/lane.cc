@@ -126,6 +126,7 @@ void Lane::LoadedEvent(Sequence sequence, std::shared_ptr<const Event> event) {
 }
 
 void Lane::Park(Sequence sequence, Parked parked) {
+  oldest_ms_ = std::min(oldest_ms_, parked.event_id.accepted_ms());
   const uint64_t key = parked.key;
   if (mode_ == DeliveryMode::kParallel) candidates_.emplace(parked.due, sequence);
   parked_[sequence] = std::move(parked);
@@ -295,6 +296,7 @@ std::optional<LaneStep> Lane::TrimStep() {
   const bool too_old = shared_.may_expire && event.accepted_ms() < shared_.expire_accepted_before;
   if (trims_ == 0 && !too_old) {
     check_age_ = false;
+    oldest_ms_ = event.accepted_ms();
     return std::nullopt;
   }
   if (from_parked && parked_.begin()->second.event == nullptr) return LoadEvent(first_parked);

@@ -135,8 +135,8 @@ class Lane {
   // As of the newest commit, so many deliveries are pending above the policy's backlog: the oldest that are
   // not in flight end.
   void OverBacklog(uint64_t excess);
-  // The oldest may be older than the retention.
-  void CheckAge() { check_age_ = true; }
+  // The retention has moved on: the oldest may be too old.
+  void CheckAge() { check_age_ = oldest_ms_ < shared_.expire_accepted_before; }
 
   LaneStep Next(Now now);
 
@@ -227,6 +227,7 @@ class Lane {
   bool held_ = false;
   bool deleted_ = false;
   bool check_age_ = false;
+  WallMs oldest_ms_ = 0;   // nothing pending that is not in flight was accepted before
   uint64_t trims_ = 0;     // deliveries to end because the backlog is full
   uint64_t trimming_ = 0;  // such ends that are not on disk yet
 
