@@ -32,15 +32,16 @@ struct Decision {
   WallMs hold_until_ms = 0;             // until then no attempt of the endpoint starts; 0 = no hold
 };
 
+// A success stands, even if the endpoint was deleted or the event expired meanwhile. A failure is CANCELED if
+// the endpoint was deleted, else EXHAUSTED if no retry is left, else EXPIRED if the event has expired, else
+// retried. kLocal is retried however often it comes, with a backoff that grows with the attempts, and never
+// counted. A due time is never after the expiry; one at the expiry is not for an attempt: the delivery ends
+// then.
+//
+// Retry-After of 429 and 503 holds the endpoint for at most the policy's retry_after_max, whatever becomes of
+// this delivery; its own retry is due at the later of hold and backoff.
+//
 // `now`: when the attempt ended; `unit_random` is in [0, 1).
-// - A success stands, even if the endpoint was deleted or the event expired meanwhile.
-// - A failure is then CANCELED if the endpoint was deleted, EXHAUSTED if it was the last retry, EXPIRED if
-// the
-//   event has expired; else it is retried. A retry is never due after the expiry: at that time there is no
-//   attempt, and the delivery ends.
-// - kLocal is retried however often it comes, with a backoff that grows with the attempts, and never counted.
-// - Retry-After of 429 and 503 holds the endpoint, for at most the policy's retry_after_max, whatever becomes
-//   of this delivery; its own retry is due at the later of hold and backoff.
 Decision Decide(const DeliveryPolicy& policy, const AttemptEnd& end, WallMs now, double unit_random);
 
 }  // namespace hookd

@@ -23,10 +23,12 @@ bool Connected(ErrorKind error, int status);
 // the trouble is more likely here, and no endpoint should be disabled for it. Thread-compatible.
 class OutageDetector {
  public:
-  static constexpr Duration kActiveWindow = std::chrono::minutes(10);  // a host tried longer ago is forgotten
-  static constexpr size_t kMinHosts = 5;  // with fewer it is never an outage: one dead of two is not one
-  static constexpr size_t kMaxHosts =
-      4096;  // when full, the host that was not tried for longest is forgotten
+  // A host that was last tried longer ago is forgotten.
+  static constexpr Duration kActiveWindow = std::chrono::minutes(10);
+  // With fewer active hosts it is never an outage: one dead receiver of two is not one.
+  static constexpr size_t kMinHosts = 5;
+  // When full, the host that was not tried for longest is forgotten.
+  static constexpr size_t kMaxHosts = 4096;
 
   // `host`: a hash of its name. An attempt that a shutdown cut off tells nothing and is not recorded. O(1),
   // amortised.

@@ -59,6 +59,42 @@ TEST(BackoffTest, DefaultsReachAlertDisableAndEndAfterThePromisedTimes) {
   EXPECT_EQ(SumOfDelays(100), hours(17) + minutes(37) + seconds(30));
 }
 
+TEST(BackoffTest, FixedIsAlwaysTheStep) {
+  Backoff backoff;
+  backoff.kind = BackoffKind::kFixed;
+  backoff.step = hours(1);  // the cap of 15 min is not its
+  for (uint32_t n : {1U, 2U, 1000U, UINT32_MAX}) EXPECT_EQ(RetryDelay(backoff, n, 0), hours(1));
+  EXPECT_EQ(RetryDelay(backoff, 1, 0.5), minutes(63));
+  EXPECT_EQ(LongestBackoff(backoff), hours(1));
+}
+
+TEST(BackoffTest, ExponentialGrowsByItsFactorUpToTheCap) {
+  Backoff backoff;
+  backoff.kind = BackoffKind::kExponential;
+  EXPECT_EQ(RetryDelay(backoff, 1, 0), seconds(15));
+  EXPECT_EQ(RetryDelay(backoff, 2, 0), seconds(30));
+  EXPECT_EQ(RetryDelay(backoff, 6, 0), seconds(480));
+  EXPECT_EQ(RetryDelay(backoff, 7, 0), minutes(15));
+  EXPECT_EQ(RetryDelay(backoff, UINT32_MAX, 0), minutes(15));
+  EXPECT_EQ(LongestBackoff(backoff), minutes(15));
+  backoff.factor = 1;
+  EXPECT_EQ(RetryDelay(backoff, UINT32_MAX, 0), seconds(15));
+  backoff.factor = 1.5;
+  EXPECT_EQ(RetryDelay(backoff, 3, 0), Millis(33'750));
+}
+
+TEST(BackoffTest, ScheduleRepeatsItsLastEntry) {
+  Backoff backoff;
+  backoff.kind = BackoffKind::kSchedule;
+  backoff.schedule = {seconds(5), hours(10), minutes(1)};
+  EXPECT_EQ(RetryDelay(backoff, 1, 0), seconds(5));
+  EXPECT_EQ(RetryDelay(backoff, 2, 0), hours(10));
+  EXPECT_EQ(RetryDelay(backoff, 3, 0), minutes(1));
+  EXPECT_EQ(RetryDelay(backoff, UINT32_MAX, 0), minutes(1));
+  EXPECT_EQ(RetryDelay(backoff, 3, 0.5), seconds(63));
+  EXPECT_EQ(LongestBackoff(backoff), hours(10));
+}
+
 TEST(BackoffDeathTest, RefusesWhatOnlyABugCanPass) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(RetryDelay(Backoff{}, 0, 0), "counted from 1");

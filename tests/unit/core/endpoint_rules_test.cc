@@ -34,6 +34,10 @@ TEST(PolicyRulesTest, TakesDefaultsAndBothEndsOfEveryRange) {
               p.max_retries = 0;
               p.backoff = LinearBackoff(Millis(100), Millis(100), 0);
               p.rate = {0, 1};
+              p.retry_after_max = Millis(0);
+              p.alert_after = 0;
+              p.disable = {0, Millis(0), false};
+              p.backlog = 0;
             }),
             "OK");
   EXPECT_EQ(CheckPolicyWith([](DeliveryPolicy& p) {
@@ -44,6 +48,11 @@ TEST(PolicyRulesTest, TakesDefaultsAndBothEndsOfEveryRange) {
               p.max_retries = 1000;
               p.backoff = LinearBackoff(Millis(86'400'000), Millis(86'400'000), 1);
               p.rate = {10'000, 10'000};
+              p.retry_after_max = std::chrono::hours(24);
+              p.alert_after = 100'000;
+              p.disable = {100'000, std::chrono::hours(30 * 24), true};
+              p.backlog = 1'000'000'000;
+              p.http_version = HttpVersion::kHttp2;
             }),
             "OK");
 }
@@ -51,7 +60,8 @@ TEST(PolicyRulesTest, TakesDefaultsAndBothEndsOfEveryRange) {
 TEST(PolicyRulesTest, NamesTheFieldAndItsRange) {
   using P = DeliveryPolicy;
   const std::pair<std::function<void(P&)>, std::string> cases[] = {
-      {[](P& p) { p.mode = static_cast<DeliveryMode>(0); }, "mode: is unknown, use ORDERED, KEYED or PARALLEL"},
+      {[](P& p) { p.mode = static_cast<DeliveryMode>(0); },
+       "mode: is unknown, use ORDERED, KEYED or PARALLEL"},
       {[](P& p) { p.max_in_flight = 0; }, "max_in_flight: 0 is out of range, use 1 to 1000"},
       {[](P& p) { p.max_in_flight = 1001; }, "max_in_flight: 1001 is out of range, use 1 to 1000"},
       {[](P& p) { p.timeout = Millis(50); }, "timeout: 50ms is out of range, use 100ms to 120s"},
@@ -87,11 +97,89 @@ TEST(PolicyRulesTest, NamesTheFieldAndItsRange) {
       {[](P& p) { p.backoff.jitter = std::nan(""); }, "backoff.jitter: nan is out of range, use 0 to 1"},
       {[](P& p) { p.rate.per_second = 10'001; },
        "rate_limit.per_second: 10001 is out of range, use 0 to 10000"},
+      {[](P& p) { p.retry_after_max = Millis(-1); }, "retry_after_max: -1ms is out of range, use 0ms to 24h"},
+      {[](P& p) { p.retry_after_max = Millis(86'400'001); },
+       "retry_after_max: 86400001ms is out of range, use 0ms to 24h"},
+      {[](P& p) { p.alert_after = 100'001; }, "alert_after: 100001 is out of range, use 0 to 100000"},
+      {[](P& p) { p.disable.failures = 100'001; },
+       "auto_disable.failures: 100001 is out of range, use 0 to 100000"},
+      {[](P& p) { p.disable.span = Millis(-1); }, "auto_disable.span: -1ms is out of range, use 0ms to 720h"},
+      {[](P& p) { p.disable.span = std::chrono::hours(721); },
+       "auto_disable.span: 721h is out of range, use 0ms to 720h"},
+      {[](P& p) { p.backlog = 1'000'000'001; }, "backlog: 1000000001 is out of range, use 0 to 1000000000"},
+      {[](P& p) { p.http_version = static_cast<HttpVersion>(0); }, "http_version: is unknown, use 1.1 or 2"},
       {[](P& p) { p.rate.burst = 0; }, "rate_limit.burst: 0 is out of range, use 1 to 10000"},
       {[](P& p) { p.rate.burst = 10'001; }, "rate_limit.burst: 10001 is out of range, use 1 to 10000"},
   };
   for (const auto& [change, why] : cases) {
     EXPECT_EQ(CheckPolicyWith(change), "INVALID_ARGUMENT: policy." + why);
+  }
+}
+
+std::string CheckBackoffWith(const std::function<void(Backoff&)>& change) {
+  return CheckPolicyWith([&change](DeliveryPolicy& policy) { change(policy.backoff); });
+}
+
+// Each kind takes both ends of what it uses, and anything in what it does not use.
+TEST(PolicyRulesTest, TakesEveryKindOfBackoff) {
+  for (const Millis step : {Millis(100), Millis(86'400'000)}) {
+    EXPECT_EQ(CheckBackoffWith(
+                  [step](Backoff& b) { b = {BackoffKind::kFixed, step, Millis(-1), 0, {Millis(1)}, 1}; }),
+              "OK");
+    EXPECT_EQ(CheckBackoffWith([step](Backoff& b) {
+                b = {BackoffKind::kExponential, step, Millis(86'400'000), 1, {Millis(1)}, 0};
+              }),
+              "OK");
+    EXPECT_EQ(
+        CheckBackoffWith([step](Backoff& b) { b = {BackoffKind::kExponential, step, step, 10, {}, 0}; }),
+        "OK");
+    EXPECT_EQ(CheckBackoffWith(
+                  [step](Backoff& b) { b = {BackoffKind::kSchedule, Millis(-1), Millis(-1), 0, {step}, 0}; }),
+              "OK");
+    EXPECT_EQ(CheckBackoffWith([step](Backoff& b) {
+                b = {BackoffKind::kSchedule, Millis(0), Millis(0), 0, std::vector<Millis>(64, step), 0};
+              }),
+              "OK");
+  }
+}
+
+TEST(PolicyRulesTest, NamesWhatIsWrongOfABackoff) {
+  using B = Backoff;
+  const std::pair<std::function<void(B&)>, std::string> cases[] = {
+      {[](B& b) { b.kind = static_cast<BackoffKind>(0); },
+       "kind: is unknown, use LINEAR, FIXED, EXPONENTIAL or SCHEDULE"},
+      {[](B& b) { b = {BackoffKind::kFixed, Millis(99), Millis(0), 2, {}, 0}; },
+       "step: 99ms is out of range, use 100ms to 24h"},
+      {[](B& b) { b = {BackoffKind::kFixed, Millis(86'400'001), Millis(0), 2, {}, 0}; },
+       "step: 86400001ms is out of range, use 100ms to 24h"},
+      {[](B& b) { b = {BackoffKind::kFixed, Millis(1000), Millis(0), 2, {}, 1.5}; },
+       "jitter: 1.5 is out of range, use 0 to 1"},
+      {[](B& b) { b = {BackoffKind::kExponential, Millis(99), Millis(1000), 2, {}, 0}; },
+       "step: 99ms is out of range, use 100ms to 24h"},
+      {[](B& b) { b = {BackoffKind::kExponential, Millis(1000), Millis(999), 2, {}, 0}; },
+       "cap: 999ms is out of range, use 1s to 24h"},
+      {[](B& b) { b = {BackoffKind::kExponential, Millis(1000), Millis(1000), 0.99, {}, 0}; },
+       "factor: 0.99 is out of range, use 1 to 10"},
+      {[](B& b) { b = {BackoffKind::kExponential, Millis(1000), Millis(1000), 10.5, {}, 0}; },
+       "factor: 10.5 is out of range, use 1 to 10"},
+      {[](B& b) { b = {BackoffKind::kExponential, Millis(1000), Millis(1000), std::nan(""), {}, 0}; },
+       "factor: nan is out of range, use 1 to 10"},
+      {[](B& b) { b = {BackoffKind::kSchedule, Millis(1000), Millis(1000), 2, {}, 0}; },
+       "schedule: there are 0 entries, use 1 to 64"},
+      {[](B& b) {
+         b = {BackoffKind::kSchedule, Millis(0), Millis(0), 2, std::vector<Millis>(65, Millis(1000)), 0};
+       },
+       "schedule: there are 65 entries, use 1 to 64"},
+      {[](B& b) {
+         b = {BackoffKind::kSchedule, Millis(0), Millis(0), 2, std::vector<Millis>(4, Millis(1000)), 0};
+         b.schedule[3] = Millis(99);
+       },
+       "schedule[3]: 99ms is out of range, use 100ms to 24h"},
+      {[](B& b) { b = {BackoffKind::kSchedule, Millis(0), Millis(0), 2, {Millis(86'400'001)}, 0}; },
+       "schedule[0]: 86400001ms is out of range, use 100ms to 24h"},
+  };
+  for (const auto& [change, why] : cases) {
+    EXPECT_EQ(CheckBackoffWith(change), "INVALID_ARGUMENT: policy.backoff." + why);
   }
 }
 
@@ -218,6 +306,17 @@ TEST(EndpointRulesTest, ChecksEveryFieldAndNeverEchoesSecrets) {
     EXPECT_THAT(message, StartsWith("INVALID_ARGUMENT: " + why));
     EXPECT_THAT(message, Not(HasSubstr("sesame")));
   }
+}
+
+TEST(EndpointRulesTest, BoundsTheStateNote) {
+  EXPECT_EQ(CheckStateNote("").ToString(), "OK");
+  EXPECT_EQ(CheckStateNote("moved to the new h\u00f6st").ToString(), "OK");
+  EXPECT_EQ(CheckStateNote(std::string(256, 'n')).ToString(), "OK");
+  EXPECT_EQ(CheckStateNote(std::string(257, 'n')).ToString(),
+            "INVALID_ARGUMENT: reason: is 257 bytes long, use at most 256");
+  EXPECT_EQ(CheckStateNote("two\nlines").ToString(),
+            "INVALID_ARGUMENT: reason: holds a control character, remove it");
+  EXPECT_EQ(CheckStateNote("\xc3").ToString(), "INVALID_ARGUMENT: reason: is not valid UTF-8");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "dispatcher/core/event_rules.h"
 
+#include <cstdint>
 #include <string>
 
 #include <absl/strings/escaping.h>
@@ -102,6 +103,40 @@ TEST(EventRulesTest, BoundsPayload) {
   EXPECT_THAT(Check(event), StartsWith("INVALID_ARGUMENT: payload: is not valid JSON"));
 }
 
+TEST(EventTimesTest, ExactToTheMillisecond) {
+  constexpr WallMs kNow = 1'700'000'000'000;
+  constexpr WallMs kMonth = 30 * WallMs{86'400'000};
+  const std::string far = "not_before_time: is too far ahead, use at most 30 days from now";
+  const std::string past = "expire_time: is not in the future, use a later time or leave it out";
+  const std::string order = "expire_time: is not after not_before_time, use a later time";
+  struct Case {
+    WallMs not_before, expires;
+    std::string why;  // empty = fine
+  };
+  const Case cases[] = {
+      {0, 0, ""},
+      {1, 0, ""},  // long past: no wait
+      {kNow + kMonth, 0, ""},
+      {kNow + kMonth + 1, 0, far},
+      {INT64_MAX, 0, far},
+      {-1, 0, "not_before_time: is before 1970, use a later time or leave it out"},
+      {0, kNow + 1, ""},
+      {0, INT64_MAX, ""},
+      {0, kNow, past},
+      {0, -1, past},
+      {kNow + 5, kNow + 6, ""},
+      {kNow + 5, kNow + 5, order},
+      {kNow + 5, kNow + 1, order},
+  };
+  for (const auto& [not_before, expires, why] : cases) {
+    Event event = GoodEvent();
+    event.not_before_ms = not_before;
+    event.expires_ms = expires;
+    EXPECT_EQ(CheckEventTimes(event, kNow).ToString(), why.empty() ? "OK" : "INVALID_ARGUMENT: " + why)
+        << not_before << " to " << expires;
+  }
+}
+
 TEST(SubscriberRulesTest, BoundsIdAndName) {
   Subscriber subscriber;
   subscriber.id = "A-z_0.9:@+";
@@ -132,6 +167,8 @@ TEST(IdempotencyKeyTest, KeyIsPerSubscriberAndFingerprintOfWhatWasPublished) {
   EXPECT_EQ(MakeIdempotencyKey(event).fingerprint, first.fingerprint);
   event = GoodEvent();
   event.traceparent = "";
+  event.not_before_ms = 1;
+  event.expires_ms = 2;
   EXPECT_EQ(MakeIdempotencyKey(event).fingerprint, first.fingerprint);
   for (std::string Event::*member : {&Event::type, &Event::channel, &Event::ordering_key, &Event::payload}) {
     event = GoodEvent();
