@@ -21,8 +21,8 @@ namespace hookd::bench {
 namespace {
 
 using Bench = std::vector<Figure> (*)(const Settings&);
-constexpr std::pair<const char*, Bench> kBenches[] = {{"throughput", &BenchThroughput},
-                                                      {"latency", &BenchLatency}};
+constexpr std::pair<const char*, Bench> kBenches[] = {
+    {"throughput", &BenchThroughput}, {"latency", &BenchLatency}, {"size", &BenchSize}};
 
 // The receivers of a thousand dead endpoints each listen for themselves.
 void RaiseDescriptorLimit() {
