@@ -21,8 +21,10 @@ namespace hookd::bench {
 namespace {
 
 using Bench = std::vector<Figure> (*)(const Settings&);
-constexpr std::pair<const char*, Bench> kBenches[] = {
-    {"throughput", &BenchThroughput}, {"latency", &BenchLatency}, {"size", &BenchSize}};
+constexpr std::pair<const char*, Bench> kBenches[] = {{"throughput", &BenchThroughput},
+                                                      {"latency", &BenchLatency},
+                                                      {"size", &BenchSize},
+                                                      {"isolation", &BenchIsolation}};
 
 // The receivers of a thousand dead endpoints each listen for themselves.
 void RaiseDescriptorLimit() {
