@@ -1,5 +1,5 @@
 # Every target works as the first command after a clone on a fresh Debian 12 with git and make.
-.PHONY: help demo test run bench check format clean
+.PHONY: help demo test run bench bench-size check format clean
 help:      ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 demo:      ## builds, runs the main job end to end, shows what happened
@@ -8,8 +8,11 @@ test:      ## installs what is missing, builds twice, runs everything that CI ru
 	@scripts/test
 run:       ## builds and runs hookd with the default configuration, data in build/data
 	@scripts/run
-bench:     ## end to end and ingest, as ratios to bare libcurl and bare RocksDB loops
+bench:     ## throughput and CPU beside the bare libraries, latency, size, isolation
 	@scripts/bench
+bench-size: ## size and isolation with 100,000 endpoints and 1,000,000 deliveries pending
+	@scripts/bench --only size,isolation --endpoints 100000 --pending 1000000 --wide 50000 \
+	  --json build/bench-size.json
 check:     ## format, clang-tidy and the house rules
 	@scripts/check
 format:    ## rewrites the sources in the house format

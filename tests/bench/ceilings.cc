@@ -2,7 +2,6 @@
 
 #include <sys/resource.h>
 
-#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -12,13 +11,10 @@
 #include <rocksdb/write_batch.h>
 
 #include "base/check.h"
+#include "tests/bench/stats.h"
 
 namespace hookd::bench {
 namespace {
-
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 size_t Swallow(char*, size_t size, size_t count, void*) { return size * count; }
 
@@ -61,7 +57,7 @@ Rate CurlLoop(const std::string& url, size_t requests, size_t in_flight, size_t 
     handles.push_back(easy);
   }
   const double cpu = CpuSeconds();
-  const double start = Now();
+  const double start = NowSeconds();
   size_t started = 0;
   size_t done = 0;
   for (CURL* easy : handles) {
@@ -85,7 +81,7 @@ Rate CurlLoop(const std::string& url, size_t requests, size_t in_flight, size_t 
     }
     if (done < requests) curl_multi_poll(multi.get(), nullptr, 0, 100, nullptr);
   }
-  const double took = Now() - start;
+  const double took = NowSeconds() - start;
   const double used = CpuSeconds() - cpu;
   for (CURL* easy : handles) curl_easy_cleanup(easy);
   curl_slist_free_all(headers);
@@ -102,7 +98,7 @@ Rate RocksDbLoop(const std::string& path, size_t messages, size_t batch, size_t 
   rocksdb::WriteOptions durable;
   durable.sync = true;
   const double cpu = CpuSeconds();
-  const double start = Now();
+  const double start = NowSeconds();
   for (size_t written = 0; written < messages;) {
     rocksdb::WriteBatch write;
     for (size_t i = 0; i < batch && written < messages; ++i, ++written) {
@@ -111,7 +107,7 @@ Rate RocksDbLoop(const std::string& path, size_t messages, size_t batch, size_t 
     }
     HOOKD_CHECK(db->Write(durable, &write).ok(), "the disk takes it");
   }
-  const double took = Now() - start;
+  const double took = NowSeconds() - start;
   return {static_cast<double>(messages) / took, (CpuSeconds() - cpu) / static_cast<double>(messages) * 1e6};
 }
 

@@ -1,30 +1,40 @@
-// A hookd of the benchmark's own: a child process on free loopback ports, with a data folder that goes with
-// it.
+// A hookd of the benchmark's own: a child process on free loopback ports, asked through its public
+// interfaces.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <grpcpp/channel.h>
 
+#include "hookd/v1/endpoint_service.pb.h"
 #include "hookd/v1/operations_service.pb.h"
+#include "tests/bench/child_process.h"
 
 namespace hookd::bench {
 
+// Endpoints without a rate limit, one channel each: "0" to "count-1".
+struct EndpointSet {
+  std::string subscriber;
+  size_t count = 0;
+  size_t first_channel = 0;    // then those after it
+  bool every_channel = false;  // no filter: each gets all events of the subscriber
+  v1::DeliveryMode mode = v1::DELIVERY_MODE_PARALLEL;
+  std::function<std::string(size_t)> url;  // of the i-th
+};
+
 class HookdProcess {
  public:
-  // `binary`: path of hookd. `dir`: an empty folder.
-  HookdProcess(const std::string& binary, const std::string& dir);
-  ~HookdProcess();  // SIGTERM, and waits
-  HookdProcess(const HookdProcess&) = delete;
-  HookdProcess& operator=(const HookdProcess&) = delete;
+  // `binary`: path of hookd. `dir`: an empty folder. `settings`: further lines of the configuration.
+  HookdProcess(std::string binary, const std::string& dir, const std::string& settings = "");
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
-  double CpuSeconds() const;
+  double CpuSeconds() const { return child_->CpuSeconds(); }
+  double ResidentMebibytes() const { return child_->ResidentMebibytes(); }
   v1::ServerStatus Status() const;
   // Commits so far and what they held, from /metrics.
   struct Commits {
@@ -33,23 +43,24 @@ class HookdProcess {
   };
   Commits CommitTotals() const;
 
-  void CreateSubscriber(const std::string& id);
-  // One PARALLEL endpoint per channel "0".."count-1", without a rate limit. Returns their ids.
-  std::vector<std::string> CreateEndpoints(const std::string& subscriber, const std::string& url,
-                                           size_t count);
-  void Pause(const std::string& endpoint_id);
+  // SIGKILL. Only Start may follow.
+  void Kill();
+  // Starts it on what is there; returns once it is ready.
+  void Start();
 
-  // Publishes over one stream, `per_message` events each, round robin over `channels`, never more than
-  // `max_pending` ahead of what was delivered (0 = as fast as they are accepted); returns once all are
-  // acknowledged. Seconds taken.
-  double Publish(const std::string& subscriber, size_t events, size_t per_message, size_t channels,
-                 size_t payload_bytes, size_t max_pending);
+  void CreateSubscriber(const std::string& id);
+  // Several calls at a time. All are durable when it returns.
+  void CreateEndpoints(const std::vector<EndpointSet>& sets);
+  void PauseSubscriber(const std::string& id);
+  void ResumeSubscriber(const std::string& id);
+
   // Returns once nothing is pending.
   void WaitUntilDelivered() const;
 
  private:
-  pid_t pid_ = 0;
-  std::string http_;
+  const std::string binary_;
+  const std::string config_;
+  std::optional<ChildProcess> child_;
   std::shared_ptr<grpc::Channel> channel_;
 };
 
