@@ -79,9 +79,9 @@ absl::Status CheckEventTimes(const Event& event, WallMs now) {
   if (event.not_before_ms < 0) {
     return absl::InvalidArgumentError("not_before_time: is before 1970, use a later time or leave it out");
   }
-  if (event.not_before_ms > now + Millis(kMaxNotBeforeAhead).count()) {
+  if (event.not_before_ms > now + kMaxNotBefore.count()) {
     return absl::InvalidArgumentError(Concat("not_before_time: is too far ahead, use at most ",
-                                             kMaxNotBeforeAhead.count(), " days from now"));
+                                             kMaxNotBefore / std::chrono::days(1), " days from now"));
   }
   if (event.expires_ms == 0) return absl::OkStatus();
   if (event.expires_ms <= now) {

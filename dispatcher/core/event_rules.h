@@ -21,7 +21,6 @@ inline constexpr size_t kMaxChannelBytes = 128;
 inline constexpr size_t kMaxOrderingKeyBytes = 128;
 inline constexpr size_t kMaxIdempotencyKeyBytes = 128;
 inline constexpr size_t kMaxTraceparentBytes = 128;
-inline constexpr std::chrono::days kMaxNotBeforeAhead{30};
 // Beside letters and digits.
 inline constexpr std::string_view kEventTypePunctuation = "_.:-";
 

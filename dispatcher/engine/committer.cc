@@ -56,7 +56,7 @@ absl::Status Committer::Fits(const IntakeDemand& demand) const {
     return absl::ResourceExhaustedError(
         Concat("intake is held (", held_, "): publish again when hookd has recovered by itself"));
   }
-  if (publishes_.empty()) return absl::OkStatus();
+  if (intake_events_ == 0) return absl::OkStatus();
   if (intake_bytes_ + demand.bytes > options_.intake_bytes ||
       intake_events_ + demand.events > kIntakeEvents) {
     return absl::ResourceExhaustedError("intake is full: publish again in a moment");
@@ -83,6 +83,7 @@ void Committer::Release(const IntakeDemand& demand) {
   intake_events_ -= demand.events;
   for (const auto& [subscriber, bytes] : demand.subscribers) {
     const auto waiting = subscriber_bytes_.find(subscriber);
+    if (waiting == subscriber_bytes_.end()) continue;  // nothing but empty payloads
     waiting->second -= bytes;
     if (waiting->second == 0) subscriber_bytes_.erase(waiting);
   }
