@@ -81,7 +81,7 @@ class NginxHttp2Test : public NginxTransportTest {
 TEST_F(NginxHttp2Test, EarlyAnswersOverPriorKnowledge) {
   START(nginx,
         "server { listen 127.0.0.1:@PORT@ http2; location / { add_header Retry-After 9; return 204; } }");
-  // A body over the receiver's window (64 KiB) fails: libcurl 7.88.1 loses the answer (ADR 0009).
+  // A body over the receiver's window (64 KiB) fails: libcurl 7.88.1 loses the answer (ADR 0010).
   for (size_t size : {0, 2, 1'000, 20'000}) {
     for (int i = 0; i < 3; ++i) {
       HttpResult result = Post(Http2(nginx.Url(), std::string(size, 'x')));
