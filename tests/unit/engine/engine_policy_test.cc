@@ -161,17 +161,18 @@ TEST_F(EnginePolicyTest, AFullDiskOrAStallHoldsTheIntakeAndItOpensByItself) {
   const auto wait_until_held = [&](const std::string& why) {
     while (engine_->Status().intake_closed != why) std::this_thread::yield();
   };
-  store->used_percent = 95;
+  store->disk_total = 100;
+  store->disk_free = 5;
   wait_until_held("disk");
   EXPECT_EQ(telemetry_.alerts(AlertKind::kDisk), 1u);
   const auto ignore = [](std::vector<PublishOutcome>) {};
   EXPECT_TRUE(absl::IsResourceExhausted(engine_->Publish({MakeEvent("2")}, ignore)));
   absl::Notification room;
   engine_->WhenRoom({1, 1, {}}, [&] { room.Notify(); });
-  store->used_percent = 87;  // below the high mark, above the low one
+  store->disk_free = 13;  // below the high mark, above the low one
   store->stalled = true;
   EXPECT_FALSE(room.HasBeenNotified());
-  store->used_percent = 50;
+  store->disk_free = 50;
   wait_until_held("stall");
   EXPECT_FALSE(room.HasBeenNotified());
   store->stalled = false;
