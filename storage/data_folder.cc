@@ -85,6 +85,16 @@ absl::StatusOr<bool> IsEmpty(const std::string& path) {
 
 }  // namespace
 
+absl::StatusOr<DiskSpace> SpaceOf(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(path, error);
+  if (error) return absl::ErrnoToStatus(error.value(), Concat("space of ", path));
+  DiskSpace disk;
+  disk.total_bytes = space.capacity;
+  disk.free_bytes = space.available;
+  return disk;
+}
+
 absl::StatusOr<DataFolder> DataFolder::Open(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);

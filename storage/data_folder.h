@@ -5,10 +5,15 @@
 
 #include <absl/status/statusor.h>
 
+#include "storage/delivery_store.h"
+
 namespace hookd {
 
-// Holds the folder's lock as long as it lives. Layout: `HOOKD` (identity and format, locked) and `db/`
-// (RocksDB).
+// Of the file system of `path`.
+absl::StatusOr<DiskSpace> SpaceOf(const std::string& path);
+
+// Holds the folder's lock as long as it lives. Layout: `HOOKD` (identity and format, locked), `db/` (RocksDB)
+// and `ballast` (storage/ballast.h).
 class DataFolder {
  public:
   // Makes an empty or missing folder hookd's. FAILED_PRECONDITION, and nothing is touched, when the folder is
@@ -19,7 +24,9 @@ class DataFolder {
   DataFolder& operator=(DataFolder&&) = delete;
   ~DataFolder();
 
+  const std::string& path() const { return path_; }
   std::string db_path() const { return path_ + "/db"; }
+  std::string ballast_path() const { return path_ + "/ballast"; }
 
  private:
   DataFolder(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}

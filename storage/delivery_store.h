@@ -35,6 +35,36 @@ struct LaneState {
   uint64_t pending() const { return queued + parked; }
 };
 
+struct StoredSubscriber {
+  Subscriber subscriber;
+  uint32_t endpoint_count = 0;
+};
+
+struct StoredEndpoint {
+  std::shared_ptr<const Endpoint> endpoint;
+  LaneState lane;
+};
+
+// A subscriber with all of its endpoints, by id.
+struct StoredAccount {
+  Subscriber subscriber;
+  std::vector<std::shared_ptr<const Endpoint>> endpoints;
+};
+
+// A bucket of acceptance that still has anything stored.
+struct BucketView {
+  Bucket bucket = 0;
+  uint64_t pending = 0;        // deliveries
+  WallMs last_ended_ms = 0;    // when the newest of the others ended; 0 = none has
+  uint64_t payload_bytes = 0;  // 0 once they are gone
+  bool payloads_gone = false;  // only the history is left
+};
+
+struct DiskSpace {
+  uint64_t total_bytes = 0;  // of the file system; 0 = not known (the store in memory)
+  uint64_t free_bytes = 0;   // for hookd's user
+};
+
 struct QueuedDelivery {
   Sequence sequence = 0;
   std::shared_ptr<const Event> event;
@@ -74,19 +104,28 @@ struct StoreStats {
   uint64_t bytes_on_disk = 0;  // of tables and blobs, without the log; 0 = not known
 };
 
-// Threads: Apply, Commit and Lane belong to one thread (the committer); everything else may be called from
-// any thread, may block on the disk, and sees what was committed, never an open batch.
-// Lifetime: Recover once, before anything else. After any error from Commit the store is poisoned: the batch
-// may or may not be there ("unknown"), and the process must stop and open it anew.
+// Threads: Apply, Commit, Lane and Buckets belong to one thread (the committer); everything else may be
+// called from any thread, may block on the disk, and sees what was committed, never an open batch. Lifetime:
+// Recover once, before anything else. After any error from Commit the store is poisoned: the batch may or may
+// not be there ("unknown"), and the process must stop and open it anew.
 class DeliveryStore {
  public:
   virtual ~DeliveryStore() = default;
 
   // What the store remembers, for start-up. Called once, before the first Apply.
+  struct ActiveLane {
+    EndpointId id;
+    LaneState lane;
+    std::shared_ptr<const Endpoint> endpoint;  // null: it was deleted, and is not swept yet
+    bool subscriber_paused = false;
+  };
   struct Recovered {
-    std::vector<Subscriber> subscribers;
-    std::vector<std::shared_ptr<const Endpoint>> endpoints;
-    std::vector<std::pair<EndpointId, LaneState>> lanes;
+    // Only what has something pending or remembered (a rate, a hold, a row of failures of a disabled one is
+    // not), and deleted lanes: memory follows the active endpoints.
+    std::vector<ActiveLane> lanes;
+    uint64_t subscribers = 0;
+    uint64_t endpoints = 0;
+    Operations operations;
     uint64_t next_endpoint_number = 1;
     WallMs wall_high_water_ms = 0;  // no id and no stored time was made later than this
     uint32_t epoch = 1;             // of hookd-sequence; a restore from backup starts a new one
@@ -101,8 +140,24 @@ class DeliveryStore {
   // OK = it survives a power cut. Error = unknown, see above.
   virtual absl::Status Commit(WallMs now) = 0;
 
-  // The lane as of the last Apply; null = no such lane. Valid until the next Apply.
-  virtual const LaneState* Lane(EndpointId endpoint) const = 0;
+  // The lane as of the last Apply; null = no such lane. Valid until the next Apply or Lane. May read the
+  // disk: idle lanes are not kept in memory. If that fails the store is poisoned, and null is returned.
+  virtual const LaneState* Lane(EndpointId endpoint) = 0;
+
+  // As of the last Apply, oldest first.
+  virtual std::vector<BucketView> Buckets() const = 0;
+
+  // Configuration as committed. Errors: NOT_FOUND, and those of the disk.
+  virtual absl::StatusOr<StoredAccount> ReadAccount(const std::string& subscriber_id) const = 0;
+  virtual absl::StatusOr<StoredSubscriber> ReadSubscriber(const std::string& id) const = 0;
+  virtual absl::StatusOr<StoredEndpoint> ReadEndpoint(EndpointId id) const = 0;
+  // In the order of (partition, id), after `after` (exclusive; empty = from the first), whether it exists or
+  // not.
+  virtual absl::StatusOr<std::vector<StoredSubscriber>> ListSubscribers(const std::string& after,
+                                                                        size_t limit) const = 0;
+  // Ids greater than `after`, ascending; `subscriber_id` empty = of all. An unknown subscriber has none.
+  virtual absl::StatusOr<std::vector<StoredEndpoint>> ListEndpoints(const std::string& subscriber_id,
+                                                                    EndpointId after, size_t limit) const = 0;
 
   // Idempotency keys accepted within the last 24 h of `now`. Committed keys only.
   virtual absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
@@ -127,6 +182,13 @@ class DeliveryStore {
   virtual absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const = 0;
 
   virtual StoreStats Stats() const = 0;
+
+  // The database delays or refuses writes until it has compacted: commits may take seconds. Any thread,
+  // cheap.
+  virtual bool Stalled() const = 0;
+
+  // Of the data folder's file system. Any thread.
+  virtual absl::StatusOr<DiskSpace> Disk() const = 0;
 };
 
 }  // namespace hookd

@@ -25,16 +25,18 @@ struct SubscriberDeleted {
   std::string id;
 };
 
-// An endpoint was made or changed (configuration, pause); holds all of its new values. Making one makes its
-// lane.
+// An endpoint was made or changed (configuration, pause, disablement); holds all of its new values. Making
+// one makes its lane.
 struct EndpointChanged {
   std::shared_ptr<const Endpoint> endpoint;
+  bool reset_failures = false;  // the lane's row of failures starts afresh (a person enabled it)
 };
 
 // A range fact over the whole lane: the configuration is gone at once, nothing is accepted or started any
 // more; DeliveryEnded rows follow, then LaneRemoved.
 struct EndpointDeleted {
   EndpointId endpoint;
+  std::string subscriber_id;
 };
 
 // `key`: the subscriber's partition (2 bytes) and 14 bytes of SHA-256 over subscriber and key; `fingerprint`:
@@ -71,6 +73,17 @@ struct AttemptRecorded {
   uint64_t ordering_key_hash = 0;                 // 0 = none
   Sequence cursor = 0;                            // no queue row of the lane is below it any more
   WallMs rate_tat_ms = 0;                         // GCRA's theoretical arrival time, wall ms
+  WallMs hold_until_ms = 0;                       // the lane's hold (Retry-After); 0 = none
+};
+
+// A delivery was reached that cannot go yet: KEYED, while an earlier one of its key waits, or before its
+// not_before. It leaves the queue for `parked`, with no attempt made, so that the cursor can go on.
+struct DeliveryParked {
+  DeliveryId delivery;
+  EventId event;
+  uint64_t ordering_key_hash = 0;
+  WallMs due_ms = 0;    // not_before; 0 = none
+  Sequence cursor = 0;  // no queue row of the lane is below it any more
 };
 
 // A pending delivery ended without an attempt.
@@ -85,6 +98,7 @@ struct DeliveryEnded {
   bool was_parked = false;
   uint64_t ordering_key_hash = 0;
   uint32_t attempt_count = 0;
+  Sequence cursor = 0;  // no queue row of the lane is below it any more; 0 = as it was
 };
 
 // A deleted endpoint's lane has nothing pending left and goes.
@@ -92,7 +106,20 @@ struct LaneRemoved {
   EndpointId endpoint;
 };
 
+// Retention: nothing of the bucket is pending. Its payloads go, and with `history` also all that is known of
+// its deliveries: range deletes, and with `history` the bucket's own row.
+struct BucketDropped {
+  Bucket bucket = 0;
+  bool history = false;
+};
+
+// What an operator has stopped, or what waits for one; holds all of its new values.
+struct OperationsChanged {
+  Operations operations;
+};
+
 using Fact = std::variant<SubscriberChanged, SubscriberDeleted, EndpointChanged, EndpointDeleted, Accepted,
-                          AttemptRecorded, DeliveryEnded, LaneRemoved>;
+                          AttemptRecorded, DeliveryParked, DeliveryEnded, LaneRemoved, BucketDropped,
+                          OperationsChanged>;
 
 }  // namespace hookd

@@ -32,6 +32,8 @@ std::string Prefixed(char kind, size_t reserve) {
 
 std::string State() { return "s"; }
 
+std::string OperationsRow() { return "o"; }
+
 std::string BucketRow(Bucket b) {
   std::string key = Prefixed('b', 5);
   Put(key, b);
@@ -42,6 +44,19 @@ std::string OfSubscriber(std::string_view id) {
   std::string key;
   Put(key, PartitionOf(id));
   key.append(id);
+  return key;
+}
+
+std::string OfSubscribersEndpoint(std::string_view id, EndpointId endpoint) {
+  std::string key = OfSubscriber(id);
+  key.push_back('\0');
+  Put(key, endpoint.value);
+  return key;
+}
+
+std::string AfterSubscriber(std::string_view id) {
+  std::string key = OfSubscriber(id);
+  key.push_back('\x01');
   return key;
 }
 
@@ -59,17 +74,27 @@ std::string OfDelivery(EndpointId id, Sequence sequence) {
   return key;
 }
 
-std::string OfEvent(EventId id) {
+std::string EventBucket(Bucket b) {
   std::string key;
   key.reserve(20);
-  Put(key, id.bucket());
+  Put(key, b);
+  return key;
+}
+
+std::string OfEvent(EventId id) {
+  std::string key = EventBucket(id.bucket());
   key.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
   return key;
 }
 
-std::string HistoryRow(DeliveryId id, uint32_t attempt) {
+std::string HistoryBucket(Bucket b) {
   std::string key = Prefixed(kHistoryKind, 25);
-  Put(key, id.bucket);
+  Put(key, b);
+  return key;
+}
+
+std::string HistoryRow(DeliveryId id, uint32_t attempt) {
+  std::string key = HistoryBucket(id.bucket);
   Put(key, id.endpoint.value);
   Put(key, id.sequence);
   Put(key, attempt);
@@ -84,9 +109,14 @@ std::string StatePrefix(DeliveryState state) {
   return key;
 }
 
-std::string StateRow(DeliveryState state, DeliveryId id) {
+std::string StateBucket(DeliveryState state, Bucket b) {
   std::string key = StatePrefix(state);
-  Put(key, id.bucket);
+  Put(key, b);
+  return key;
+}
+
+std::string StateRow(DeliveryState state, DeliveryId id) {
+  std::string key = StateBucket(state, id.bucket);
   Put(key, id.endpoint.value);
   Put(key, id.sequence);
   return key;
@@ -104,6 +134,16 @@ std::string OfIdempotency(uint16_t day, const std::array<uint8_t, 16>& key) {
   std::string out = IdempotencyDay(day);
   out.append(reinterpret_cast<const char*>(key.data()), key.size());
   return out;
+}
+
+std::optional<SubscriberKey> ParseSubscriber(std::string_view key) {
+  if (key.size() < sizeof(Partition)) return std::nullopt;
+  key.remove_prefix(sizeof(Partition));
+  const size_t nul = key.find('\0');
+  if (nul == std::string_view::npos) return SubscriberKey{key, std::nullopt};
+  const std::optional<EndpointId> endpoint = ParseEndpoint(key.substr(nul + 1));
+  if (!endpoint) return std::nullopt;
+  return SubscriberKey{key.substr(0, nul), endpoint};
 }
 
 std::optional<EndpointId> ParseEndpoint(std::string_view key) {
@@ -142,6 +182,11 @@ std::optional<Bucket> ParseBucketRow(std::string_view key) {
   if (key.size() != 5 || key[0] != 'b') return std::nullopt;
   key.remove_prefix(1);
   return Take<uint32_t>(key);
+}
+
+std::string JustAfter(std::string key) {
+  key.push_back('\0');
+  return key;
 }
 
 std::string After(std::string prefix) {

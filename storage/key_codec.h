@@ -15,10 +15,14 @@ namespace hookd::keys {
 
 // meta
 std::string State();              // "s"
+std::string OperationsRow();      // "o"
 std::string BucketRow(Bucket b);  // "b" bucket(4)
 
-// subscribers: partition(2) id
+// subscribers: partition(2) id, and its endpoints directly behind it: partition(2) id 0x00 endpoint(8). An id
+// holds no NUL.
 std::string OfSubscriber(std::string_view id);
+std::string OfSubscribersEndpoint(std::string_view id, EndpointId endpoint);
+std::string AfterSubscriber(std::string_view id);  // above all of these rows, and below the next subscriber's
 
 // endpoints, lanes: endpoint(8); its first two bytes are the partition
 std::string OfEndpoint(EndpointId id);
@@ -28,15 +32,18 @@ std::string OfDelivery(EndpointId id, Sequence sequence);
 
 // events: bucket(4) event(16)
 std::string OfEvent(EventId id);
+std::string EventBucket(Bucket b);
 
 // history, kind 'd': bucket(4) endpoint(8) sequence(8) attempt(4); the end row comes last
 inline constexpr uint32_t kEndRow = 0xffffffff;
 std::string HistoryRow(DeliveryId id, uint32_t attempt);
+std::string HistoryBucket(Bucket b);
 std::string HistoryEnd();  // above every such row
 
 // history, kind 's' (states that are no success): state(1) bucket(4) endpoint(8) sequence(8)
 std::string StateRow(DeliveryState state, DeliveryId id);
 std::string StatePrefix(DeliveryState state);
+std::string StateBucket(DeliveryState state, Bucket b);
 
 // idempotency: day(2) key(16); the key's first two bytes are the partition
 uint16_t DayOf(WallMs ms);
@@ -48,6 +55,11 @@ struct EndpointSequence {
   EndpointId endpoint;
   Sequence sequence = 0;
 };
+struct SubscriberKey {
+  std::string_view id;
+  std::optional<EndpointId> endpoint;  // nullopt = the subscriber's own row
+};
+std::optional<SubscriberKey> ParseSubscriber(std::string_view key);
 std::optional<EndpointId> ParseEndpoint(std::string_view key);
 std::optional<EndpointSequence> ParseDelivery(std::string_view key);
 struct HistoryKey {
@@ -57,6 +69,9 @@ struct HistoryKey {
 std::optional<HistoryKey> ParseHistoryRow(std::string_view key);
 std::optional<DeliveryId> ParseStateRow(std::string_view key);
 std::optional<Bucket> ParseBucketRow(std::string_view key);
+
+// The smallest key greater than this one.
+std::string JustAfter(std::string key);
 
 // The smallest key greater than every key with this prefix; empty = there is none.
 std::string After(std::string prefix);

@@ -17,10 +17,15 @@ using Key = std::pair<EndpointId, Sequence>;
 // The order in which ListDeliveries goes by state alone; the bucket is 0 while pending.
 using StateKey = std::tuple<DeliveryState, Bucket, EndpointId, Sequence>;
 
+// The order in which ListSubscribers goes.
+using SubscriberKey = std::pair<Partition, std::string>;
+
 constexpr WallMs kIdempotencyMs = 24 * 3'600'000;
 constexpr uint64_t kEndpointNumberMask = (uint64_t{1} << 48) - 1;
 
 Key KeyOf(DeliveryId id) { return {id.endpoint, id.sequence}; }
+
+SubscriberKey KeyOf(const std::string& subscriber_id) { return {PartitionOf(subscriber_id), subscriber_id}; }
 
 StateKey StateKeyOf(const Delivery& delivery) {
   return {delivery.state, IsTerminal(delivery.state) ? delivery.id.bucket : 0, delivery.id.endpoint,
@@ -81,7 +86,7 @@ absl::StatusOr<StateKey> ParsePosition(const DeliveryQuery& query) {
 
 // What was committed.
 struct MemoryStore::Tables {
-  std::map<std::string, Subscriber> subscribers;
+  std::map<SubscriberKey, Subscriber> subscribers;
   std::map<EndpointId, std::shared_ptr<const Endpoint>> endpoints;
   std::map<EndpointId, LaneState> lanes;
   std::map<EventId, std::shared_ptr<const Event>> events;
@@ -90,27 +95,34 @@ struct MemoryStore::Tables {
   std::set<Key> queue;
   std::map<Key, ParkedDelivery> parked;
   std::map<std::array<uint8_t, 16>, IdempotencyHit> idempotency;
+  std::map<Bucket, BucketView> buckets;
+  Operations operations;
   uint64_t last_commit = 0;
   uint64_t next_endpoint_number = 1;
   WallMs wall_high_water_ms = 0;
 
-  void Apply(const SubscriberChanged& fact) { subscribers[fact.subscriber.id] = fact.subscriber; }
+  void Apply(const SubscriberChanged& fact) { subscribers[KeyOf(fact.subscriber.id)] = fact.subscriber; }
 
   void Apply(const SubscriberDeleted& fact) {
     HOOKD_CHECK(std::none_of(endpoints.begin(), endpoints.end(),
                              [&](const auto& entry) { return entry.second->subscriber_id == fact.id; }),
                 "a subscriber goes after its endpoints");
-    HOOKD_CHECK(subscribers.erase(fact.id) == 1, "no such subscriber");
+    HOOKD_CHECK(subscribers.erase(KeyOf(fact.id)) == 1, "no such subscriber");
   }
 
   void Apply(const EndpointChanged& fact) {
     const EndpointId id = fact.endpoint->id;
-    endpoints[id] = fact.endpoint;
+    std::shared_ptr<const Endpoint>& endpoint = endpoints[id];
+    HOOKD_CHECK(endpoint == nullptr || endpoint->subscriber_id == fact.endpoint->subscriber_id,
+                "an endpoint stays with its subscriber");
+    endpoint = fact.endpoint;
     next_endpoint_number = std::max(next_endpoint_number, (id.value & kEndpointNumberMask) + 1);
   }
 
   void Apply(const EndpointDeleted& fact) {
-    HOOKD_CHECK(endpoints.erase(fact.endpoint) == 1, "no such endpoint");
+    const auto it = endpoints.find(fact.endpoint);
+    HOOKD_CHECK(it != endpoints.end() && it->second->subscriber_id == fact.subscriber_id, "no such endpoint");
+    endpoints.erase(it);
   }
 
   void Apply(const Accepted& fact) {
@@ -135,7 +147,9 @@ struct MemoryStore::Tables {
   }
 
   void Apply(const AttemptRecorded& fact) {
-    Delivery& delivery = TakePending(fact);
+    Delivery& delivery = TakePending(fact, fact.was_parked);
+    HOOKD_CHECK(delivery.event_type == fact.event_type && delivery.subscriber_id == fact.subscriber_id,
+                "the fact is about another delivery");
     HOOKD_CHECK(fact.attempt.number == delivery.attempt_count + 1, "attempts are numbered without gaps");
     delivery.attempts.push_back(fact.attempt);
     delivery.attempt_count = fact.attempt.number;
@@ -146,29 +160,59 @@ struct MemoryStore::Tables {
     } else {
       End(delivery, fact.state, fact.reason, EndOf(fact.attempt));
     }
-    const auto first = queue.lower_bound({fact.delivery.endpoint, 0});
-    HOOKD_CHECK(
-        first == queue.end() || first->first != fact.delivery.endpoint || first->second >= fact.cursor,
-        "no queue row is below the cursor");
+    CheckCursor(fact.delivery.endpoint, fact.cursor);
+  }
+
+  void Apply(const DeliveryParked& fact) {
+    Delivery& delivery = TakePending(fact, false);
+    delivery.next_due_ms = fact.due_ms;
+    parked[KeyOf(fact.delivery)] = {
+        fact.delivery.sequence, fact.event, fact.ordering_key_hash, 0, 0, fact.due_ms};
+    CheckCursor(fact.delivery.endpoint, fact.cursor);
   }
 
   void Apply(const DeliveryEnded& fact) {
-    Delivery& delivery = TakePending(fact);
+    Delivery& delivery = TakePending(fact, fact.was_parked);
+    HOOKD_CHECK(delivery.event_type == fact.event_type && delivery.subscriber_id == fact.subscriber_id,
+                "the fact is about another delivery");
     HOOKD_CHECK(fact.attempt_count == delivery.attempt_count, "the attempts made so far");
     End(delivery, fact.state, fact.reason, fact.at_ms);
+    CheckCursor(fact.delivery.endpoint, fact.cursor);
   }
 
   void Apply(const LaneRemoved&) {}
 
+  void Apply(const BucketDropped& fact) {
+    std::erase_if(events, [&](const auto& entry) { return entry.first.bucket() == fact.bucket; });
+    if (!fact.history) return;
+    std::erase_if(deliveries, [&](const auto& entry) { return entry.second.id.bucket == fact.bucket; });
+    std::erase_if(by_state, [&](const StateKey& key) {
+      return IsTerminal(std::get<0>(key)) && std::get<1>(key) == fact.bucket;
+    });
+  }
+
+  void Apply(const OperationsChanged& fact) { operations = fact.operations; }
+
+  void CheckCursor(EndpointId endpoint, Sequence cursor) const {
+    const auto first = queue.lower_bound({endpoint, 0});
+    HOOKD_CHECK(first == queue.end() || first->first != endpoint || first->second >= cursor,
+                "no queue row is below the cursor");
+  }
+
+  uint32_t CountEndpoints(const std::string& subscriber_id) const {
+    return static_cast<uint32_t>(std::count_if(endpoints.begin(), endpoints.end(), [&](const auto& entry) {
+      return entry.second->subscriber_id == subscriber_id;
+    }));
+  }
+
   // The pending delivery that the fact names, its queue or parked row removed.
   template <typename DeliveryFact>
-  Delivery& TakePending(const DeliveryFact& fact) {
+  Delivery& TakePending(const DeliveryFact& fact, bool was_parked) {
     const Key key = KeyOf(fact.delivery);
-    const size_t rows = fact.was_parked ? parked.erase(key) : queue.erase(key);
+    const size_t rows = was_parked ? parked.erase(key) : queue.erase(key);
     HOOKD_CHECK(rows == 1, "the delivery is not pending, or not where the fact says");
     Delivery& delivery = deliveries.at(key);
-    HOOKD_CHECK(delivery.id == fact.delivery && delivery.event == fact.event &&
-                    delivery.event_type == fact.event_type && delivery.subscriber_id == fact.subscriber_id,
+    HOOKD_CHECK(delivery.id == fact.delivery && delivery.event == fact.event,
                 "the fact is about another delivery");
     return delivery;
   }
@@ -216,9 +260,14 @@ struct MemoryStore::Tables {
 
 MemoryStore::MemoryStore() : MemoryStore(Tables{}) {}
 
-MemoryStore::MemoryStore(const Tables& committed) : committed_(std::make_unique<Tables>(committed)) {
-  for (const auto& [endpoint, lane] : committed.lanes) lanes_.Load(endpoint, lane);
-}
+MemoryStore::MemoryStore(const Tables& committed)
+    : lanes_([this](EndpointId endpoint) -> absl::StatusOr<std::optional<LaneState>> {
+        absl::MutexLock lock(&mutex_);
+        const auto it = committed_->lanes.find(endpoint);
+        if (it == committed_->lanes.end()) return std::nullopt;
+        return it->second;
+      }),
+      committed_(std::make_unique<Tables>(committed)) {}
 
 MemoryStore::~MemoryStore() = default;
 
@@ -232,9 +281,24 @@ absl::StatusOr<DeliveryStore::Recovered> MemoryStore::Recover() {
   recovered_ = true;
   absl::MutexLock lock(&mutex_);
   Recovered recovered;
-  for (const auto& [id, subscriber] : committed_->subscribers) recovered.subscribers.push_back(subscriber);
-  for (const auto& [id, endpoint] : committed_->endpoints) recovered.endpoints.push_back(endpoint);
-  recovered.lanes.assign(committed_->lanes.begin(), committed_->lanes.end());
+  recovered.subscribers = committed_->subscribers.size();
+  recovered.endpoints = committed_->endpoints.size();
+  recovered.operations = committed_->operations;
+  const WallMs now = committed_->wall_high_water_ms;
+  for (const auto& [id, lane] : committed_->lanes) {
+    const bool busy = lane.deleted || lane.pending() > 0;
+    if (busy) lanes_.Load(id, lane);
+    if (!busy && lane.rate_tat_ms <= now && lane.hold_until_ms <= now) continue;
+    ActiveLane& active = recovered.lanes.emplace_back();
+    active.id = id;
+    active.lane = lane;
+    const auto endpoint = committed_->endpoints.find(id);
+    if (endpoint == committed_->endpoints.end()) continue;
+    active.endpoint = endpoint->second;
+    const auto subscriber = committed_->subscribers.find(KeyOf(endpoint->second->subscriber_id));
+    active.subscriber_paused = subscriber != committed_->subscribers.end() && subscriber->second.paused;
+  }
+  for (const auto& [number, bucket] : committed_->buckets) buckets_.Load(bucket);
   recovered.next_endpoint_number = committed_->next_endpoint_number;
   recovered.wall_high_water_ms = committed_->wall_high_water_ms;
   return recovered;
@@ -245,6 +309,7 @@ void MemoryStore::Apply(const Fact& fact) {
   std::visit(
       [this](const auto& f) {
         if constexpr (requires { lanes_.Apply(f); }) lanes_.Apply(f);
+        if constexpr (requires { buckets_.Apply(f); }) buckets_.Apply(f);
       },
       fact);
   open_.push_back(fact);
@@ -265,13 +330,73 @@ absl::Status MemoryStore::Commit(WallMs now) {
       tables.lanes.erase(endpoint);
     }
   }
+  for (const auto& [number, bucket] : buckets_.TakeChanged()) {
+    if (bucket != nullptr) {
+      tables.buckets[number] = *bucket;
+    } else {
+      tables.buckets.erase(number);
+    }
+  }
+  lanes_.Trim();
   tables.wall_high_water_ms = std::max(tables.wall_high_water_ms, now);
   ++tables.last_commit;
   ++commits_;
   return absl::OkStatus();
 }
 
-const LaneState* MemoryStore::Lane(EndpointId endpoint) const { return lanes_.Find(endpoint); }
+const LaneState* MemoryStore::Lane(EndpointId endpoint) { return lanes_.Find(endpoint); }
+
+std::vector<BucketView> MemoryStore::Buckets() const { return buckets_.Views(); }
+
+absl::StatusOr<StoredAccount> MemoryStore::ReadAccount(const std::string& subscriber_id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = committed_->subscribers.find(KeyOf(subscriber_id));
+  if (it == committed_->subscribers.end()) return absl::NotFoundError("no subscriber has this id");
+  StoredAccount account;
+  account.subscriber = it->second;
+  for (const auto& [id, endpoint] : committed_->endpoints) {
+    if (endpoint->subscriber_id == subscriber_id) account.endpoints.push_back(endpoint);
+  }
+  return account;
+}
+
+absl::StatusOr<StoredSubscriber> MemoryStore::ReadSubscriber(const std::string& id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = committed_->subscribers.find(KeyOf(id));
+  if (it == committed_->subscribers.end()) return absl::NotFoundError("no subscriber has this id");
+  return StoredSubscriber{it->second, committed_->CountEndpoints(id)};
+}
+
+absl::StatusOr<StoredEndpoint> MemoryStore::ReadEndpoint(EndpointId id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = committed_->endpoints.find(id);
+  if (it == committed_->endpoints.end()) return absl::NotFoundError("no endpoint has this id");
+  return StoredEndpoint{it->second, committed_->lanes.at(id)};
+}
+
+absl::StatusOr<std::vector<StoredSubscriber>> MemoryStore::ListSubscribers(const std::string& after,
+                                                                           size_t limit) const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<StoredSubscriber> subscribers;
+  auto it =
+      after.empty() ? committed_->subscribers.begin() : committed_->subscribers.upper_bound(KeyOf(after));
+  for (; it != committed_->subscribers.end() && subscribers.size() < limit; ++it) {
+    subscribers.push_back({it->second, committed_->CountEndpoints(it->second.id)});
+  }
+  return subscribers;
+}
+
+absl::StatusOr<std::vector<StoredEndpoint>> MemoryStore::ListEndpoints(const std::string& subscriber_id,
+                                                                       EndpointId after, size_t limit) const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<StoredEndpoint> endpoints;
+  for (auto it = committed_->endpoints.upper_bound(after);
+       it != committed_->endpoints.end() && endpoints.size() < limit; ++it) {
+    if (!subscriber_id.empty() && it->second->subscriber_id != subscriber_id) continue;
+    endpoints.push_back({it->second, committed_->lanes.at(it->first)});
+  }
+  return endpoints;
+}
 
 absl::StatusOr<std::optional<IdempotencyHit>> MemoryStore::FindIdempotency(const std::array<uint8_t, 16>& key,
                                                                            WallMs now) const {

@@ -10,14 +10,14 @@
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
 
+#include "storage/bucket_table.h"
 #include "storage/delivery_store.h"
 #include "storage/lane_table.h"
 
 namespace hookd {
 
-// Commit never fails; what it holds survives Reopen alone. Memory grows with every event and attempt: nothing
-// is ever removed but lanes and configuration. Facts that break their rules end the process, in Apply or in
-// Commit.
+// Commit never fails; what it holds survives Reopen alone. Memory grows with every event and attempt until
+// its bucket is dropped. Facts that break their rules end the process, in Apply or in Commit.
 class MemoryStore final : public DeliveryStore {
  public:
   MemoryStore();
@@ -32,7 +32,15 @@ class MemoryStore final : public DeliveryStore {
   absl::StatusOr<Recovered> Recover() override;
   void Apply(const Fact& fact) override;
   absl::Status Commit(WallMs now) override;
-  const LaneState* Lane(EndpointId endpoint) const override;
+  const LaneState* Lane(EndpointId endpoint) override;
+  std::vector<BucketView> Buckets() const override;
+  absl::StatusOr<StoredAccount> ReadAccount(const std::string& subscriber_id) const override;
+  absl::StatusOr<StoredSubscriber> ReadSubscriber(const std::string& id) const override;
+  absl::StatusOr<StoredEndpoint> ReadEndpoint(EndpointId id) const override;
+  absl::StatusOr<std::vector<StoredSubscriber>> ListSubscribers(const std::string& after,
+                                                                size_t limit) const override;
+  absl::StatusOr<std::vector<StoredEndpoint>> ListEndpoints(const std::string& subscriber_id,
+                                                            EndpointId after, size_t limit) const override;
   absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
                                                                 WallMs now) const override;
   absl::StatusOr<std::vector<QueuedDelivery>> ReadQueue(EndpointId endpoint, Sequence from, size_t limit,
@@ -42,13 +50,16 @@ class MemoryStore final : public DeliveryStore {
   absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const override;
   absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const override;
   StoreStats Stats() const override;
+  bool Stalled() const override { return false; }
+  absl::StatusOr<DiskSpace> Disk() const override { return DiskSpace{}; }
 
  private:
   struct Tables;
   explicit MemoryStore(const Tables& committed);
 
-  // The committer's alone: the lanes as of the last Apply, and the open batch.
+  // The committer's alone: lanes and buckets as of the last Apply, and the open batch.
   LaneTable lanes_;
+  BucketTable buckets_;
   std::vector<Fact> open_;
   bool recovered_ = false;
 

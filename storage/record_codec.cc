@@ -265,13 +265,13 @@ absl::StatusOr<EventId> DecodeQueued(std::string_view bytes) {
   return event;
 }
 
-std::string EncodeParked(const AttemptRecorded& fact) {
+std::string Encode(const ParkedDelivery& parked) {
   pb::ParkedRecord record;
-  SetEventId(fact.event, record.mutable_event_id());
-  record.set_attempts(fact.attempt.number);
-  record.set_failures(fact.failures);
-  record.set_due_ms(fact.attempt.next_due_ms);
-  record.set_ordering_key_hash(fact.ordering_key_hash);
+  SetEventId(parked.event, record.mutable_event_id());
+  record.set_attempts(parked.attempts);
+  record.set_failures(parked.failures);
+  record.set_due_ms(parked.due_ms);
+  record.set_ordering_key_hash(parked.ordering_key_hash);
   return record.SerializeAsString();
 }
 
@@ -383,18 +383,35 @@ absl::StatusOr<IdempotencyHit> DecodeIdempotency(std::string_view bytes) {
   return hit;
 }
 
-std::string Encode(const BucketState& bucket) {
+std::string Encode(const BucketView& bucket) {
   pb::BucketRecord record;
   record.set_pending(bucket.pending);
   record.set_last_ended_ms(bucket.last_ended_ms);
   record.set_payload_bytes(bucket.payload_bytes);
+  record.set_payloads_gone(bucket.payloads_gone);
   return record.SerializeAsString();
 }
 
-absl::StatusOr<BucketState> DecodeBucket(std::string_view bytes) {
+absl::StatusOr<BucketView> DecodeBucket(Bucket bucket, std::string_view bytes) {
   pb::BucketRecord record;
   if (!Parse(record, bytes)) return Damaged("bucket");
-  return BucketState{record.pending(), record.last_ended_ms(), record.payload_bytes()};
+  return BucketView{bucket, record.pending(), record.last_ended_ms(), record.payload_bytes(),
+                    record.payloads_gone()};
+}
+
+std::string Encode(const Operations& operations) {
+  pb::OperationsRecord record;
+  record.set_paused(operations.paused);
+  record.set_pause_note(operations.pause_note);
+  record.set_paused_ms(operations.paused_ms);
+  record.set_clock_suspect(operations.clock_suspect);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<Operations> DecodeOperations(std::string_view bytes) {
+  pb::OperationsRecord record;
+  if (!Parse(record, bytes)) return Damaged("operations");
+  return Operations{record.paused(), record.pause_note(), record.paused_ms(), record.clock_suspect()};
 }
 
 std::string Encode(const StoreState& state) {

@@ -11,7 +11,6 @@
 #include "base/ids.h"
 #include "base/model.h"
 #include "storage/delivery_store.h"
-#include "storage/facts.h"
 
 namespace hookd::records {
 
@@ -27,7 +26,7 @@ absl::StatusOr<LaneState> DecodeLane(std::string_view bytes);
 std::string EncodeQueued(EventId event);
 absl::StatusOr<EventId> DecodeQueued(std::string_view bytes);
 
-std::string EncodeParked(const AttemptRecorded& fact);
+std::string Encode(const ParkedDelivery& parked);  // without its sequence, which is in the key
 absl::StatusOr<ParkedDelivery> DecodeParked(Sequence sequence, std::string_view bytes);
 
 std::string Encode(const Event& event);  // without its id, which is in the key
@@ -54,13 +53,11 @@ absl::StatusOr<End> DecodeEnd(std::string_view bytes);
 std::string EncodeIdempotency(EventId event, const std::array<uint8_t, 16>& fingerprint);
 absl::StatusOr<IdempotencyHit> DecodeIdempotency(std::string_view bytes);
 
-struct BucketState {
-  uint64_t pending = 0;
-  WallMs last_ended_ms = 0;
-  uint64_t payload_bytes = 0;
-};
-std::string Encode(const BucketState& bucket);
-absl::StatusOr<BucketState> DecodeBucket(std::string_view bytes);
+std::string Encode(const BucketView& bucket);  // without its number, which is the key
+absl::StatusOr<BucketView> DecodeBucket(Bucket bucket, std::string_view bytes);
+
+std::string Encode(const Operations& operations);
+absl::StatusOr<Operations> DecodeOperations(std::string_view bytes);
 
 struct StoreState {
   uint64_t commit = 0;

@@ -1,7 +1,9 @@
-// Consistent reads of the database: what rocksdb_reads.cc and rocksdb_list.cc share.
+// Consistent reads of the database: what rocksdb_reads.cc, rocksdb_configuration.cc and
+// rocksdb_list.cc share.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,6 +53,39 @@ class RocksDbStore::Reader {
     ASSIGN_OR_RETURN(const bool found, Get(kEvents, keys::OfEvent(id), value));
     if (!found) return absl::NotFoundError(Concat("no event ", id.ToString()));
     return records::DecodeEvent(id, value);
+  }
+
+  // Nullopt = there is none.
+  absl::StatusOr<std::optional<Endpoint>> GetEndpoint(EndpointId id) const {
+    std::string value;
+    ASSIGN_OR_RETURN(const bool found, Get(kEndpoints, keys::OfEndpoint(id), value));
+    if (!found) return std::nullopt;
+    ASSIGN_OR_RETURN(Endpoint endpoint, records::DecodeEndpoint(id, value));
+    return endpoint;
+  }
+
+  absl::StatusOr<StoredEndpoint> WithLane(Endpoint endpoint) const {
+    std::string value;
+    ASSIGN_OR_RETURN(const bool found, Get(kLanes, keys::OfEndpoint(endpoint.id), value));
+    if (!found) return absl::DataLossError(Concat("an endpoint without its lane: ", endpoint.id.ToString()));
+    StoredEndpoint stored;
+    ASSIGN_OR_RETURN(stored.lane, records::DecodeLane(value));
+    stored.endpoint = std::make_shared<const Endpoint>(std::move(endpoint));
+    return stored;
+  }
+
+  // The subscriber's endpoints with ids greater than `after`, ascending; stops when `row` returns false.
+  template <typename Row>
+  absl::Status ScanEndpointsOf(const std::string& subscriber_id, EndpointId after, Row&& row) const {
+    return Scan(kSubscribers, keys::JustAfter(keys::OfSubscribersEndpoint(subscriber_id, after)),
+                keys::AfterSubscriber(subscriber_id),
+                [&](std::string_view key, std::string_view) -> absl::StatusOr<bool> {
+                  const std::optional<keys::SubscriberKey> parsed = keys::ParseSubscriber(key);
+                  if (!parsed || !parsed->endpoint) {
+                    return absl::DataLossError("an unknown row in the family subscribers");
+                  }
+                  return row(*parsed->endpoint);
+                });
   }
 
   // A delivery of queue or parked; `parked` null = it was never attempted.

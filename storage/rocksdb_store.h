@@ -16,6 +16,7 @@ struct RocksDbOptions {
   std::string path;               // the data folder
   size_t wal_bytes = 128u << 20;  // bounds restart time and the space that a reopening needs
   size_t block_cache_bytes = 64u << 20;
+  size_t ballast_bytes = 0;  // of a file that is given up when the disk is too full to open; 0 = none
   // A background error happened: the store is poisoned, and the process must stop. Runs on a thread of the
   // database.
   std::function<void(absl::Status)> on_failure;

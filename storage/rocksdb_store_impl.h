@@ -1,19 +1,25 @@
-// The class behind OpenRocksDbStore: writes in rocksdb_writes.cc, reads in rocksdb_reads.cc and
-// rocksdb_list.cc.
+// The class behind OpenRocksDbStore: opening and recovery in rocksdb_open.cc, writes in rocksdb_writes.cc,
+// reads in rocksdb_reads.cc, rocksdb_configuration.cc and rocksdb_list.cc.
 #pragma once
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
 #include <rocksdb/db.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/write_batch.h>
 
+#include "storage/ballast.h"
+#include "storage/bucket_table.h"
 #include "storage/column_families.h"
 #include "storage/data_folder.h"
 #include "storage/delivery_store.h"
@@ -23,32 +29,56 @@
 
 namespace hookd {
 
-// Notes that a background error happened: in-process recovery is where this version's bugs live, so the store
-// is poisoned from then on and the process stops.
-class FailureListener final : public rocksdb::EventListener {
+// What the database says by itself. Background errors: in-process recovery is where this version's bugs live,
+// so the store is poisoned from then on and the process stops. Stalls: the families that have one.
+class DatabaseListener final : public rocksdb::EventListener {
  public:
-  explicit FailureListener(std::function<void(absl::Status)> on_failure)
+  explicit DatabaseListener(std::function<void(absl::Status)> on_failure)
       : on_failure_(std::move(on_failure)) {}
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
     if (!failed_.exchange(true) && on_failure_) on_failure_(FromRocksDb(*error, "in the background"));
   }
+  void OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) override {
+    absl::MutexLock lock(&mutex_);
+    if (info.condition.cur == rocksdb::WriteStallCondition::kNormal) {
+      stalled_families_.erase(info.cf_name);
+    } else {
+      stalled_families_.insert(info.cf_name);
+    }
+    stalled_ = !stalled_families_.empty();
+  }
   bool failed() const { return failed_; }
+  // As far as was told: of two changes at nearly the same time the older may be told last.
+  bool stalled() const { return stalled_; }
 
  private:
   const std::function<void(absl::Status)> on_failure_;
   std::atomic<bool> failed_{false};
+  std::atomic<bool> stalled_{false};
+  absl::Mutex mutex_;
+  std::set<std::string> stalled_families_ ABSL_GUARDED_BY(mutex_);
 };
 
 class RocksDbStore final : public DeliveryStore {
  public:
-  RocksDbStore(DataFolder folder, std::shared_ptr<FailureListener> listener, std::unique_ptr<rocksdb::DB> db,
+  RocksDbStore(DataFolder folder, std::shared_ptr<DatabaseListener> listener, std::unique_ptr<rocksdb::DB> db,
                std::vector<rocksdb::ColumnFamilyHandle*> families);
   ~RocksDbStore() override;
+
+  absl::Status KeepBallast(size_t bytes) const { return hookd::KeepBallast(folder_.ballast_path(), bytes); }
 
   absl::StatusOr<Recovered> Recover() override;
   void Apply(const Fact& fact) override;
   absl::Status Commit(WallMs now) override;
-  const LaneState* Lane(EndpointId endpoint) const override { return lanes_.Find(endpoint); }
+  const LaneState* Lane(EndpointId endpoint) override { return lanes_.Find(endpoint); }
+  std::vector<BucketView> Buckets() const override { return buckets_.Views(); }
+  absl::StatusOr<StoredAccount> ReadAccount(const std::string& subscriber_id) const override;
+  absl::StatusOr<StoredSubscriber> ReadSubscriber(const std::string& id) const override;
+  absl::StatusOr<StoredEndpoint> ReadEndpoint(EndpointId id) const override;
+  absl::StatusOr<std::vector<StoredSubscriber>> ListSubscribers(const std::string& after,
+                                                                size_t limit) const override;
+  absl::StatusOr<std::vector<StoredEndpoint>> ListEndpoints(const std::string& subscriber_id,
+                                                            EndpointId after, size_t limit) const override;
   absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
                                                                 WallMs now) const override;
   absl::StatusOr<std::vector<QueuedDelivery>> ReadQueue(EndpointId endpoint, Sequence from, size_t limit,
@@ -58,6 +88,8 @@ class RocksDbStore final : public DeliveryStore {
   absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const override;
   absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const override;
   StoreStats Stats() const override;
+  bool Stalled() const override;
+  absl::StatusOr<DiskSpace> Disk() const override { return SpaceOf(folder_.path()); }
 
  private:
   class Reader;  // consistent reads under one snapshot
@@ -65,8 +97,14 @@ class RocksDbStore final : public DeliveryStore {
 
   void Put(Family family, const std::string& key, const std::string& value);
   void Delete(Family family, const std::string& key);
+  void DeletePrefix(Family family, const std::string& prefix);
   void Ended(const DeliveryId& delivery, bool was_parked, const records::End& end);
-  records::BucketState& ChangeBucket(Bucket bucket);
+  absl::StatusOr<std::optional<LaneState>> ReadLane(EndpointId endpoint) const;
+
+  absl::Status RecoverMeta(Recovered& recovered);
+  absl::Status RecoverLanes(Recovered& recovered);
+  absl::Status CountSubscribers(Recovered& recovered) const;
+  absl::StatusOr<bool> IsSubscriberPaused(const std::string& id) const;
 
   void Write(const SubscriberChanged& fact);
   void Write(const SubscriberDeleted& fact);
@@ -74,13 +112,16 @@ class RocksDbStore final : public DeliveryStore {
   void Write(const EndpointDeleted& fact);
   void Write(const Accepted& fact);
   void Write(const AttemptRecorded& fact);
+  void Write(const DeliveryParked& fact);
   void Write(const DeliveryEnded& fact);
   void Write(const LaneRemoved& fact);
+  void Write(const BucketDropped& fact);
+  void Write(const OperationsChanged& fact);
 
   rocksdb::ColumnFamilyHandle* Cf(Family family) const { return families_[family]; }
 
   const DataFolder folder_;  // outlives the database: its lock goes last
-  const std::shared_ptr<FailureListener> listener_;
+  const std::shared_ptr<DatabaseListener> listener_;
   const std::unique_ptr<rocksdb::DB> db_;
   const std::vector<rocksdb::ColumnFamilyHandle*> families_;
 
@@ -89,8 +130,7 @@ class RocksDbStore final : public DeliveryStore {
   bool batch_used_ = false;
   bool poisoned_ = false;
   LaneTable lanes_;
-  std::map<Bucket, records::BucketState> buckets_;
-  std::set<Bucket> changed_buckets_;
+  BucketTable buckets_;
   records::StoreState state_;
   uint16_t pruned_day_ = 0;  // idempotency rows of earlier days are gone
 

@@ -18,8 +18,10 @@ using testing::IsEmpty;
 
 TEST_P(DeliveryStoreSuite, FreshStoreIsEmpty) {
   const DeliveryStore::Recovered recovered = Reopen();
-  EXPECT_THAT(recovered.subscribers, IsEmpty());
-  EXPECT_THAT(recovered.endpoints, IsEmpty());
+  EXPECT_EQ(recovered.subscribers, 0u);
+  EXPECT_EQ(recovered.endpoints, 0u);
+  EXPECT_EQ(recovered.operations, Operations{});
+  EXPECT_THAT(store().Buckets(), IsEmpty());
   EXPECT_THAT(recovered.lanes, IsEmpty());
   EXPECT_EQ(recovered.next_endpoint_number, 1u);
   EXPECT_EQ(recovered.wall_high_water_ms, 0);
@@ -42,12 +44,16 @@ TEST_P(DeliveryStoreSuite, ConfigurationSurvivesReopening) {
   Commit(kT0 + 5);
 
   DeliveryStore::Recovered expected;
-  expected.subscribers = {MakeSubscriber("acme"), MakeSubscriber("other")};
-  expected.endpoints = {changed};
-  expected.lanes = {{changed->id, LaneState{}}};
+  expected.subscribers = 2;
+  expected.endpoints = 1;
   expected.next_endpoint_number = 2;
   expected.wall_high_water_ms = kT0 + 5;
   ExpectSameLines(Describe(expected), Describe(Reopen()), "after reopening");
+  const auto account = store().ReadAccount("acme");
+  ASSERT_TRUE(account.ok()) << account.status();
+  EXPECT_EQ(Describe(account->subscriber), Describe(MakeSubscriber("acme")));
+  ASSERT_EQ(account->endpoints.size(), 1u);
+  EXPECT_EQ(Describe(*account->endpoints[0]), Describe(*changed));
 }
 
 TEST_P(DeliveryStoreSuite, SubscriberDeletedIsGone) {
@@ -55,7 +61,9 @@ TEST_P(DeliveryStoreSuite, SubscriberDeletedIsGone) {
   Commit();
   store().Apply(SubscriberDeleted{"acme"});
   Commit();
-  EXPECT_THAT(Reopen().subscribers, IsEmpty());
+  EXPECT_EQ(Reopen().subscribers, 0u);
+  EXPECT_EQ(store().ReadSubscriber("acme").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(store().ReadAccount("acme").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_P(DeliveryStoreSuite, LaneMovesOnWithApplyWhileReadersSeeOnlyCommits) {
@@ -101,7 +109,7 @@ TEST_P(DeliveryStoreSuite, ReopeningDropsTheOpenBatch) {
   AddEndpoint(2);
 
   const DeliveryStore::Recovered recovered = Reopen();
-  EXPECT_EQ(recovered.endpoints.size(), 1u);
+  EXPECT_EQ(recovered.endpoints, 1u);
   EXPECT_EQ(recovered.next_endpoint_number, 2u);
   EXPECT_EQ(store().Lane(endpoint)->next, 2u);
   EXPECT_EQ(store().Lane(endpoint)->queued, 1u);
@@ -160,7 +168,9 @@ TEST_P(DeliveryStoreSuite, FailedFirstAttemptMovesFromQueueToParked) {
                           .parked = 1,
                           .consecutive_failures = 1,
                           .failing_since_ms = kT0 + 1'000,
-                          .rate_tat_ms = kT0 + 200};
+                          .rate_tat_ms = kT0 + 200,
+                          .disable_failures = 1,
+                          .disable_since_ms = kT0 + 1'120};
   EXPECT_EQ(Describe(*store().Lane(endpoint)), Describe(lane));
   Reopen();
   EXPECT_EQ(Describe(*store().Lane(endpoint)), Describe(lane));
@@ -220,6 +230,136 @@ TEST_P(DeliveryStoreSuite, HealthCountsFailuresThatAreNotOurs) {
   EXPECT_EQ(store().Lane(endpoint)->last_success_ms, kT0 + 5'120);
 }
 
+TEST_P(DeliveryStoreSuite, DisablementCountsNeither429NorOurFailures) {
+  const EndpointId endpoint = AddEndpoint(1);
+  const DeliveryRef d = Accept(endpoint);
+  const auto attempt = [&](uint32_t number, ErrorKind error, int status, WallMs hold_until_ms) {
+    AttemptRecorded fact;
+    fact.delivery = d.id;
+    fact.event = d.event;
+    fact.event_type = kEventType;
+    fact.subscriber_id = "acme";
+    fact.attempt = MakeAttempt(number, error);
+    fact.attempt.status = status;
+    fact.was_parked = number > 1;
+    fact.cursor = 2;
+    fact.hold_until_ms = hold_until_ms;
+    if (error == ErrorKind::kNone) fact.state = DeliveryState::kSucceeded;
+    store().Apply(fact);
+  };
+  const auto expect = [&](uint32_t failures, uint32_t counted, WallMs since_ms, WallMs hold_until_ms) {
+    const LaneState& lane = *store().Lane(endpoint);
+    EXPECT_EQ(lane.consecutive_failures, failures);
+    EXPECT_EQ(lane.disable_failures, counted);
+    EXPECT_EQ(lane.disable_since_ms, since_ms);
+    EXPECT_EQ(lane.hold_until_ms, hold_until_ms);
+  };
+  attempt(1, ErrorKind::kStatus, 429, kT0 + 9'000);
+  expect(1, 0, 0, kT0 + 9'000);
+  attempt(2, ErrorKind::kLocal, 0, kT0 + 9'000);
+  expect(1, 0, 0, kT0 + 9'000);
+  attempt(3, ErrorKind::kConnect, 0, 0);
+  expect(2, 1, kT0 + 3'120, 0);
+  attempt(4, ErrorKind::kStatus, 503, 0);
+  attempt(5, ErrorKind::kStatus, 429, 0);
+  expect(4, 2, kT0 + 3'120, 0);
+  Commit();
+  Reopen();
+  expect(4, 2, kT0 + 3'120, 0);
+
+  store().Apply(EndpointChanged{MakeEndpoint("acme", 1)});
+  expect(4, 2, kT0 + 3'120, 0);
+  store().Apply(EndpointChanged{MakeEndpoint("acme", 1), true});
+  expect(0, 0, 0, 0);
+  EXPECT_EQ(store().Lane(endpoint)->failing_since_ms, 0);
+  Commit();
+  Reopen();
+  expect(0, 0, 0, 0);
+
+  attempt(6, ErrorKind::kTimeout, 0, 0);
+  attempt(7, ErrorKind::kNone, 204, kT0 + 20'000);
+  expect(0, 0, 0, kT0 + 20'000);
+}
+
+TEST_P(DeliveryStoreSuite, ParkedWithoutAnAttemptLeavesTheQueue) {
+  const EndpointId endpoint = AddEndpoint(1);
+  const std::vector<DeliveryRef> d = AcceptMany(endpoint, 3);
+  Commit();
+  Park(d[0], 0xfedcba9876543210);
+  Park(d[1], 7, kT0 + 5'000);
+  EXPECT_EQ(store().Lane(endpoint)->cursor, 3u);
+  EXPECT_EQ(store().Lane(endpoint)->queued, 1u);
+  EXPECT_EQ(store().Lane(endpoint)->parked, 2u);
+  Commit();
+  Reopen();
+  EXPECT_EQ(store().Stats().pending, 3u);
+  EXPECT_THAT(QueueSequences(endpoint), ElementsAre(3));
+  const auto parked = store().ReadParked(endpoint, 10);
+  ASSERT_EQ(parked->size(), 2u);
+  EXPECT_EQ(Describe((*parked)[0]), Describe(ParkedDelivery{1, d[0].event, 0xfedcba9876543210, 0, 0, 0}));
+  EXPECT_EQ(Describe((*parked)[1]), Describe(ParkedDelivery{2, d[1].event, 7, 0, 0, kT0 + 5'000}));
+  const Delivery waiting = *store().ReadDelivery(d[0].id);
+  EXPECT_EQ(waiting.state, DeliveryState::kPending);
+  EXPECT_EQ(waiting.attempt_count, 0u);
+  EXPECT_EQ(waiting.next_due_ms, 0);
+  EXPECT_EQ(store().ReadDelivery(d[1].id)->next_due_ms, kT0 + 5'000);
+  EXPECT_THAT(ListSequences({endpoint, DeliveryState::kPending, "", 0}, 2), ElementsAre(1, 2, 3));
+  EXPECT_EQ(store().Buckets()[0].pending, 3u);
+
+  // Its first attempt comes from there; or it ends there.
+  AttemptRecorded fact;
+  fact.delivery = d[0].id;
+  fact.event = d[0].event;
+  fact.event_type = kEventType;
+  fact.subscriber_id = "acme";
+  fact.attempt = MakeAttempt(1, ErrorKind::kNone);
+  fact.was_parked = true;
+  fact.state = DeliveryState::kSucceeded;
+  fact.reason = EndReason::kDelivered;
+  fact.cursor = 3;
+  store().Apply(fact);
+  DeliveryEnded ended;
+  ended.delivery = d[1].id;
+  ended.event = d[1].event;
+  ended.event_type = kEventType;
+  ended.subscriber_id = "acme";
+  ended.state = DeliveryState::kExpired;
+  ended.was_parked = true;
+  store().Apply(ended);
+  Commit();
+  EXPECT_THAT(ParkedSequences(endpoint), IsEmpty());
+  EXPECT_EQ(store().ReadDelivery(d[0].id)->attempts.size(), 1u);
+  EXPECT_EQ(store().ReadDelivery(d[1].id)->state, DeliveryState::kExpired);
+  EXPECT_EQ(store().Lane(endpoint)->pending(), 1u);
+  EXPECT_DEATH(Park(d[0], 0), "CHECK");  // the cursor goes back
+}
+
+TEST_P(DeliveryStoreSuite, AnEndMayMoveTheCursor) {
+  const EndpointId endpoint = AddEndpoint(1);
+  const std::vector<DeliveryRef> d = AcceptMany(endpoint, 3);
+  const auto end = [&](const DeliveryRef& delivery, Sequence cursor) {
+    DeliveryEnded fact;
+    fact.delivery = delivery.id;
+    fact.event = delivery.event;
+    fact.event_type = kEventType;
+    fact.subscriber_id = "acme";
+    fact.state = DeliveryState::kExpired;
+    fact.reason = EndReason::kBacklogFull;
+    fact.cursor = cursor;
+    store().Apply(fact);
+  };
+  end(d[1], 0);
+  EXPECT_EQ(store().Lane(endpoint)->cursor, 1u);
+  end(d[0], 3);
+  EXPECT_EQ(store().Lane(endpoint)->cursor, 3u);
+  Commit();
+  Reopen();
+  EXPECT_EQ(store().Lane(endpoint)->cursor, 3u);
+  EXPECT_THAT(QueueSequences(endpoint), ElementsAre(3));
+  EXPECT_THAT(ListSequences({endpoint, DeliveryState::kPending, "", 0}, 2), ElementsAre(3));
+  EXPECT_DEATH(end(d[2], 2), "CHECK");
+}
+
 TEST_P(DeliveryStoreSuite, TerminalAttemptCountsForHealthByItsErrorAlone) {
   const EndpointId endpoint = AddEndpoint(1);
   const DeliveryRef d = Accept(endpoint);
@@ -244,14 +384,15 @@ TEST_P(DeliveryStoreSuite, DeletedEndpointDrainsAndLeavesItsHistory) {
   const std::vector<DeliveryRef> d = AcceptMany(endpoint, 3);
   Attempt(d[0], 1, ErrorKind::kTimeout);
   Commit();
-  store().Apply(EndpointDeleted{endpoint});
+  Delete(endpoint);
   Commit();
 
   DeliveryStore::Recovered recovered = Reopen();
-  EXPECT_THAT(recovered.endpoints, IsEmpty());
+  EXPECT_EQ(recovered.endpoints, 0u);
   ASSERT_EQ(recovered.lanes.size(), 1u);
-  EXPECT_TRUE(recovered.lanes[0].second.deleted);
-  EXPECT_EQ(recovered.lanes[0].second.pending(), 3u);
+  EXPECT_TRUE(recovered.lanes[0].lane.deleted);
+  EXPECT_EQ(recovered.lanes[0].endpoint, nullptr);
+  EXPECT_EQ(recovered.lanes[0].lane.pending(), 3u);
   EXPECT_THAT(QueueSequences(endpoint), ElementsAre(2, 3));
   EXPECT_THAT(ParkedSequences(endpoint), ElementsAre(1));
 
@@ -320,7 +461,7 @@ TEST_P(DeliveryStoreSuite, FactsThatBreakTheRulesOfLanesEndTheProcess) {
   End(d, DeliveryState::kCanceled);
   EXPECT_DEATH(Attempt(d, 1, ErrorKind::kNone), "CHECK");
   EXPECT_DEATH(End(d, DeliveryState::kCanceled), "CHECK");
-  store().Apply(EndpointDeleted{endpoint});
+  Delete(endpoint);
   EXPECT_DEATH(store().Apply(accepted(endpoint, 2)), "CHECK");
 }
 

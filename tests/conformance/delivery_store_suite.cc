@@ -43,11 +43,11 @@ void DeliveryStoreSuite::Attempt(const DeliveryRef& delivery, uint32_t number, E
   fact.event = delivery.event;
   fact.event_type = kEventType;
   fact.subscriber_id = "acme";
-  fact.event_type = "message:in:new";
-  fact.subscriber_id = "acme";
   fact.attempt = MakeAttempt(number, error);
   fact.was_parked = number > 1;
   fact.cursor = fact.was_parked ? store_->Lane(delivery.id.endpoint)->cursor : delivery.id.sequence + 1;
+  fact.rate_tat_ms = rate_tat_ms_;
+  fact.hold_until_ms = hold_until_ms_;
   fact.failures = number;
   if (error == ErrorKind::kNone) {
     fact.state = DeliveryState::kSucceeded;
@@ -58,13 +58,23 @@ void DeliveryStoreSuite::Attempt(const DeliveryRef& delivery, uint32_t number, E
   store_->Apply(fact);
 }
 
+void DeliveryStoreSuite::Park(const DeliveryRef& delivery, uint64_t key_hash, WallMs due_ms) {
+  DeliveryParked fact;
+  fact.delivery = delivery.id;
+  fact.event = delivery.event;
+  fact.ordering_key_hash = key_hash;
+  fact.due_ms = due_ms;
+  fact.cursor = delivery.id.sequence + 1;
+  store_->Apply(fact);
+}
+
+void DeliveryStoreSuite::Delete(EndpointId endpoint) { store_->Apply(EndpointDeleted{endpoint, "acme"}); }
+
 void DeliveryStoreSuite::End(const DeliveryRef& delivery, DeliveryState state, uint32_t attempts_made) {
   DeliveryEnded fact;
   fact.delivery = delivery.id;
   fact.event = delivery.event;
   fact.event_type = kEventType;
-  fact.subscriber_id = "acme";
-  fact.event_type = "message:in:new";
   fact.subscriber_id = "acme";
   fact.state = state;
   fact.reason = EndReason::kEndpointDeleted;

@@ -55,6 +55,14 @@ class DeliveryStoreSuite : public testing::TestWithParam<StoreParam> {
   // The attempt after those already made; succeeded if `error` is kNone, else parked until due_ms.
   // The cursor goes behind the delivery if it came from the queue.
   void Attempt(const DeliveryRef& delivery, uint32_t number, ErrorKind error, WallMs due_ms = kT0 + 15'000);
+  // Attempts from here on leave these with the lane.
+  void SetRateAndHold(WallMs rate_tat_ms, WallMs hold_until_ms) {
+    rate_tat_ms_ = rate_tat_ms;
+    hold_until_ms_ = hold_until_ms;
+  }
+  // From the queue, without an attempt. The cursor goes behind it.
+  void Park(const DeliveryRef& delivery, uint64_t key_hash, WallMs due_ms = 0);
+  void Delete(EndpointId endpoint);
   void End(const DeliveryRef& delivery, DeliveryState state, uint32_t attempts_made = 0);
 
   // Sequences of every page, the pages holding at most `page` deliveries; fails when they hold more.
@@ -66,6 +74,8 @@ class DeliveryStoreSuite : public testing::TestWithParam<StoreParam> {
   std::unique_ptr<StoreHarness> harness_;
   std::unique_ptr<DeliveryStore> store_;
   uint16_t events_ = 0;
+  WallMs rate_tat_ms_ = 0;
+  WallMs hold_until_ms_ = 0;
 };
 
 }  // namespace hookd

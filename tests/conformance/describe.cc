@@ -104,13 +104,39 @@ std::string Describe(const LaneState& lane) {
                       " hold=", lane.hold_until_ms);
 }
 
+std::string Describe(const StoredSubscriber& subscriber) {
+  return absl::StrCat(Describe(subscriber.subscriber), " with ", subscriber.endpoint_count);
+}
+
+std::string Describe(const StoredEndpoint& endpoint) {
+  return absl::StrCat(Describe(*endpoint.endpoint), " ", Describe(endpoint.lane));
+}
+
+std::string Describe(const BucketView& bucket) {
+  return absl::StrCat("bucket ", bucket.bucket, " pending=", bucket.pending, " ended=", bucket.last_ended_ms,
+                      " bytes=", bucket.payload_bytes, bucket.payloads_gone ? " gone" : "");
+}
+
+std::string Describe(const Operations& operations) {
+  return absl::StrCat("operations paused=", operations.paused, "@", operations.paused_ms,
+                      " note=", Escaped(operations.pause_note), " suspect=", operations.clock_suspect);
+}
+
+std::vector<std::string> Describe(const std::vector<BucketView>& buckets) {
+  std::vector<std::string> lines;
+  for (const BucketView& bucket : buckets) lines.push_back(Describe(bucket));
+  return lines;
+}
+
 std::vector<std::string> Describe(const DeliveryStore::Recovered& recovered) {
   std::vector<std::string> lines;
-  for (const Subscriber& subscriber : recovered.subscribers) lines.push_back(Describe(subscriber));
-  for (const auto& endpoint : recovered.endpoints) lines.push_back(Describe(*endpoint));
-  for (const auto& [endpoint, lane] : recovered.lanes) {
-    lines.push_back(absl::StrCat(endpoint.ToString(), " ", Describe(lane)));
+  for (const DeliveryStore::ActiveLane& active : recovered.lanes) {
+    lines.push_back(absl::StrCat(active.id.ToString(), " ", Describe(active.lane),
+                                 " paused=", active.subscriber_paused, " ",
+                                 active.endpoint ? Describe(*active.endpoint) : "deleted"));
   }
+  lines.push_back(absl::StrCat(recovered.subscribers, " subscribers, ", recovered.endpoints, " endpoints"));
+  lines.push_back(Describe(recovered.operations));
   lines.push_back(absl::StrCat("next endpoint ", recovered.next_endpoint_number, ", high water ",
                                recovered.wall_high_water_ms, ", epoch ", recovered.epoch));
   std::sort(lines.begin(), lines.end());

@@ -17,6 +17,11 @@ std::string Describe(const Attempt& attempt);
 std::string Describe(const Delivery& delivery);
 std::string Describe(const ParkedDelivery& row);
 std::string Describe(const LaneState& lane);
+std::string Describe(const StoredSubscriber& subscriber);
+std::string Describe(const StoredEndpoint& endpoint);
+std::string Describe(const BucketView& bucket);
+std::string Describe(const Operations& operations);
+std::vector<std::string> Describe(const std::vector<BucketView>& buckets);
 
 // Sorted.
 std::vector<std::string> Describe(const DeliveryStore::Recovered& recovered);

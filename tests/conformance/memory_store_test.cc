@@ -49,10 +49,13 @@ TEST(MemoryStoreDeathTest, FactsAboutOtherDeliveriesEndTheProcess) {
   ASSERT_TRUE(store.Recover().ok());
   const auto endpoint = MakeEndpoint("acme", 1);
   const auto event = MakeEvent("acme", kT0, 1);
-  const auto second = MakeEvent("acme", kT0, 2);
+  // Each bucket that is named has something pending throughout: what is refused is the fact, not the count.
+  const auto second = MakeEvent("acme", kT0 + kBucketMs, 2);
+  const auto third = MakeEvent("acme", kT0, 3);
   store.Apply(EndpointChanged{endpoint});
   store.Apply(Accepted{event, {{endpoint->id, 1}}, std::nullopt});
   store.Apply(Accepted{second, {{endpoint->id, 2}}, std::nullopt});
+  store.Apply(Accepted{third, {{endpoint->id, 3}}, std::nullopt});
   ASSERT_TRUE(store.Commit(kT0).ok());
 
   AttemptRecorded good;
@@ -69,7 +72,7 @@ TEST(MemoryStoreDeathTest, FactsAboutOtherDeliveriesEndTheProcess) {
     store.Apply(fact);
     (void)store.Commit(kT0);
   };
-  EXPECT_DEATH(apply(good, [](auto& fact) { fact.delivery.sequence = 3; }), "not pending");
+  EXPECT_DEATH(apply(good, [](auto& fact) { fact.delivery.sequence = 4; }), "not pending");
   EXPECT_DEATH(apply(good, [](auto& fact) { ++fact.delivery.bucket; }), "another delivery");
   EXPECT_DEATH(apply(good, [&](auto& fact) { fact.event = second->id; }), "another delivery");
   EXPECT_DEATH(apply(good, [](auto& fact) { fact.event_type.clear(); }), "another delivery");
@@ -78,6 +81,22 @@ TEST(MemoryStoreDeathTest, FactsAboutOtherDeliveriesEndTheProcess) {
   EXPECT_DEATH(apply(good, [](auto& fact) { fact.cursor = 3; }), "below the cursor");
   apply(good, [](auto&) {});
   EXPECT_DEATH(apply(good, [](auto&) {}), "not pending");  // the second time
+}
+
+TEST(MemoryStoreDeathTest, AnEndpointStaysWithItsSubscriber) {
+  MemoryStore store;
+  ASSERT_TRUE(store.Recover().ok());
+  const auto endpoint = MakeEndpoint("acme", 1);
+  store.Apply(EndpointChanged{endpoint});
+  ASSERT_TRUE(store.Commit(kT0).ok());
+  auto moved = std::make_shared<Endpoint>(*endpoint);
+  moved->subscriber_id = "other";
+  const auto apply = [&store](const Fact& fact) {
+    store.Apply(fact);
+    (void)store.Commit(kT0);
+  };
+  EXPECT_DEATH(apply(EndpointChanged{moved}), "stays with its subscriber");
+  EXPECT_DEATH(apply(EndpointDeleted{endpoint->id, "other"}), "no such endpoint");
 }
 
 TEST(MemoryStoreDeathTest, RecoverComesFirstAndOnce) {

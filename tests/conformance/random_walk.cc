@@ -31,11 +31,29 @@ std::vector<const ModelDelivery*> Sendable(const StoreModel& model) {
   return rows;
 }
 
+// As far as the lane's cursor may go when `row` leaves the queue.
+Sequence CursorWithout(const StoreModel& model, const ModelDelivery& row) {
+  const EndpointId endpoint = row.delivery.id.endpoint;
+  for (const auto& [sequence, other] : model.deliveries.at(endpoint)) {
+    if (&other != &row && other.delivery.state == DeliveryState::kPending && !other.parked) return sequence;
+  }
+  return model.LaneOf(endpoint).next;
+}
+
 }  // namespace
 
 Fact RandomWalk::Next(const StoreModel& model) {
   now_ms_ += static_cast<WallMs>(random_() % 10'000);
   if (OneIn(300)) now_ms_ += 5 * kBucketMs;
+  if (OneIn(400)) drain_below_ = BucketOf(now_ms_);
+  if (const ModelDelivery* row = NextToDrain(model)) return NextEnded(model, *row);
+  if (OneIn(20)) {
+    for (const BucketView& bucket : model.Buckets()) {
+      if (bucket.pending > 0 || bucket.bucket >= BucketOf(now_ms_) || OneIn(2)) continue;
+      return BucketDropped{bucket.bucket, bucket.payloads_gone || OneIn(4)};
+    }
+  }
+  if (OneIn(100)) return NextOperations();
   const uint64_t dice = random_() % 100;
   if (dice < 2) {
     Subscriber subscriber = MakeSubscriber(SubscriberName(random_()));
@@ -53,7 +71,7 @@ Fact RandomWalk::Next(const StoreModel& model) {
   if (dice == 8) {
     auto endpoint = model.endpoints.begin();
     std::advance(endpoint, random_() % model.endpoints.size());
-    return EndpointDeleted{endpoint->first};
+    return EndpointDeleted{endpoint->first, endpoint->second->subscriber_id};
   }
   if (dice < 12) {
     for (const auto& [id, lane] : model.lanes) {
@@ -62,6 +80,10 @@ Fact RandomWalk::Next(const StoreModel& model) {
   }
   std::vector<const ModelDelivery*> rows = Sendable(model);
   if (dice < 50 || rows.empty()) return NextAccepted(model);
+  if (dice < 60) {
+    const ModelDelivery& row = *rows[random_() % rows.size()];
+    if (!row.parked) return NextParked(model, row);
+  }
   if (dice < 90) return NextAttempt(model, *rows[random_() % rows.size()]);
   // The lanes of deleted endpoints first, or they would never empty.
   const auto live = std::stable_partition(rows.begin(), rows.end(), [&model](const ModelDelivery* row) {
@@ -83,7 +105,7 @@ Fact RandomWalk::NextEndpoint(const StoreModel& model) {
   }
   endpoint->paused = OneIn(2);
   endpoint->updated_ms = now_ms_;
-  return EndpointChanged{std::move(endpoint)};
+  return EndpointChanged{std::move(endpoint), OneIn(3)};
 }
 
 Fact RandomWalk::NextAccepted(const StoreModel& model) {
@@ -115,8 +137,6 @@ Fact RandomWalk::NextAttempt(const StoreModel& model, const ModelDelivery& row) 
   fact.event = row.delivery.event;
   fact.event_type = row.delivery.event_type;
   fact.subscriber_id = row.delivery.subscriber_id;
-  fact.event_type = row.delivery.event_type;
-  fact.subscriber_id = row.delivery.subscriber_id;
   fact.was_parked = row.parked;
   fact.failures = row.failures;
   fact.ordering_key_hash = random_() % 3;
@@ -126,6 +146,8 @@ Fact RandomWalk::NextAttempt(const StoreModel& model, const ModelDelivery& row) 
   fact.attempt = MakeAttempt(row.delivery.attempt_count + 1, error);
   fact.attempt.started_ms = now_ms_ - static_cast<WallMs>(random_() % 30'000);
   fact.attempt.us.total = static_cast<int64_t>(random_() % 30'000'000);
+  if (error == ErrorKind::kStatus && OneIn(2)) fact.attempt.status = 429;
+  if (OneIn(3)) fact.hold_until_ms = now_ms_ + static_cast<WallMs>(random_() % 3'600'000);
   if (error == ErrorKind::kNone) {
     fact.state = DeliveryState::kSucceeded;
     fact.reason = EndReason::kDelivered;
@@ -140,24 +162,44 @@ Fact RandomWalk::NextAttempt(const StoreModel& model, const ModelDelivery& row) 
     if (error != ErrorKind::kLocal) ++fact.failures;
   }
   // As far as it may go; now and then it stays behind, which is allowed.
-  const LaneState lane = model.LaneOf(endpoint);
-  fact.cursor = lane.next;
-  for (const auto& [sequence, other] : model.deliveries.at(endpoint)) {
-    if (&other != &row && other.delivery.state == DeliveryState::kPending && !other.parked) {
-      fact.cursor = sequence;
-      break;
+  fact.cursor = OneIn(4) ? model.LaneOf(endpoint).cursor : CursorWithout(model, row);
+  return fact;
+}
+
+Fact RandomWalk::NextParked(const StoreModel& model, const ModelDelivery& row) {
+  DeliveryParked fact;
+  fact.delivery = row.delivery.id;
+  fact.event = row.delivery.event;
+  fact.ordering_key_hash = 1 + random_() % 3;
+  if (OneIn(2)) fact.due_ms = now_ms_ + static_cast<WallMs>(random_() % 900'000);
+  fact.cursor = OneIn(4) ? model.LaneOf(row.delivery.id.endpoint).cursor : CursorWithout(model, row);
+  return fact;
+}
+
+Fact RandomWalk::NextOperations() {
+  OperationsChanged fact;
+  fact.operations.paused = OneIn(2);
+  fact.operations.pause_note = absl::StrCat("note ", random_() % 10);
+  fact.operations.paused_ms = fact.operations.paused ? now_ms_ : 0;
+  fact.operations.clock_suspect = OneIn(2);
+  return fact;
+}
+
+const ModelDelivery* RandomWalk::NextToDrain(const StoreModel& model) {
+  if (drain_below_ == 0) return nullptr;
+  for (const auto& [endpoint, deliveries] : model.deliveries) {
+    for (const auto& [sequence, row] : deliveries) {
+      if (row.delivery.state == DeliveryState::kPending && row.delivery.id.bucket < drain_below_) return &row;
     }
   }
-  if (OneIn(4)) fact.cursor = lane.cursor;
-  return fact;
+  drain_below_ = 0;
+  return nullptr;
 }
 
 Fact RandomWalk::NextEnded(const StoreModel& model, const ModelDelivery& row) {
   DeliveryEnded fact;
   fact.delivery = row.delivery.id;
   fact.event = row.delivery.event;
-  fact.event_type = row.delivery.event_type;
-  fact.subscriber_id = row.delivery.subscriber_id;
   fact.event_type = row.delivery.event_type;
   fact.subscriber_id = row.delivery.subscriber_id;
   if (model.lanes.at(row.delivery.id.endpoint).deleted) {
@@ -169,6 +211,7 @@ Fact RandomWalk::NextEnded(const StoreModel& model, const ModelDelivery& row) {
   fact.was_parked = row.parked;
   fact.ordering_key_hash = row.ordering_key_hash;
   fact.attempt_count = row.delivery.attempt_count;
+  if (OneIn(2)) fact.cursor = CursorWithout(model, row);
   return fact;
 }
 
@@ -191,6 +234,8 @@ void WalkTogether(const std::vector<StoreHarness*>& harnesses, uint64_t seed, in
     open.push_back(fact);
     for (size_t s = 0; s < stores.size(); ++s) {
       stores[s]->Apply(fact);
+      ExpectSameLines(Describe(now.Buckets()), Describe(stores[s]->Buckets()),
+                      absl::StrCat(where, ", store ", s, ", buckets"));
       for (const auto& [endpoint, rows] : now.deliveries) {
         const LaneState* lane = stores[s]->Lane(endpoint);
         ASSERT_EQ(lane != nullptr, now.lanes.contains(endpoint)) << where << ", store " << s;

@@ -26,11 +26,16 @@ class RandomWalk {
   Fact NextEndpoint(const StoreModel& model);
   Fact NextAccepted(const StoreModel& model);
   Fact NextAttempt(const StoreModel& model, const ModelDelivery& row);
+  Fact NextParked(const StoreModel& model, const ModelDelivery& row);
   Fact NextEnded(const StoreModel& model, const ModelDelivery& row);
+  Fact NextOperations();
+  // The oldest bucket is emptied, so that buckets are dropped at all.
+  const ModelDelivery* NextToDrain(const StoreModel& model);
 
   std::mt19937_64 random_;
   WallMs now_ms_ = kT0;
   uint64_t events_ = 0;
+  Bucket drain_below_ = 0;  // what was accepted in earlier buckets ends now
 };
 
 // Gives every store the same `facts` facts, in random batches and with reopenings, and fails the test at the

@@ -20,6 +20,7 @@ struct ModelDelivery {
   Delivery delivery;  // with its attempts
   std::shared_ptr<const Event> event;
   bool parked = false;
+  bool forgotten = false;  // its bucket's history was dropped
   uint32_t failures = 0;
   uint64_t ordering_key_hash = 0;
 };
@@ -31,6 +32,9 @@ struct ModelLane {
   WallMs failing_since_ms = 0;
   WallMs last_success_ms = 0;
   WallMs rate_tat_ms = 0;
+  uint32_t disable_failures = 0;
+  WallMs disable_since_ms = 0;
+  WallMs hold_until_ms = 0;
   bool deleted = false;
 };
 
@@ -40,8 +44,13 @@ struct StoreModel {
   std::map<EndpointId, ModelLane> lanes;
   std::map<EndpointId, std::map<Sequence, ModelDelivery>> deliveries;  // of removed lanes too
   std::vector<Accepted> accepted;
+  std::set<Bucket> payloads_dropped;
+  std::set<Bucket> history_dropped;
+  Operations operations;
   uint64_t commits = 0;
-  uint64_t endpoints_made = 0;  // endpoint numbers are given out from 1, without gaps
+  std::set<std::string> subscriber_ids;  // ever seen
+  std::vector<EndpointId> endpoint_ids;  // ever made
+  uint64_t endpoints_made = 0;           // endpoint numbers are given out from 1, without gaps
   WallMs high_water_ms = 0;
 
   void Apply(const Fact& fact);
@@ -49,9 +58,11 @@ struct StoreModel {
 
   ModelDelivery& Get(DeliveryId id) { return deliveries.at(id.endpoint).at(id.sequence); }
   LaneState LaneOf(EndpointId endpoint) const;
+  std::vector<BucketView> Buckets() const;
   std::vector<std::string> DescribeRecovered() const;
   // Everything that the readers of a store should say, line by line as DescribeStore does.
   std::vector<std::string> Describe(WallMs now) const;
+  void DescribeConfiguration(std::vector<std::string>& lines) const;
 };
 
 // Everything that the store's readers say about what `model` has ever seen, asked for in pages of random

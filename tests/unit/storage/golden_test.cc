@@ -66,7 +66,11 @@ Endpoint SomeEndpoint() {
   endpoint.headers = {{"X-Plain", "a", false}, {"X-Secret", "b", true}};
   endpoint.policy.mode = DeliveryMode::kParallel;
   endpoint.signing_keys = {std::string(24, 'k')};
+  endpoint.policy.backoff.schedule = {Millis(5), Millis(300)};
   endpoint.paused = true;
+  endpoint.disabled = DisableReason::kGone;
+  endpoint.disabled_ms = 3;
+  endpoint.state_note = "note";
   endpoint.created_ms = 1;
   endpoint.updated_ms = 2;
   return endpoint;
@@ -82,6 +86,8 @@ Event SomeEvent() {
   event.idempotency_key = "k";
   event.traceparent = "00-a-b-01";
   event.payload = "{\"a\":1}";
+  event.not_before_ms = 17;
+  event.expires_ms = 18;
   event.accepted_ms = kEvent.accepted_ms();
   return event;
 }
@@ -97,17 +103,13 @@ LaneState SomeLane() {
   lane.last_success_ms = 12;
   lane.rate_tat_ms = 13;
   lane.deleted = true;
+  lane.disable_failures = 14;
+  lane.disable_since_ms = 15;
+  lane.hold_until_ms = 16;
   return lane;
 }
 
-AttemptRecorded SomeFact() {
-  AttemptRecorded fact;
-  fact.event = kEvent;
-  fact.attempt = SomeAttempt();
-  fact.failures = 2;
-  fact.ordering_key_hash = 0x1122334455667788;
-  return fact;
-}
+ParkedDelivery SomeParked() { return {9, kEvent, 0x1122334455667788, 3, 2, 1'700'000'046'000}; }
 
 records::End SomeEnd() {
   records::End end;
@@ -129,8 +131,10 @@ std::map<std::string, std::string> Current() {
   idempotency.fingerprint.fill(0xbb);
   return {
       {"key.state", keys::State()},
+      {"key.operations", keys::OperationsRow()},
       {"key.bucket", keys::BucketRow(kEvent.bucket())},
       {"key.subscriber", keys::OfSubscriber("acme")},
+      {"key.subscribers_endpoint", keys::OfSubscribersEndpoint("acme", kEndpoint)},
       {"key.endpoint", keys::OfEndpoint(kEndpoint)},
       {"key.delivery", keys::OfDelivery(kEndpoint, 9)},
       {"key.event", keys::OfEvent(kEvent)},
@@ -142,12 +146,13 @@ std::map<std::string, std::string> Current() {
       {"record.endpoint", records::Encode(SomeEndpoint())},
       {"record.lane", records::Encode(SomeLane())},
       {"record.queued", records::EncodeQueued(kEvent)},
-      {"record.parked", records::EncodeParked(SomeFact())},
+      {"record.parked", records::Encode(SomeParked())},
       {"record.event", records::Encode(SomeEvent())},
       {"record.attempt", records::Encode(SomeAttempt())},
       {"record.end", records::Encode(SomeEnd())},
       {"record.idempotency", records::EncodeIdempotency(kEvent, idempotency.fingerprint)},
-      {"record.bucket", records::Encode(records::BucketState{4, 5, 6})},
+      {"record.bucket", records::Encode(BucketView{77, 4, 5, 6, true})},
+      {"record.operations", records::Encode(Operations{true, "note", 8, true})},
       {"record.state", records::Encode(records::StoreState{7, 8, 9, 1})},
   };
 }
@@ -171,11 +176,14 @@ TEST(StorageFormatTest, PinnedRecordsReadBackWhole) {
   EXPECT_EQ(endpoint.policy, SomeEndpoint().policy);
   EXPECT_EQ(endpoint.signing_keys, SomeEndpoint().signing_keys);
   EXPECT_TRUE(endpoint.paused);
+  EXPECT_EQ(endpoint.disabled, DisableReason::kGone);
+  EXPECT_EQ(endpoint.disabled_ms, 3);
+  EXPECT_EQ(endpoint.state_note, "note");
   const records::End end = *records::DecodeEnd(records::Encode(SomeEnd()));
   EXPECT_EQ(end.state, DeliveryState::kExhausted);
   EXPECT_EQ(end.last_attempt.response_body, "busy");
   EXPECT_EQ(end.last_attempt.us.total, 1500);
-  const ParkedDelivery parked = *records::DecodeParked(9, records::EncodeParked(SomeFact()));
+  const ParkedDelivery parked = *records::DecodeParked(9, records::Encode(SomeParked()));
   EXPECT_EQ(parked.sequence, 9u);
   EXPECT_EQ(parked.attempts, 3u);
   EXPECT_EQ(parked.failures, 2u);
@@ -185,6 +193,12 @@ TEST(StorageFormatTest, PinnedRecordsReadBackWhole) {
   EXPECT_EQ(lane.cursor, 5u);
   EXPECT_EQ(lane.pending(), 4u);
   EXPECT_TRUE(lane.deleted);
+  EXPECT_EQ(lane.disable_failures, 14u);
+  EXPECT_EQ(lane.disable_since_ms, 15);
+  EXPECT_EQ(lane.hold_until_ms, 16);
+  EXPECT_TRUE(records::DecodeBucket(77, records::Encode(BucketView{77, 4, 5, 6, true}))->payloads_gone);
+  const Operations operations{true, "note", 8, true};
+  EXPECT_EQ(*records::DecodeOperations(records::Encode(operations)), operations);
   EXPECT_EQ((*records::DecodeEvent(kEvent, records::Encode(SomeEvent())))->payload, "{\"a\":1}");
 }
 
@@ -204,6 +218,18 @@ TEST(KeyCodecTest, BytewiseOrderIsTheOrderOfTheNumbers) {
   EXPECT_LT(keys::HistoryRow(kDelivery, 100), keys::HistoryRow(kDelivery, keys::kEndRow));
 }
 
+TEST(KeyCodecTest, EndpointsLieBehindTheirSubscriberAndBeforeTheNext) {
+  EXPECT_LT(keys::OfSubscriber("acme"), keys::OfSubscribersEndpoint("acme", EndpointId{0}));
+  EXPECT_LT(keys::OfSubscribersEndpoint("acme", EndpointId{UINT64_MAX}), keys::AfterSubscriber("acme"));
+}
+
+TEST(KeyCodecTest, ABucketIsAPrefixOfAllItsRows) {
+  EXPECT_TRUE(keys::OfEvent(kEvent).starts_with(keys::EventBucket(kDelivery.bucket)));
+  EXPECT_TRUE(keys::HistoryRow(kDelivery, 3).starts_with(keys::HistoryBucket(kDelivery.bucket)));
+  EXPECT_TRUE(keys::StateRow(DeliveryState::kExpired, kDelivery)
+                  .starts_with(keys::StateBucket(DeliveryState::kExpired, kDelivery.bucket)));
+}
+
 TEST(KeyCodecTest, ParsersTakeBackTheirOwnAndNothingElse) {
   EXPECT_EQ(keys::ParseHistoryRow(keys::HistoryRow(kDelivery, 3))->id, kDelivery);
   EXPECT_EQ(keys::ParseStateRow(keys::StateRow(DeliveryState::kExhausted, kDelivery)), kDelivery);
@@ -212,6 +238,14 @@ TEST(KeyCodecTest, ParsersTakeBackTheirOwnAndNothingElse) {
   EXPECT_EQ(keys::ParseStateRow(keys::HistoryRow(kDelivery, 3)), std::nullopt);
   EXPECT_EQ(keys::ParseBucketRow(keys::State()), std::nullopt);
   EXPECT_FALSE(keys::ParseDelivery("short").has_value());
+  const std::string own = keys::OfSubscriber("acme");
+  EXPECT_EQ(keys::ParseSubscriber(own)->id, "acme");
+  EXPECT_EQ(keys::ParseSubscriber(own)->endpoint, std::nullopt);
+  const std::string listed = keys::OfSubscribersEndpoint("acme", kEndpoint);
+  EXPECT_EQ(keys::ParseSubscriber(listed)->id, "acme");
+  EXPECT_EQ(keys::ParseSubscriber(listed)->endpoint, kEndpoint);
+  EXPECT_FALSE(keys::ParseSubscriber(listed.substr(0, listed.size() - 1)).has_value());
+  EXPECT_FALSE(keys::ParseSubscriber("").has_value());
 }
 
 TEST(KeyCodecTest, AfterIsAboveEveryKeyWithThePrefix) {

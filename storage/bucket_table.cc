@@ -1,0 +1,67 @@
+#include "storage/bucket_table.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace hookd {
+
+BucketView& BucketTable::Change(Bucket bucket) {
+  changed_.insert(bucket);
+  BucketView& view = buckets_[bucket];
+  view.bucket = bucket;
+  return view;
+}
+
+void BucketTable::End(Bucket bucket, WallMs ended_ms) {
+  BucketView& view = Change(bucket);
+  HOOKD_CHECK(view.pending > 0, "a bucket counts what is pending in it");
+  --view.pending;
+  view.last_ended_ms = std::max(view.last_ended_ms, ended_ms);
+}
+
+void BucketTable::Apply(const Accepted& fact) {
+  BucketView& view = Change(fact.event->id.bucket());
+  view.pending += fact.deliveries.size();
+  view.payload_bytes += fact.event->payload.size();
+  view.payloads_gone = false;
+}
+
+void BucketTable::Apply(const AttemptRecorded& fact) {
+  if (IsTerminal(fact.state)) {
+    End(fact.delivery.bucket, fact.attempt.started_ms + fact.attempt.us.total / 1000);
+  }
+}
+
+void BucketTable::Apply(const DeliveryEnded& fact) { End(fact.delivery.bucket, fact.at_ms); }
+
+void BucketTable::Apply(const BucketDropped& fact) {
+  const BucketView* found = Find(fact.bucket);
+  HOOKD_CHECK(found != nullptr && found->pending == 0, "a bucket goes when nothing of it is pending");
+  BucketView& view = Change(fact.bucket);
+  view.payload_bytes = 0;
+  view.payloads_gone = true;
+  if (fact.history) buckets_.erase(fact.bucket);
+}
+
+const BucketView* BucketTable::Find(Bucket bucket) const {
+  const auto it = buckets_.find(bucket);
+  return it == buckets_.end() ? nullptr : &it->second;
+}
+
+std::vector<BucketView> BucketTable::Views() const {
+  std::vector<BucketView> views;
+  views.reserve(buckets_.size());
+  for (const auto& [bucket, view] : buckets_) views.push_back(view);
+  return views;
+}
+
+std::vector<std::pair<Bucket, const BucketView*>> BucketTable::TakeChanged() {
+  std::vector<std::pair<Bucket, const BucketView*>> changed;
+  changed.reserve(changed_.size());
+  for (const Bucket bucket : changed_) changed.emplace_back(bucket, Find(bucket));
+  changed_.clear();
+  return changed;
+}
+
+}  // namespace hookd

@@ -1,0 +1,40 @@
+// What each bucket of acceptance still holds, in memory, as the committer sees it. One thread.
+#pragma once
+
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "storage/delivery_store.h"
+#include "storage/facts.h"
+
+namespace hookd {
+
+class BucketTable {
+ public:
+  // A committed bucket, at recovery.
+  void Load(const BucketView& bucket) { buckets_[bucket.bucket] = bucket; }
+
+  // A fact that ends more than is pending, or drops what is, is a programmer's error.
+  void Apply(const Accepted& fact);
+  void Apply(const AttemptRecorded& fact);
+  void Apply(const DeliveryEnded& fact);
+  void Apply(const BucketDropped& fact);
+
+  // Null = nothing is stored of it.
+  const BucketView* Find(Bucket bucket) const;
+  std::vector<BucketView> Views() const;  // oldest first
+
+  // The buckets that changed since the last call, each once; null = gone. Valid until the next Apply.
+  std::vector<std::pair<Bucket, const BucketView*>> TakeChanged();
+
+ private:
+  BucketView& Change(Bucket bucket);
+  void End(Bucket bucket, WallMs ended_ms);
+
+  std::map<Bucket, BucketView> buckets_;
+  std::set<Bucket> changed_;
+};
+
+}  // namespace hookd
