@@ -55,7 +55,7 @@ def rows_of(page):
 
 def told(bound):
     """What the page or the configuration writes: "64 KiB", "1,000 events", "50 %", "720h"; None = no number."""
-    match = re.match(r"([\d,]+(?:\.\d+)?)\s*(%|[A-Za-z]*)", bound)
+    match = re.match(r"(-?\d[\d,]*(?:\.\d+)?)\s*(%|[A-Za-z]*)", bound)
     if not match:
         return None
     amount, unit = fractions.Fraction(match.group(1).replace(",", "")), match.group(2)
@@ -70,7 +70,7 @@ def without_comments(source):
 
 def constants_of(source):
     """The numbers and durations that have a name of their own."""
-    pattern = r"\bconstexpr\s+([\w:<>]+)\s+(k[A-Z]\w*)\s*(?:=\s*([^;]+)|\{([^;]*)\});"
+    pattern = r"\bconstexpr\s+([\w:<>][\w:<>, ]*?)\s+(k[A-Z]\w*)\s*(?:=\s*([^;]+)|\{([^;]*)\});"
     return [Constant(kind, name, assigned or braced, not assigned)
             for kind, name, assigned, braced in re.findall(pattern, without_comments(source))
             if not TEXTS.search(kind)]
@@ -90,6 +90,8 @@ def amount_of(expression, known):
     def value(node):
         if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
             return fractions.Fraction(str(node.value))
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return -value(node.operand)
         if isinstance(node, ast.Name) and node.id in known:
             return known[node.id]
         if isinstance(node, ast.BinOp) and type(node.op) in operators:
@@ -184,7 +186,10 @@ class Code:
             found = re.findall(rf"([\w:]+ )?(?<![\w.]){re.escape(name)}\s*(?:=\s*([^;,]+);|\{{([^;{{}}]*)\}};)", source)
             if len(found) == 1:
                 kind, assigned, braced = found[0]
-                return value_of(Constant(kind.strip(), name, assigned or braced, not assigned), {})
+                try:
+                    return value_of(Constant(kind.strip(), name, assigned or braced, not assigned), {})
+                except ValueError:
+                    return None
         return None
 
 

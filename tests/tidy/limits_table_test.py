@@ -22,8 +22,10 @@ class ValueTest(unittest.TestCase):
         self.assertEqual(value("constexpr double kA = 0.25;"), Value(told("25 %").amount, False))
         self.assertEqual(value("constexpr int kA = static_cast<int>(kOther) + 0x10;"), Value(19, False))
         self.assertEqual(value("constexpr uint64_t kA = (uint64_t{1} << 40) - 1;"), Value((1 << 40) - 1, False))
+        self.assertEqual(value("constexpr unsigned long kA = 5UL;"), Value(5, False))
 
     def test_times(self):
+        self.assertEqual(value("constexpr int64_t kASeconds = -62'135;"), told("-62,135 s"))
         self.assertEqual(value("constexpr std::chrono::seconds kA{5};"), Value(5000, True))
         self.assertEqual(value("constexpr Millis kA{24 * 3'600'000};"), told("24 h"))
         self.assertEqual(value("constexpr Millis kA{30LL * 24 * 3'600'000};"), told("30 days"))
