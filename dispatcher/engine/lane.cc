@@ -322,15 +322,27 @@ std::optional<LaneStep> Lane::TrimStep() {
   return step;
 }
 
+// What has not shown that it works gets one attempt at a time, what fails a few: a black hole holds each for
+// the whole timeout.
+size_t Lane::MaxInFlight() const {
+  if (mode_ == DeliveryMode::kOrdered) return 1;
+  const size_t most = std::min<size_t>(endpoint_->policy.max_in_flight, shared_.limits.max_in_flight);
+  switch (lane_class()) {
+    case LaneClass::kUnproven:
+      return 1;
+    case LaneClass::kPoor:
+      return std::max<size_t>(1, most / 4);
+    case LaneClass::kGood:
+      break;
+  }
+  return most;
+}
+
 LaneStep Lane::AttemptStep(Now now) {
   const bool ordered = mode_ == DeliveryMode::kOrdered;
   LaneStep step;
   if (in_flight_.size() - attempts_in_flight_ >= kMaxSettling) return step;
-  if (ordered ? attempts_in_flight_ > 0
-              : attempts_in_flight_ >= std::min<size_t>(endpoint_->policy.max_in_flight,
-                                                        shared_.limits.max_in_flight)) {
-    return step;
-  }
+  if (attempts_in_flight_ >= MaxInFlight()) return step;
   SteadyTime wait = SteadyTime::max();
   Sequence retry = 0;
   if (ordered && !parked_.empty()) {

@@ -194,6 +194,7 @@ class Lane {
   using Keys = absl::flat_hash_map<uint64_t, Key>;
 
   bool Sends() const { return !held_ && !shared_.paused; }
+  size_t MaxInFlight() const;
   // The next step, apart from what the budget asks for.
   LaneStep NextStep(Now now);
   std::optional<LaneStep> TrimStep();

@@ -22,7 +22,7 @@ namespace hookd {
 
 // Endpoints of accounts in memory, at most; when passed, the accounts not used for longest go. One account
 // larger than this stays as long as it is in use.
-inline constexpr size_t kRegistryEndpoints = 65'536;
+inline constexpr size_t kRegistryEndpoints = 8'192;
 
 // Thread: the committer's, so that an endpoint's creation and a publish have an order. What is changed here
 // is in the open batch; Trim comes after its commit.

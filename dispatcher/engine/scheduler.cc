@@ -8,6 +8,9 @@
 namespace hookd {
 namespace {
 
+// Gates of hosts and of subscribers share one map.
+uint64_t UnprovenGate(uint64_t subscriber) { return ~subscriber | 1; }
+
 size_t Share(size_t slots, double share) {
   return std::max<size_t>(1, static_cast<size_t>(static_cast<double>(slots) * share));
 }
@@ -153,9 +156,11 @@ void Scheduler::Recorded(EndpointId endpoint, Sequence sequence) {
   if (const std::optional<LaneClass> slot = entry->lane.Recorded(sequence)) {
     --attempts_;
     --slots_[static_cast<size_t>(*slot)];
-    const auto host = entry->hosts.find(sequence);
-    FreeHost(host->second);
-    entry->hosts.erase(host);
+    const auto it = entry->passed.find(sequence);
+    const Passed passed = it->second;
+    entry->passed.erase(it);
+    Leave(passed.host);
+    if (passed.unproven != 0) Leave(passed.unproven);
   }
   if (entry->lane.deleted()) {
     Rest(*entry);
@@ -164,20 +169,28 @@ void Scheduler::Recorded(EndpointId endpoint, Sequence sequence) {
   }
 }
 
-// One that waits for the host has its turn.
-void Scheduler::FreeHost(uint64_t id) {
-  const auto it = hosts_.find(id);
-  Host& host = it->second;
-  --host.in_flight;
-  while (!host.waiting.empty()) {
-    Entry* entry = FindEntry(host.waiting.front());
-    host.waiting.pop_front();
+bool Scheduler::MayPass(Entry& entry, uint64_t id, size_t cap) {
+  const auto gate = gates_.find(id);
+  if (gate == gates_.end() || gate->second.in_flight < cap) return true;
+  entry.queued = true;
+  gate->second.waiting.push_back(entry.lane.id());
+  return false;
+}
+
+// One that waits at the gate has its turn.
+void Scheduler::Leave(uint64_t id) {
+  const auto it = gates_.find(id);
+  Gate& gate = it->second;
+  --gate.in_flight;
+  while (!gate.waiting.empty()) {
+    Entry* entry = FindEntry(gate.waiting.front());
+    gate.waiting.pop_front();
     if (entry == nullptr || !entry->queued) continue;
     entry->queued = false;
     MakeReady(*entry);
     break;
   }
-  if (host.in_flight == 0 && host.waiting.empty()) hosts_.erase(it);
+  if (gate.in_flight == 0 && gate.waiting.empty()) gates_.erase(it);
 }
 
 bool Scheduler::HasSlot(LaneClass c) const {
@@ -210,10 +223,10 @@ Scheduler::Entry* Scheduler::NextTurn() {
       MakeReady(*entry);
       continue;
     }
-    const auto host = hosts_.find(entry->host);
-    if (host != hosts_.end() && host->second.in_flight >= limits_.max_per_host) {
-      entry->queued = true;
-      host->second.waiting.push_back(entry->lane.id());
+    if (!MayPass(*entry, entry->host, limits_.max_per_host)) continue;
+    if (static_cast<LaneClass>(c) == LaneClass::kUnproven &&
+        !MayPass(*entry, UnprovenGate(entry->subscriber),
+                 Share(limits_.max_in_flight, kUnprovenShare * kUnprovenShareOfSubscriber))) {
       continue;
     }
     next_queue_ = (next_queue_ + 1) % kLaneClasses;
@@ -226,15 +239,19 @@ void Scheduler::Step(Entry& entry, Now now) {
   const EndpointId endpoint = entry.lane.id();
   LaneStep step = entry.lane.Next(now);
   switch (step.kind) {
-    case LaneStep::Kind::kStart:
+    case LaneStep::Kind::kStart: {
       ++attempts_;
       ++unrecorded_;
-      ++slots_[static_cast<size_t>(entry.lane.lane_class())];
-      ++hosts_[entry.host].in_flight;
-      entry.hosts[step.work.sequence] = entry.host;
+      const LaneClass slot = entry.lane.lane_class();
+      ++slots_[static_cast<size_t>(slot)];
+      Passed passed{entry.host, slot == LaneClass::kUnproven ? UnprovenGate(entry.subscriber) : 0};
+      ++gates_[passed.host].in_flight;
+      if (passed.unproven != 0) ++gates_[passed.unproven].in_flight;
+      entry.passed[step.work.sequence] = passed;
       MakeReady(entry);
       host_.StartAttempt(entry.lane, std::move(step.work));
       break;
+    }
     case LaneStep::Kind::kEnd:
     case LaneStep::Kind::kPark:
       ++unrecorded_;

@@ -33,6 +33,8 @@ struct SchedulerLimits {
 // A quarter is always left to those that have.
 inline constexpr double kPoorShare = 0.5;
 inline constexpr double kUnprovenShare = 0.25;
+// Of the latter share, what the endpoints of one subscriber may have together.
+inline constexpr double kUnprovenShareOfSubscriber = 0.5;
 
 // What a lane needs done. Answers come back through the scheduler's methods, never inside the call.
 class SchedulerHost {
@@ -96,18 +98,24 @@ class Scheduler {
   Lane* Find(EndpointId endpoint);
 
  private:
-  struct Host {
+  // A cap that several endpoints share: that of a host, or of a subscriber's unproven endpoints.
+  struct Gate {
     size_t in_flight = 0;
-    std::list<EndpointId> waiting;  // for a slot of this host
+    std::list<EndpointId> waiting;
+  };
+  // The gates that an attempt in flight went through: the URL may change meanwhile.
+  struct Passed {
+    uint64_t host = 0;
+    uint64_t unproven = 0;  // 0 = none
   };
   struct Entry {
     Entry(EndpointId id, LaneShared& shared, Sequence first) : lane(id, first, shared) {}
     Lane lane;
     uint64_t subscriber = 0;
     uint64_t host = 0;
-    bool queued = false;         // in a queue, or waits for its host
+    bool queued = false;  // in a queue, or waits at a gate
     std::optional<SteadyTime> wake;
-    absl::flat_hash_map<Sequence, uint64_t> hosts;  // of its attempts in flight: the URL may change meanwhile
+    absl::flat_hash_map<Sequence, Passed> passed;  // by its attempts in flight
   };
 
   Entry& EntryOf(const std::shared_ptr<const Endpoint>& endpoint, bool held, Sequence first);
@@ -121,7 +129,9 @@ class Scheduler {
   Entry* NextTurn();
   bool HasSlot(LaneClass c) const;
   void Step(Entry& entry, Now now);
-  void FreeHost(uint64_t host);
+  // False: it is full, and the entry waits there.
+  bool MayPass(Entry& entry, uint64_t gate, size_t cap);
+  void Leave(uint64_t gate);
 
   const SchedulerLimits limits_;
   SchedulerHost& host_;
@@ -129,7 +139,7 @@ class Scheduler {
   absl::flat_hash_map<EndpointId, std::unique_ptr<Entry>> entries_;
   std::array<FairQueue, kLaneClasses> queues_;  // by LaneClass
   size_t next_queue_ = 0;
-  absl::flat_hash_map<uint64_t, Host> hosts_;  // with something in flight or waiting
+  absl::flat_hash_map<uint64_t, Gate> gates_;  // with something in flight or waiting
   std::set<std::pair<SteadyTime, EndpointId>> wakes_;
   std::array<size_t, kLaneClasses> slots_{};  // taken, by the class at the start
   size_t attempts_ = 0;

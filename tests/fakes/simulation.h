@@ -126,7 +126,9 @@ class Simulation final : private SchedulerHost {
 
   void Begin() { ledger_.Begin(now); }
   void End() {
-    if (ledger_.HasFacts()) EXPECT_TRUE(store_.Commit(now.wall).ok());
+    if (ledger_.HasFacts()) {
+      EXPECT_TRUE(store_.Commit(now.wall).ok());
+    }
     for (ShardNews& news : ledger_.Committed()) {
       if (news.operations) scheduler_.SetOperations(*news.operations);
       for (const auto& one : news.configured) scheduler_.Configure(one.endpoint, one.held);

@@ -19,6 +19,7 @@ class LanePolicyTest : public ::testing::Test {
     endpoint_.id = kEndpoint;
     endpoint_.policy.rate.per_second = 0;
     Mode(DeliveryMode::kKeyed);
+    lane_.Know(/*proven=*/true, /*failing=*/false);
   }
 
   void Mode(DeliveryMode mode) {
@@ -275,12 +276,16 @@ TEST_F(LanePolicyTest, RetentionEndsTheOldestAlsoWhileDisabled) {
   EXPECT_EQ(Run(), "3 ");
 }
 
-TEST_F(LanePolicyTest, ItsClassFollowsWhatTheEndpointShows) {
+TEST_F(LanePolicyTest, ItsClassFollowsWhatTheEndpointShowsAndBoundsItsAttempts) {
+  lane_.Know(false, false);
   EXPECT_EQ(lane_.lane_class(), LaneClass::kUnproven);
-  AcceptKeys("abcd");
-  EXPECT_EQ(Run(), "1 2 3 4 ");
+  AcceptKeys("abcdefgh");
+  EXPECT_EQ(Run(), "1 ");  // one at a time
   Succeed(1);
   EXPECT_EQ(lane_.lane_class(), LaneClass::kGood);
+  endpoint_.policy.max_in_flight = 4;
+  Configure();
+  EXPECT_EQ(Run(), "2 3 4 5 ");
   Fail(2, seconds(1));
   EXPECT_EQ(lane_.lane_class(), LaneClass::kPoor);
   Succeed(3);
@@ -289,7 +294,9 @@ TEST_F(LanePolicyTest, ItsClassFollowsWhatTheEndpointShows) {
   slow.success = true;
   slow.took_us = 20'000'000;
   lane_.Submit(4, slow);
+  lane_.Recorded(4);
   EXPECT_EQ(lane_.lane_class(), LaneClass::kPoor);
+  EXPECT_EQ(Run(), "");  // a quarter of four: 5 is in flight
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ class LaneTest : public ::testing::Test {
     endpoint_.id = kEndpoint;
     endpoint_.policy.rate.per_second = 0;
     Configure();
+    lane_.Know(/*proven=*/true, /*failing=*/false);
   }
 
   void Configure(bool paused = false) { lane_.Configure(std::make_shared<Endpoint>(endpoint_), paused); }
@@ -110,6 +111,7 @@ TEST_F(LaneTest, ParallelSendsUpToMaxInFlightAndGoesOnBesideARetry) {
   EXPECT_EQ(ExpectStart(), 2u);
   ExpectStep(Kind::kIdle);
   Fail(1, std::chrono::seconds(15));
+  Succeed(2);
   EXPECT_EQ(ExpectStart(), 3u);
 }
 

@@ -229,6 +229,24 @@ TEST_F(SchedulerTest, WhatHasNeverSucceededLeavesAQuarterToTheOthers) {
   EXPECT_THAT(Run(), ElementsAre(std::pair(9u, 1u)));
 }
 
+TEST_F(SchedulerTest, OneSubscribersUnprovenEndpointsLeaveRoomForAnothers) {
+  limits_.max_in_flight = 16;  // 4 for what is unproven, 2 of them for one subscriber
+  Scheduler scheduler(limits_, host_);
+  for (uint64_t id = 1; id <= 10; ++id) {
+    Add(id, DeliveryMode::kOrdered);
+    if (id == 10) endpoints_[id]->subscriber_id = "another";
+    NewDelivery delivery{endpoints_.at(id), false, false, false, 1, std::make_shared<Event>()};
+    scheduler.Accepted(delivery, now_);
+  }
+  scheduler.RunDue(now_);
+  EXPECT_THAT(host_.started, ElementsAre(std::pair(1u, 1u), std::pair(10u, 1u), std::pair(2u, 1u)));
+  host_.started.clear();
+  scheduler.Find(EndpointId{1})->Submit(1, {});
+  scheduler.Recorded(EndpointId{1}, 1);
+  scheduler.RunDue(now_);
+  EXPECT_THAT(host_.started, ElementsAre(std::pair(3u, 1u)));
+}
+
 TEST_F(SchedulerTest, OneHostHasItsCapAndThenItsTurns) {
   limits_.max_per_host = 1;
   Scheduler scheduler(limits_, host_);
