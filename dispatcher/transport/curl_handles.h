@@ -18,7 +18,6 @@ struct FreeWith {
 using EasyHandle = std::unique_ptr<CURL, FreeWith<curl_easy_cleanup>>;
 using MultiHandle = std::unique_ptr<CURLM, FreeWith<curl_multi_cleanup>>;
 using UrlHandle = std::unique_ptr<CURLU, FreeWith<curl_url_cleanup>>;
-using CurlList = std::unique_ptr<curl_slist, FreeWith<curl_slist_free_all>>;
 using CurlText = std::unique_ptr<char, FreeWith<curl_free>>;
 
 }  // namespace hookd

@@ -40,7 +40,9 @@ class CurlTransport final : public HttpTransport {
         resolver_(io, clock, options.dns_servers),
         name_timer_(io),
         drain_timer_(io),
-        loop_(io, clock, options.multis, options.connections_per_multi,
+        multis_(options.multis),
+        http2_multis_(options.http2_multis),
+        loop_(io, clock, options.multis + options.http2_multis, options.connections_per_multi,
               [this](CURL* easy, CURLcode code) { OnTransferDone(easy, code); }) {}
 
   ~CurlTransport() override {
@@ -60,6 +62,7 @@ class CurlTransport final : public HttpTransport {
   void OnVerdict(Exchange& exchange);
   void OnTransferDone(CURL* easy, CURLcode code);
   void Start(Exchange& exchange);
+  size_t MultiFor(const Exchange& exchange, const std::string& address) const;
   void FailLater(Exchange& exchange, TransferError error);
   void Complete(Exchange& exchange, HttpResult result);
   void StopNaming(Exchange& exchange);
@@ -75,19 +78,24 @@ class CurlTransport final : public HttpTransport {
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   std::vector<Exchange*> idle_;
   std::vector<Exchange*> live_;
+  TargetCache targets_;
   Resolver resolver_;
   std::set<NameDeadline> naming_;  // wait for the resolver; a name in the cache never comes here
   boost::asio::steady_timer name_timer_;
   std::list<Exchange*> draining_;  // by drain_until: kDrainTime is constant
   boost::asio::steady_timer drain_timer_;
   bool drain_timer_armed_ = false;
+  const size_t multis_;  // the first of the loop's; the rest are for HTTP/2
+  const size_t http2_multis_;
   MultiLoop loop_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // handlers may outlive this object
 };
 
 Exchange* CurlTransport::Acquire() {
   if (idle_.empty()) {
-    exchanges_.push_back(std::make_unique<Exchange>(clock_, ca_file_, [this](Exchange& e) { OnVerdict(e); }));
+    exchanges_.push_back(std::make_unique<Exchange>(
+        clock_, ca_file_, [this](Exchange& e) { OnVerdict(e); },
+        [this](curl_socket_t socket) { loop_.Opened(socket); }));
     idle_.push_back(exchanges_.back().get());
   }
   Exchange* exchange = idle_.back();
@@ -100,16 +108,11 @@ Exchange* CurlTransport::Acquire() {
 void CurlTransport::Send(HttpRequest request, Callback done) {
   Exchange& exchange = *Acquire();
   exchange.Begin(std::move(request), std::move(done));
-  std::optional<Target> target = ParseTarget(exchange.request().url);
-  if (!target) return FailLater(exchange, {ErrorKind::kName, "the URL names no http(s) host"});
-  exchange.target = *std::move(target);
+  exchange.target = targets_.Get(exchange.request().url);
+  if (!exchange.target) return FailLater(exchange, {ErrorKind::kName, "the URL names no http(s) host"});
 
-  const std::string& host = exchange.target.host;
-  if (exchange.target.is_literal) {
-    exchange.addresses = std::make_shared<const std::vector<std::string>>(1, host);
-  } else {
-    exchange.addresses = resolver_.Known(host);
-  }
+  const std::string& host = exchange.target->host;
+  exchange.addresses = exchange.target->literal ? exchange.target->literal : resolver_.Known(host);
   if (exchange.addresses) return Start(exchange);
 
   exchange.naming = true;
@@ -140,10 +143,17 @@ void CurlTransport::Start(Exchange& exchange) {
   Duration connect = tries_left > 1 ? std::min<Duration>(left / tries_left, kMaxConnectShare) : left;
   const std::string& address = addresses[exchange.next_address++];
 
-  // An address, port and scheme always meet the same multi: connections are kept per multi.
-  exchange.multi = absl::HashOf(exchange.target.https, address, exchange.target.port) % loop_.multis();
+  exchange.multi = MultiFor(exchange, address);
   exchange.added = exchange.Prepare(address, connect, left) && loop_.Add(exchange.multi, exchange.easy());
   if (!exchange.added) FailLater(exchange, {ErrorKind::kLocal, "out of memory"});
+}
+
+// An address, port and scheme always meet the same multi: connections are kept per multi. HTTP/2 has multis
+// of its own: libcurl would send its requests over an HTTP/1.1 connection that is idle.
+size_t CurlTransport::MultiFor(const Exchange& exchange, const std::string& address) const {
+  size_t hash = absl::HashOf(exchange.target->https, address, exchange.target->port);
+  if (exchange.request().http_version == HttpVersion::kHttp2) return multis_ + hash % http2_multis_;
+  return hash % multis_;
 }
 
 void CurlTransport::OnTransferDone(CURL* easy, CURLcode code) {
@@ -153,7 +163,7 @@ void CurlTransport::OnTransferDone(CURL* easy, CURLcode code) {
   exchange.added = false;
   HttpResult result = exchange.Result(code);
   if (exchange.CouldNotConnect(code) && exchange.addresses->size() > 1) {
-    resolver_.Demote(exchange.target.host, (*exchange.addresses)[exchange.next_address - 1]);
+    resolver_.Demote(exchange.target->host, (*exchange.addresses)[exchange.next_address - 1]);
     size_t tries = std::min(exchange.addresses->size(), kMaxAddressesTried);
     if (exchange.next_address < tries && clock_.Steady() < exchange.deadline) {
       if (result.error != ErrorKind::kLocal) exchange.connect_error = {result.error, result.error_detail};
@@ -264,6 +274,7 @@ void InitCurl() {
 std::unique_ptr<HttpTransport> MakeCurlTransport(boost::asio::io_context& io,
                                                  const CurlTransportOptions& options, const Clock& clock) {
   HOOKD_CHECK(options.multis >= 1 && options.multis <= 64, "multis: 1..64");
+  HOOKD_CHECK(options.http2_multis >= 1 && options.http2_multis <= 64, "http2_multis: 1..64");
   HOOKD_CHECK(options.connections_per_multi >= 1 && options.connections_per_multi <= 1000,
               "connections_per_multi: 1..1000");
   return std::make_unique<CurlTransport>(io, options, clock);

@@ -22,8 +22,9 @@ inline constexpr size_t kMaxHeaderBytes = 64 * 1024;
 inline constexpr Millis kDrainTime{2'000};
 
 struct CurlTransportOptions {
-  std::string ca_file;  // PEM bundle to verify receivers with; empty = the system's
-  size_t multis = 8;    // libcurl multi handles, 1..64; a target always meets the same one
+  std::string ca_file;      // PEM bundle to verify receivers with; empty = the system's
+  size_t multis = 8;        // libcurl multi handles for HTTP/1.1, 1..64; a target always meets the same one
+  size_t http2_multis = 2;  // likewise for HTTP/2
   size_t connections_per_multi =
       500;  // kept alive per multi, 1..1000; at the bound the oldest idle one is closed
   std::vector<std::string> dns_servers;  // "ip:port", IPv6 in brackets; empty = the system's

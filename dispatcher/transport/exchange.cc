@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
@@ -19,21 +20,13 @@ namespace {
 // twice.
 constexpr long kMaxIdleSeconds = 55;
 constexpr long kMaxConnectionSeconds = 300;
+constexpr size_t kMaxRetryAfterBytes = 64;  // a longer value is ignored; an HTTP-date has 29
 
 long CeilMs(Duration duration) {
   return std::max<long>(1, static_cast<long>(std::chrono::ceil<Millis>(duration).count()));
 }
 
 bool IsBlankLine(std::string_view line) { return line == "\r\n" || line == "\n"; }
-
-// Takes ownership of the longer list; false = out of memory.
-bool Append(CurlList& list, const char* line) {
-  curl_slist* longer = curl_slist_append(list.get(), line);
-  if (longer == nullptr) return false;
-  (void)list.release();
-  list.reset(longer);
-  return true;
-}
 
 int64_t Us(SteadyTime from, SteadyTime to) {
   if (from == SteadyTime{} || to == SteadyTime{}) return 0;
@@ -42,8 +35,11 @@ int64_t Us(SteadyTime from, SteadyTime to) {
 
 }  // namespace
 
-Exchange::Exchange(const Clock& clock, const std::string& ca_file, OnVerdict on_verdict)
-    : clock_(clock), on_verdict_(std::move(on_verdict)), easy_(curl_easy_init()) {
+Exchange::Exchange(const Clock& clock, const std::string& ca_file, OnVerdict on_verdict, OnOpened on_opened)
+    : clock_(clock),
+      on_verdict_(std::move(on_verdict)),
+      on_opened_(std::move(on_opened)),
+      easy_(curl_easy_init()) {
   HOOKD_CHECK(easy_ != nullptr, "out of memory, or InitCurl was not called");
   SetConstantOptions(ca_file);
 }
@@ -55,7 +51,6 @@ void Exchange::SetConstantOptions(const std::string& ca_file) {
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, message_.data());
   curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(e, CURLOPT_POST, 1L);
-  curl_easy_setopt(e, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "https");
   curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
@@ -88,20 +83,23 @@ void Exchange::Begin(HttpRequest request, HttpTransport::Callback done) {
   deadline = started + request_.timeout;
 }
 
-bool Exchange::SetHeaders() {
-  headers_.reset();
+void Exchange::SetHeaders() {
+  headers_.Clear();
   bool has_content_type = false;
-  std::string line;
   for (const auto& [name, value] : request_.headers) {
     has_content_type |= absl::EqualsIgnoreCase(name, "content-type");
-    line.clear();
     // "Name:" would remove a header; "Name;" sends it empty.
-    absl::StrAppend(&line, name, value.empty() ? ";" : ": ", value);
-    if (!Append(headers_, line.c_str())) return false;
+    headers_.Add(name, value.empty() ? ";" : ": ", value);
   }
-  if (!has_content_type && !Append(headers_, "Content-Type:"))
-    return false;  // libcurl's own would be a form's
-  return Append(headers_, "Expect:");
+  if (!has_content_type) headers_.Add("Content-Type:");  // libcurl's own would be a form's
+  headers_.Add("Expect:");
+}
+
+// With HTTP/2 by ALPN a receiver that has none is spoken to in HTTP/1.1; without TLS there is no such
+// question.
+long Exchange::CurlHttpVersion() const {
+  if (request_.http_version != HttpVersion::kHttp2) return CURL_HTTP_VERSION_1_1;
+  return target->https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
 }
 
 bool Exchange::Prepare(const std::string& address, Duration connect, Duration total) {
@@ -112,13 +110,19 @@ bool Exchange::Prepare(const std::string& address, Duration connect, Duration to
   bool v6 = address.find(':') != std::string::npos;
   // Every host and port of the URL leads to this address: libcurl never resolves, and keeps connections by
   // address.
-  connect_to_.reset(curl_slist_append(nullptr, (v6 ? "::[" + address + "]:" : "::" + address + ":").c_str()));
-  if (!connect_to_ || !SetHeaders()) return false;
+  connect_to_.Clear();
+  connect_to_.Add(v6 ? "::[" : "::", address, v6 ? "]:" : ":");
+  SetHeaders();
   CURL* e = easy_.get();
+  const long version = CurlHttpVersion();
+  // 7.88.1 fails each request that it sends over a kept connection with prior knowledge.
+  const long forbid_reuse = version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE ? 1 : 0;
   const char* body = request_.body.empty() ? "" : request_.body.data();
   return curl_easy_setopt(e, CURLOPT_URL, request_.url.c_str()) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_CONNECT_TO, connect_to_.get()) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers_.get()) == CURLE_OK &&
+         curl_easy_setopt(e, CURLOPT_HTTP_VERSION, version) == CURLE_OK &&
+         curl_easy_setopt(e, CURLOPT_FORBID_REUSE, forbid_reuse) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_POSTFIELDS, body) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size())) ==
              CURLE_OK &&
@@ -131,7 +135,9 @@ curl_socket_t Exchange::OnOpenSocket(void* exchange, curlsocktype /*purpose*/, c
   auto& self = *static_cast<Exchange*>(exchange);
   self.opened_ = fd >= 0;
   self.socket_errno_ = fd < 0 ? errno : 0;
-  return fd < 0 ? CURL_SOCKET_BAD : fd;
+  if (fd < 0) return CURL_SOCKET_BAD;
+  self.on_opened_(fd);
+  return fd;
 }
 
 int Exchange::OnRequest(void* exchange, char* /*remote*/, char* /*local*/, int /*remote_port*/,
@@ -154,14 +160,30 @@ size_t Exchange::OnHeader(char* data, size_t size, size_t count, void* exchange)
     }
     return 0;
   }
-  if (self.verdict_ || !IsBlankLine({data, bytes})) return bytes;  // trailers come after the verdict
+  if (self.verdict_) return bytes;  // trailers come after the verdict
+  if (!IsBlankLine({data, bytes})) {
+    self.SeeRetryAfter({data, bytes});
+    return bytes;
+  }
   self.EndHeaderBlock();
   return self.header_error_ ? 0 : bytes;
 }
 
+void Exchange::SeeRetryAfter(std::string_view line) {
+  constexpr std::string_view kName = "retry-after:";
+  if (line.size() <= kName.size() || (line[0] | 0x20) != 'r' || !retry_after_.empty()) return;
+  if (!absl::EqualsIgnoreCase(absl::string_view(line.data(), kName.size()), kName.data())) return;
+  const absl::string_view value =
+      absl::StripAsciiWhitespace(absl::string_view(line.data() + kName.size(), line.size() - kName.size()));
+  if (value.size() <= kMaxRetryAfterBytes) retry_after_.assign(value.data(), value.size());
+}
+
 void Exchange::EndHeaderBlock() {
   long status = Info(CURLINFO_RESPONSE_CODE);
-  if (status >= 100 && status <= 199 && status != 101) return;
+  if (status >= 100 && status <= 199 && status != 101) {
+    retry_after_.clear();
+    return;
+  }
   if (status < 200 || status > 599) {
     header_error_ = {ErrorKind::kProtocol, absl::StrCat("status ", status, " is not a valid answer")};
     return;
@@ -203,7 +225,7 @@ int64_t Exchange::InfoUs(CURLINFO info) const {
 }
 
 void Exchange::AddTimes(HttpResult& result) const {
-  result.us.name = target.is_literal ? 0 : Us(started, resolved);
+  result.us.name = target == nullptr || target->literal ? 0 : Us(started, resolved);
   result.us.total = Us(started, clock_.Steady());
   if (sends_ > 0) result.us.first_byte = Us(sent_at_, first_byte_at_);
   if (!opened_) return;  // libcurl's times are of connections made, and known only once TLS is up
@@ -217,7 +239,7 @@ void Exchange::AddTimes(HttpResult& result) const {
 HttpResult Exchange::Base() const {
   HttpResult result;
   AddTimes(result);
-  if (Reached() != Progress::kNothing) result.remote_address = AddressAndPort(address_, target.port);
+  if (Reached() != Progress::kNothing) result.remote_address = AddressAndPort(address_, target->port);
   if (sends_ > 0) result.resends = sends_ - 1;
   return result;
 }
@@ -234,6 +256,7 @@ HttpResult Exchange::Result(CURLcode code) const {
   if (verdict_) {
     HttpResult result = Base();
     result.status = status_;
+    result.retry_after = retry_after_;
     switch (Info(CURLINFO_HTTP_VERSION)) {
       case CURL_HTTP_VERSION_1_0:
         result.http_version = 10;
@@ -265,6 +288,7 @@ HttpResult Exchange::Result(CURLcode code) const {
 HttpTransport::Callback Exchange::Release() {
   ++generation;
   started = deadline = resolved = drain_until = sent_at_ = first_byte_at_ = SteadyTime{};
+  target.reset();
   addresses.reset();
   next_address = 0;
   naming = added = draining = verdict_ = false;
@@ -277,12 +301,13 @@ HttpTransport::Callback Exchange::Release() {
   header_bytes_ = body_bytes_ = 0;
   body_.clear();
   status_ = 0;
+  retry_after_.clear();
   // libcurl must not keep pointers to what goes now.
   curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDS, nullptr);
   curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, nullptr);
   curl_easy_setopt(easy_.get(), CURLOPT_CONNECT_TO, nullptr);
-  headers_.reset();
-  connect_to_.reset();
+  headers_.Clear();
+  connect_to_.Clear();
   request_ = HttpRequest{};
   return std::exchange(done_, nullptr);
 }

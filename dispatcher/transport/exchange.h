@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "dispatcher/transport/curl_errors.h"
 #include "dispatcher/transport/curl_handles.h"
+#include "dispatcher/transport/header_list.h"
 #include "dispatcher/transport/http_transport.h"
 #include "dispatcher/transport/resolver.h"
 #include "dispatcher/transport/target.h"
@@ -20,10 +21,11 @@ namespace hookd {
 // shard's.
 class Exchange {
  public:
-  // Runs inside libcurl, so must not call it.
+  // Both run inside libcurl, so must not call it.
   using OnVerdict = std::function<void(Exchange&)>;
+  using OnOpened = std::function<void(curl_socket_t)>;
 
-  Exchange(const Clock& clock, const std::string& ca_file, OnVerdict on_verdict);
+  Exchange(const Clock& clock, const std::string& ca_file, OnVerdict on_verdict, OnOpened on_opened);
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
@@ -49,7 +51,7 @@ class Exchange {
   SteadyTime started;
   SteadyTime deadline;
   SteadyTime resolved;  // epoch until the name is resolved
-  Target target;
+  std::shared_ptr<const Target> target;
   Addresses addresses;
   size_t next_address = 0;
   bool naming = false;  // waits for the resolver
@@ -66,7 +68,9 @@ class Exchange {
   static int OnRequest(void* exchange, char* remote, char* local, int remote_port, int local_port);
   static curl_socket_t OnOpenSocket(void* exchange, curlsocktype purpose, curl_sockaddr* address);
   void SetConstantOptions(const std::string& ca_file);
-  bool SetHeaders();
+  void SetHeaders();
+  long CurlHttpVersion() const;
+  void SeeRetryAfter(std::string_view line);
   void EndHeaderBlock();
   Progress Reached() const;
   long Info(CURLINFO info) const;
@@ -76,10 +80,11 @@ class Exchange {
 
   const Clock& clock_;
   const OnVerdict on_verdict_;
+  const OnOpened on_opened_;
   HttpRequest request_;
   HttpTransport::Callback done_;
-  CurlList headers_;
-  CurlList connect_to_;
+  HeaderList headers_;
+  HeaderList connect_to_;
   std::string address_;  // of the last transfer
   std::array<char, CURL_ERROR_SIZE> message_{};
 
@@ -93,6 +98,7 @@ class Exchange {
   std::string body_;
   bool verdict_ = false;
   int status_ = 0;
+  std::string retry_after_;  // of the header block that is being read, then of the final one
   std::optional<TransferError> header_error_;  // why our own callback ended the transfer before a verdict
 
   EasyHandle easy_;  // last: goes first

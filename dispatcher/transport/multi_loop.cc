@@ -17,10 +17,6 @@ namespace {
 
 constexpr size_t kEventsPerPass = 256;
 
-uint64_t Pack(uint32_t multi, curl_socket_t socket) {
-  return (static_cast<uint64_t>(multi) << 32) | static_cast<uint32_t>(socket);
-}
-
 int CurlMask(uint32_t events) {
   int mask = 0;
   if (events & EPOLLIN) mask |= CURL_CSELECT_IN;
@@ -78,24 +74,47 @@ void MultiLoop::Remove(size_t multi, CURL* easy) {
   if (!in_pass_) Schedule();
 }
 
-int MultiLoop::OnSocket(CURL* /*easy*/, curl_socket_t socket, int what, void* multi_ptr, void* known) {
+MultiLoop::Watch& MultiLoop::WatchOf(curl_socket_t socket) {
+  auto index = static_cast<size_t>(socket);
+  if (index >= watches_.size()) watches_.resize(index + 1);
+  return watches_[index];
+}
+
+// The kernel has taken a closed socket of that number out of the set.
+void MultiLoop::Opened(curl_socket_t socket) { WatchOf(socket) = Watch{}; }
+
+void MultiLoop::Register(curl_socket_t socket, Watch& watch, uint32_t events) {
+  if (watch.events == events) return;
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = socket;
+  int operation = watch.events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  if (epoll_ctl(epoll_, operation, socket, &event) != 0) {
+    operation = errno == EEXIST ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl(epoll_, operation, socket, &event) != 0) events = 0;  // the transfer runs into its timeout
+  }
+  watch.events = events;
+}
+
+void MultiLoop::Unregister(curl_socket_t socket, Watch& watch) {
+  if (watch.events != 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, nullptr);  // may be closed already
+  watch.events = 0;
+}
+
+int MultiLoop::OnSocket(CURL* /*easy*/, curl_socket_t socket, int what, void* multi_ptr, void* /*known*/) {
   auto& multi = *static_cast<Multi*>(multi_ptr);
-  int epoll = multi.loop->epoll_;
-  if (what == CURL_POLL_REMOVE) {
-    epoll_ctl(epoll, EPOLL_CTL_DEL, socket, nullptr);  // may be closed already
+  MultiLoop& loop = *multi.loop;
+  Watch& watch = loop.WatchOf(socket);
+  watch.wanted = what != CURL_POLL_REMOVE;
+  if (!watch.wanted) {
+    if (watch.events != EPOLLIN) loop.Unregister(socket, watch);  // an idle socket is always writable
     return 0;
   }
-  epoll_event event{};
-  if (what & CURL_POLL_IN) event.events |= EPOLLIN;
-  if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
-  event.data.u64 = Pack(multi.index, socket);
-  // libcurl does not always say REMOVE: try the other operation, too.
-  int first = known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-  if (epoll_ctl(epoll, first, socket, &event) != 0) {
-    int second = errno == EEXIST ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    if (epoll_ctl(epoll, second, socket, &event) != 0) return 0;  // the transfer runs into its timeout
-  }
-  if (known == nullptr) curl_multi_assign(multi.handle.get(), socket, &multi);
+  watch.multi = multi.index;
+  uint32_t events = 0;
+  if (what & CURL_POLL_IN) events |= EPOLLIN;
+  if (what & CURL_POLL_OUT) events |= EPOLLOUT;
+  loop.Register(socket, watch, events);
   return 0;
 }
 
@@ -118,8 +137,14 @@ void MultiLoop::HandleSockets() {
   std::array<epoll_event, kEventsPerPass> events;
   int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 0);
   for (int i = 0; i < count; ++i) {
-    Multi& multi = multis_[events[i].data.u64 >> 32];
-    auto socket = static_cast<curl_socket_t>(events[i].data.u64 & 0xffffffffu);
+    curl_socket_t socket = events[i].data.fd;
+    Watch& watch = WatchOf(socket);
+    if (!watch.wanted) {  // the peer closed an idle connection, or wrote to it: libcurl looks before it uses
+                          // it
+      Unregister(socket, watch);
+      continue;
+    }
+    Multi& multi = multis_[watch.multi];
     int running = 0;
     curl_multi_socket_action(multi.handle.get(), socket, CurlMask(events[i].events), &running);
     multi.touched = true;

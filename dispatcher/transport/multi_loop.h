@@ -33,6 +33,9 @@ class MultiLoop {
   size_t multis() const { return multis_.size(); }
   // False: out of memory.
   bool Add(size_t multi, CURL* easy);
+  // To be told of each socket that libcurl opens, when it does: the number may have belonged to another, and
+  // libcurl does not always say when it closes one.
+  void Opened(curl_socket_t socket);
   // Ends a transfer without `done`; its connection is closed unless the transfer was complete.
   void Remove(size_t multi, CURL* easy);
 
@@ -45,7 +48,18 @@ class MultiLoop {
     MultiHandle handle;
   };
 
+  // One socket in the epoll set. libcurl lets go of a kept connection's socket after each exchange and comes
+  // back for the next; it stays in the set meanwhile, which saves two system calls for each request.
+  struct Watch {
+    uint32_t events = 0;  // registered for; 0 = not in the set
+    uint32_t multi = 0;
+    bool wanted = false;  // by a transfer; what comes to the others is nobody's, and they leave the set
+  };
+
   static int OnSocket(CURL* easy, curl_socket_t socket, int what, void* multi, void* known);
+  Watch& WatchOf(curl_socket_t socket);
+  void Register(curl_socket_t socket, Watch& watch, uint32_t events);
+  void Unregister(curl_socket_t socket, Watch& watch);
   static int OnTimer(CURLM* handle, long timeout_ms, void* multi);
   void WaitReadable();
   void HandleSockets();
@@ -64,6 +78,7 @@ class MultiLoop {
   bool in_pass_ = false;
   bool kicked_ = false;                                    // a Pass is posted
   std::vector<Multi> multis_;                              // never resized: libcurl holds pointers
+  std::vector<Watch> watches_;                             // by descriptor, so bounded by their limit
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // handlers may outlive this object
 };
 

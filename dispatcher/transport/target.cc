@@ -1,6 +1,8 @@
 #include "dispatcher/transport/target.h"
 
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
@@ -43,8 +45,20 @@ std::optional<Target> ParseTarget(const std::string& url) {
   if (name.size() >= 2 && name.front() == '[' && name.back() == ']') name = name.substr(1, name.size() - 2);
   if (name.empty()) return std::nullopt;
   target.host = std::string(name);
-  target.is_literal = IsIpLiteral(target.host);
+  if (IsIpLiteral(target.host)) {
+    target.literal = std::make_shared<const std::vector<std::string>>(1, target.host);
+  }
   return target;
+}
+
+std::shared_ptr<const Target> TargetCache::Get(const std::string& url) {
+  if (auto it = targets_.find(url); it != targets_.end()) return it->second;
+  std::optional<Target> target = ParseTarget(url);
+  if (!target) return nullptr;
+  if (targets_.size() >= kMaxCachedTargets) targets_.clear();
+  auto shared = std::make_shared<const Target>(*std::move(target));
+  targets_.emplace(url, shared);
+  return shared;
 }
 
 std::string AddressAndPort(const std::string& address, uint16_t port) {

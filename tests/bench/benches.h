@@ -19,10 +19,10 @@ struct Settings {
   size_t per_second = 1000;  // of the paced load, whose latency is measured
   double seconds = 4;
 
-  size_t size_rounds = 3;
+  size_t size_rounds = 5;
   size_t endpoints = 10'000;
   size_t active = 1000;
-  size_t pending = 100'000;
+  size_t pending = 200'000;
 
   size_t isolation_rounds = 5;
   size_t mixed = 500;  // endpoints, a tenth of them black holes

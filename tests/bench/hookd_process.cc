@@ -1,6 +1,7 @@
 #include "tests/bench/hookd_process.h"
 
 #include <atomic>
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -19,8 +20,9 @@
 namespace hookd::bench {
 namespace {
 
-constexpr size_t kCallers = 24;  // calls at a time while endpoints are created; hookd takes 32
+constexpr size_t kCallers = 16;  // calls at a time while endpoints are created
 constexpr double kPollSeconds = 0.002;
+constexpr double kRetrySeconds = 0.005;
 
 void Check(const grpc::Status& status) { HOOKD_CHECK(status.ok(), status.error_message().c_str()); }
 
@@ -105,16 +107,30 @@ void HookdProcess::CreateEndpoints(const std::vector<EndpointSet>& sets) {
     for (size_t i = 0; i < set.count; ++i) all.emplace_back(&set, i);
   }
   std::atomic<size_t> next = 0;
+  std::atomic<size_t> refused = 0;
   const auto call = [&] {
     for (size_t i = next++; i < all.size(); i = next++) {
-      v1::CreateEndpointResponse response;
-      grpc::ClientContext context;
-      Check(stub->CreateEndpoint(&context, RequestFor(*all[i].first, all[i].second), &response));
+      const v1::CreateEndpointRequest request = RequestFor(*all[i].first, all[i].second);
+      while (true) {
+        v1::CreateEndpointResponse response;
+        grpc::ClientContext context;
+        const grpc::Status status = stub->CreateEndpoint(&context, request, &response);
+        if (status.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) {
+          Check(status);
+          break;
+        }
+        ++refused;
+        SleepSeconds(kRetrySeconds);
+      }
     }
   };
   std::vector<std::thread> callers;
   for (size_t i = 0; i < kCallers; ++i) callers.emplace_back(call);
   for (std::thread& caller : callers) caller.join();
+  if (refused > 0) {
+    std::printf("WARNING: %zu calls were refused while %zu endpoints were created, %zu at a time\n",
+                refused.load(), all.size(), kCallers);
+  }
 }
 
 void HookdProcess::PauseSubscriber(const std::string& id) {

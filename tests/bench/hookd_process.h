@@ -49,7 +49,8 @@ class HookdProcess {
   void Start();
 
   void CreateSubscriber(const std::string& id);
-  // Several calls at a time. All are durable when it returns.
+  // Several calls at a time; one that is refused for want of threads is made again, and the number of those
+  // is printed. All are durable when it returns.
   void CreateEndpoints(const std::vector<EndpointSet>& sets);
   void PauseSubscriber(const std::string& id);
   void ResumeSubscriber(const std::string& id);

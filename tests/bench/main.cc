@@ -87,7 +87,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(10, 1'000'000));
   app.add_option("--pending", settings.pending, "size: deliveries pending")
       ->check(CLI::Range(1000, 100'000'000));
-  app.add_option("--size-rounds", settings.size_rounds, "size: rounds")->check(CLI::Range(1, 99));
+  app.add_option("--size-rounds", settings.size_rounds, "size: alternating measurements")
+      ->check(CLI::Range(1, 99));
   app.add_option("--isolation-rounds", settings.isolation_rounds, "isolation: alternating runs")
       ->check(CLI::Range(1, 99));
   app.add_option("--mixed", settings.mixed,

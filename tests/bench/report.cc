@@ -1,5 +1,6 @@
 #include "tests/bench/report.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <utility>
@@ -8,6 +9,8 @@
 
 namespace hookd::bench {
 namespace {
+
+constexpr double kSteady = 1.25;
 
 // Whole numbers from a thousand on, two decimals below.
 std::string Number(double value) {
@@ -42,6 +45,13 @@ Figure WithGoal(Figure figure, GoalKind kind, double goal) {
 bool GoalMet(const Figure& figure) {
   const double reached = figure.of.empty() ? figure.value : figure.ratio;
   return figure.goal_kind == GoalKind::kAtLeast ? reached >= figure.goal : reached <= figure.goal;
+}
+
+void WarnIfUnsteady(const std::string& name, const std::vector<double>& values) {
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  if (*most <= *least * kSteady) return;
+  std::printf("WARNING: %s not steady, %s to %s: do not rely on its ratio\n", name.c_str(),
+              Number(*least).c_str(), Number(*most).c_str());
 }
 
 void PrintTable(const std::vector<Figure>& figures) {

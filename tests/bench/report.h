@@ -36,6 +36,10 @@ Figure WithRatio(Figure figure, double ratio, std::string of);
 Figure WithGoal(Figure figure, GoalKind kind, double goal);
 bool GoalMet(const Figure& figure);
 
+// Says so when the largest of `values`, taken of the same thing, is more than a quarter above the smallest: a
+// yardstick that was held back makes hookd look good.
+void WarnIfUnsteady(const std::string& name, const std::vector<double>& values);
+
 void PrintTable(const std::vector<Figure>& figures);
 
 // What the figures were taken on and with; `settings` is the inside of a JSON object.

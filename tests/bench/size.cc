@@ -21,140 +21,184 @@ constexpr size_t kIdlePerSubscriber = 100;
 constexpr size_t kLiveEndpoints = 64;
 constexpr size_t kHosts = 64;  // so that no bound per host is what is measured
 constexpr size_t kMaxPending = 8192;
+constexpr size_t kRestarts = 3;
+constexpr double kDrainShare =
+    0.6;  // of what the restarts left; each measurement delivers some more than asked
+constexpr size_t kMinIdle = 50'000;  // below, noise of a MiB or two is all that memory per endpoint shows
 constexpr double kPollSeconds = 0.001;
 constexpr double kRestartLimitSeconds = 300;
 constexpr double kSettleSeconds = 0.2;  // requests on their way to the receiver when hookd was killed
 constexpr double kRatioGoal = 0.9;
 constexpr char kLive[] = "live";
 
-// Of one hookd. Rates are per second, memory in MiB.
-struct State {
+// A hookd with `settings.active` endpoints that have deliveries, and `idle` that have none.
+class System {
+ public:
+  System(const Settings& settings, size_t idle)
+      : settings_(settings), sink_(kHosts, Sink::Manner::kAnswers), hookd_(settings.binary, dir_.path()) {
+    for (size_t i = 0; i < kActiveSubscribers; ++i) active_.push_back(Concat("active-", i));
+    started_mib = hookd_.ResidentMebibytes();
+    Register(idle);
+    registered_mib = hookd_.ResidentMebibytes();
+    EndToEnd(settings.events / 10);  // connections are open after this
+  }
+
+  // Through endpoints of their own, whatever else is pending. Per second.
+  double EndToEnd(size_t events) {
+    Load load;
+    load.subscribers = {kLive};
+    load.channels = kLiveEndpoints;
+    const uint64_t before = hookd_.Status().deliveries_succeeded();
+    const double start = NowSeconds();
+    Publish(hookd_.channel(), load, events, KeepPace(hookd_, kMaxPending));
+    AwaitSucceeded(before + events);
+    return static_cast<double>(events) / (NowSeconds() - start);
+  }
+
+  uint64_t Pending() const { return hookd_.Status().pending_deliveries(); }
+
+  // Leaves the active ones paused, with settings.pending deliveries.
+  void FillBacklog() {
+    Load load;
+    load.subscribers = active_;
+    load.channels = settings_.active / kActiveSubscribers;
+    SetPaused(true);
+    Publish(hookd_.channel(), load, settings_.pending);
+    pending_mib = hookd_.ResidentMebibytes();
+  }
+
+  // Killed in the middle of its deliveries, several times. Leaves the active ones paused.
+  void Restart() {
+    std::vector<double> ready;
+    std::vector<double> first;
+    for (size_t i = 0; i < kRestarts; ++i) {
+      sink_.Forget();
+      SetPaused(false);
+      AwaitArrival();
+      hookd_.Kill();
+      SleepSeconds(kSettleSeconds);
+      sink_.Forget();
+      const double start = NowSeconds();
+      hookd_.Start();
+      ready.push_back(NowSeconds() - start);
+      AwaitArrival();
+      first.push_back(sink_.FirstArrival() - start);
+      Pause();
+    }
+    ready_seconds = Median(ready);
+    first_seconds = Median(first);
+    restarted_mib = hookd_.ResidentMebibytes();
+  }
+
+  // Delivers at least `count` of the backlog. Per second.
+  double Drain(size_t count) {
+    HOOKD_CHECK(Pending() > count, "enough is left: set --pending higher");
+    const uint64_t before = hookd_.Status().deliveries_succeeded();
+    const double start = NowSeconds();
+    SetPaused(false);
+    const uint64_t after = AwaitSucceeded(before + count);
+    const double took = NowSeconds() - start;
+    Pause();
+    return static_cast<double>(after - before) / took;
+  }
+
   double register_seconds = 0;
   double started_mib = 0;     // nothing registered
   double registered_mib = 0;  // and nothing pending
   double pending_mib = 0;
-  double restarted_mib = 0;    // the same after a restart, with deliveries under way
-  double ready_seconds = 0;    // from the start of the process
-  double restart_seconds = 0;  // from there until the first delivery reached its receiver
-  double live = 0;             // end to end, while the deliveries of others are pending
-  double drain = 0;            // of what was pending
-};
+  double restarted_mib = 0;  // the same after a restart
+  double ready_seconds = 0;  // from the start of the process
+  double first_seconds = 0;  // from there until the first delivery reached its receiver
 
-std::vector<std::string> ActiveSubscribers() {
-  std::vector<std::string> ids;
-  for (size_t i = 0; i < kActiveSubscribers; ++i) ids.push_back(Concat("active-", i));
-  return ids;
-}
-
-// Returns the seconds that creating the endpoints took.
-double Register(HookdProcess& hookd, const Sink& sink, size_t active, size_t idle) {
-  const auto url = [&](size_t i) { return sink.Url(i); };
-  std::vector<EndpointSet> sets;
-  const auto add = [&](const std::string& subscriber, size_t count) {
-    hookd.CreateSubscriber(subscriber);
-    EndpointSet set;
-    set.subscriber = subscriber;
-    set.count = count;
-    set.url = url;
-    sets.push_back(set);
-  };
-  add(kLive, kLiveEndpoints);
-  for (const std::string& id : ActiveSubscribers()) add(id, active / kActiveSubscribers);
-  for (size_t i = 0; i * kIdlePerSubscriber < idle; ++i) {
-    add(Concat("idle-", i), std::min(kIdlePerSubscriber, idle - i * kIdlePerSubscriber));
+ private:
+  void Register(size_t idle) {
+    std::vector<EndpointSet> sets;
+    const auto add = [&](const std::string& subscriber, size_t count) {
+      hookd_.CreateSubscriber(subscriber);
+      EndpointSet set;
+      set.subscriber = subscriber;
+      set.count = count;
+      set.url = [this](size_t i) { return sink_.Url(i); };
+      sets.push_back(set);
+    };
+    add(kLive, kLiveEndpoints);
+    for (const std::string& id : active_) add(id, settings_.active / kActiveSubscribers);
+    for (size_t i = 0; i * kIdlePerSubscriber < idle; ++i) {
+      add(Concat("idle-", i), std::min(kIdlePerSubscriber, idle - i * kIdlePerSubscriber));
+    }
+    const double start = NowSeconds();
+    hookd_.CreateEndpoints(sets);
+    register_seconds = NowSeconds() - start;
   }
-  const double start = NowSeconds();
-  hookd.CreateEndpoints(sets);
-  return NowSeconds() - start;
-}
 
-void SetPaused(HookdProcess& hookd, bool paused) {
-  for (const std::string& id : ActiveSubscribers()) {
-    if (paused) {
-      hookd.PauseSubscriber(id);
-    } else {
-      hookd.ResumeSubscriber(id);
+  void SetPaused(bool paused) {
+    for (const std::string& id : active_) {
+      if (paused) {
+        hookd_.PauseSubscriber(id);
+      } else {
+        hookd_.ResumeSubscriber(id);
+      }
     }
   }
-}
 
-// End to end through endpoints of their own, whatever else is pending.
-double Live(const HookdProcess& hookd, size_t events) {
-  Load load;
-  load.subscribers = {kLive};
-  load.channels = kLiveEndpoints;
-  const uint64_t before = hookd.Status().deliveries_succeeded();
-  const double start = NowSeconds();
-  Publish(hookd.channel(), load, events, KeepPace(hookd, kMaxPending));
-  while (hookd.Status().deliveries_succeeded() < before + events) SleepSeconds(kPollSeconds);
-  return static_cast<double>(events) / (NowSeconds() - start);
-}
-
-void AwaitArrival(const Sink& sink) {
-  const double give_up = NowSeconds() + kRestartLimitSeconds;
-  while (sink.FirstArrival() == 0) {
-    HOOKD_CHECK(NowSeconds() < give_up, "a delivery arrives");
-    SleepSeconds(kPollSeconds);
+  void Pause() {
+    SetPaused(true);
+    while (hookd_.Status().attempts_in_flight() > 0) SleepSeconds(kPollSeconds);
   }
+
+  uint64_t AwaitSucceeded(uint64_t count) const {
+    uint64_t succeeded = hookd_.Status().deliveries_succeeded();
+    for (; succeeded < count; succeeded = hookd_.Status().deliveries_succeeded()) SleepSeconds(kPollSeconds);
+    return succeeded;
+  }
+
+  void AwaitArrival() const {
+    const double give_up = NowSeconds() + kRestartLimitSeconds;
+    while (sink_.FirstArrival() == 0) {
+      HOOKD_CHECK(NowSeconds() < give_up, "a delivery arrives");
+      SleepSeconds(kPollSeconds);
+    }
+  }
+
+  const Settings& settings_;
+  const testing::TempDir dir_;
+  Sink sink_;
+  HookdProcess hookd_;
+  std::vector<std::string> active_;
+};
+
+// The same of both, in turns: what the machine does meanwhile meets both alike. A pair before them does not
+// count: it pays for the flushes and compactions of what came before.
+struct Pairs {
+  std::vector<double> empty;
+  std::vector<double> full;
+  std::vector<double> ratios;
+};
+
+template <typename Once>
+Pairs Alternate(const char* what, size_t rounds, System& empty, System& full, const Once& once) {
+  Pairs pairs;
+  once(empty);
+  once(full);
+  for (size_t i = 0; i < rounds; ++i) {
+    const bool empty_first = i % 2 == 0;
+    const double first = once(empty_first ? empty : full);
+    const double second = once(empty_first ? full : empty);
+    pairs.empty.push_back(empty_first ? first : second);
+    pairs.full.push_back(empty_first ? second : first);
+    pairs.ratios.push_back(pairs.full.back() / pairs.empty.back());
+    std::printf("size, %s, %zu: empty system %.0f/s, at size %.0f/s (%.2f)\n", what, i + 1,
+                pairs.empty.back(), pairs.full.back(), pairs.ratios.back());
+    std::fflush(stdout);
+  }
+  WarnIfUnsteady(Concat("size, ", what, ", the ratios of the pairs"), pairs.ratios);
+  return pairs;
 }
 
-// Killed in the middle of its deliveries.
-void Restart(HookdProcess& hookd, Sink& sink, State& state) {
-  hookd.Kill();
-  SleepSeconds(kSettleSeconds);
-  sink.Forget();
-  const double start = NowSeconds();
-  hookd.Start();
-  state.ready_seconds = NowSeconds() - start;
-  AwaitArrival(sink);
-  state.restart_seconds = sink.FirstArrival() - start;
-}
-
-double Drain(HookdProcess& hookd, size_t pending) {
-  SetPaused(hookd, true);
-  while (hookd.Status().attempts_in_flight() > 0) SleepSeconds(kPollSeconds);
-  const uint64_t left = hookd.Status().pending_deliveries();
-  HOOKD_CHECK(left > pending / 2, "enough is left to be drained: set --pending higher");
-  const double start = NowSeconds();
-  SetPaused(hookd, false);
-  hookd.WaitUntilDelivered();
-  return static_cast<double>(left) / (NowSeconds() - start);
-}
-
-State Measure(const Settings& settings, size_t idle, const char* what) {
-  State state;
-  const testing::TempDir dir;
-  Sink sink(kHosts, Sink::Manner::kAnswers);
-  HookdProcess hookd(settings.binary, dir.path());
-  state.started_mib = hookd.ResidentMebibytes();
-  state.register_seconds = Register(hookd, sink, settings.active, idle);
-  state.registered_mib = hookd.ResidentMebibytes();
-  Live(hookd, settings.events / 10);  // connections are open after this
-
-  const bool empty = idle == 0;
-  if (empty) state.live = Live(hookd, settings.events);
-  Load load;
-  load.subscribers = ActiveSubscribers();
-  load.channels = settings.active / kActiveSubscribers;
-  SetPaused(hookd, true);
-  Publish(hookd.channel(), load, settings.pending);
-  state.pending_mib = hookd.ResidentMebibytes();
-  if (!empty) state.live = Live(hookd, settings.events);
-
-  sink.Forget();
-  SetPaused(hookd, false);
-  AwaitArrival(sink);
-  Restart(hookd, sink, state);
-  state.restarted_mib = hookd.ResidentMebibytes();
-  state.drain = Drain(hookd, settings.pending);
-  std::printf(
-      "%s: registered in %.1f s; %.0f MiB at start, %.0f registered, %.0f pending, %.0f after a restart; "
-      "ready after "
-      "%.2f s, first delivery %.2f s; live %.0f/s, drain %.0f/s\n",
-      what, state.register_seconds, state.started_mib, state.registered_mib, state.pending_mib,
-      state.restarted_mib, state.ready_seconds, state.restart_seconds, state.live, state.drain);
-  std::fflush(stdout);
-  return state;
+Figure AtSize(const std::string& name, const Pairs& pairs) {
+  return WithGoal(
+      WithRatio(MakeFigure(name, kPerSecond, Median(pairs.full)), Median(pairs.ratios), "the empty system"),
+      GoalKind::kAtLeast, kRatioGoal);
 }
 
 }  // namespace
@@ -162,52 +206,41 @@ State Measure(const Settings& settings, size_t idle, const char* what) {
 std::vector<Figure> BenchSize(const Settings& settings) {
   HOOKD_CHECK(settings.endpoints > settings.active, "some of the endpoints are idle");
   const size_t idle = settings.endpoints - settings.active;
-  struct Pair {
-    State empty;
-    State full;
-  };
-  std::vector<Pair> rounds;
-  for (size_t i = 0; i < settings.size_rounds; ++i) {
-    Pair pair;
-    pair.empty = Measure(settings, 0, "empty system");
-    pair.full = Measure(settings, idle, "at size");
-    rounds.push_back(pair);
-  }
-  const auto empty = [&](double State::*pick) {
-    return MedianOf(rounds, [&](const Pair& pair) { return pair.empty.*pick; });
-  };
-  const auto full = [&](double State::*pick) {
-    return MedianOf(rounds, [&](const Pair& pair) { return pair.full.*pick; });
-  };
-  const auto against_empty = [&](const std::string& name, double State::*pick) {
-    const double ratio =
-        MedianOf(rounds, [&](const Pair& pair) { return pair.full.*pick / pair.empty.*pick; });
-    return WithGoal(WithRatio(MakeFigure(name, kPerSecond, full(pick)), ratio, "the empty system"),
-                    GoalKind::kAtLeast, kRatioGoal);
-  };
-  // Both restarted, so that no memory of the creation is left.
-  const double per_endpoint = MedianOf(rounds, [&](const Pair& pair) {
-    return (pair.full.restarted_mib - pair.empty.restarted_mib) * (1 << 20) / static_cast<double>(idle);
-  });
+  System empty(settings, 0);
+  System full(settings, idle);
+  full.FillBacklog();
+  const Pairs live = Alternate("end to end", settings.size_rounds, empty, full,
+                               [&](System& system) { return system.EndToEnd(settings.events); });
+  empty.FillBacklog();
+  empty.Restart();
+  full.Restart();
+  const auto left = static_cast<double>(std::min(empty.Pending(), full.Pending()));
+  const auto slice = static_cast<size_t>(kDrainShare * left / static_cast<double>(settings.size_rounds + 1));
+  const Pairs drain = Alternate("draining", settings.size_rounds, empty, full,
+                                [&](System& system) { return system.Drain(slice); });
   const std::string pending = Concat(settings.pending, " pending");
-  return {
-      MakeFigure(Concat("registering ", settings.endpoints, " endpoints"), kSeconds,
-                 full(&State::register_seconds)),
-      MakeFigure("memory at start", kMebibytes, full(&State::started_mib)),
+  std::vector<Figure> figures = {
+      MakeFigure(Concat("registering ", settings.endpoints, " endpoints"), kSeconds, full.register_seconds),
+      MakeFigure("memory at start", kMebibytes, full.started_mib),
       MakeFigure(Concat("memory, ", settings.endpoints, " endpoints registered"), kMebibytes,
-                 full(&State::registered_mib)),
-      MakeFigure(Concat("memory, and ", pending), kMebibytes, full(&State::pending_mib)),
-      MakeFigure("memory, after a restart", kMebibytes, full(&State::restarted_mib)),
-      MakeFigure("memory, after a restart, empty system", kMebibytes, empty(&State::restarted_mib)),
-      MakeFigure("memory per idle endpoint, by the last two", kBytes, per_endpoint),
-      MakeFigure(Concat("from SIGKILL's restart to ready, ", pending), kSeconds, full(&State::ready_seconds)),
-      MakeFigure("... to the first delivery", kSeconds, full(&State::restart_seconds)),
-      MakeFigure("... to the first delivery, empty system", kSeconds, empty(&State::restart_seconds)),
-      MakeFigure("empty system, end to end", kPerSecond, empty(&State::live)),
-      against_empty(Concat("end to end beside ", pending), &State::live),
-      MakeFigure("empty system, draining", kPerSecond, empty(&State::drain)),
-      against_empty(Concat("draining ", pending), &State::drain),
+                 full.registered_mib),
+      MakeFigure(Concat("memory, and ", pending), kMebibytes, full.pending_mib),
+      MakeFigure("memory, after a restart", kMebibytes, full.restarted_mib),
+      MakeFigure("memory, after a restart, empty system", kMebibytes, empty.restarted_mib),
+      MakeFigure(Concat("killed and started until ready, ", pending), kSeconds, full.ready_seconds),
+      MakeFigure("... until the first delivery", kSeconds, full.first_seconds),
+      MakeFigure("... until the first delivery, empty system", kSeconds, empty.first_seconds),
+      MakeFigure("empty system, end to end", kPerSecond, Median(live.empty)),
+      AtSize(Concat("end to end beside ", pending), live),
+      MakeFigure("empty system, draining", kPerSecond, Median(drain.empty)),
+      AtSize(Concat("draining, ", pending), drain),
   };
+  if (idle >= kMinIdle) {
+    figures.push_back(
+        MakeFigure("memory per idle endpoint, after a restart", kBytes,
+                   (full.restarted_mib - empty.restarted_mib) * (1 << 20) / static_cast<double>(idle)));
+  }
+  return figures;
 }
 
 }  // namespace hookd::bench

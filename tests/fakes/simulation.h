@@ -77,19 +77,17 @@ class Simulation final : private SchedulerHost {
   void RunUntil(Duration until) {
     while (true) {
       Settle();
-      SteadyTime next = kStart + until;
-      if (!ends_.empty()) next = std::min(next, ends_.begin()->first);
-      if (const std::optional<SteadyTime> due = scheduler_.NextDue()) next = std::min(next, *due);
-      if (next > now.steady) Pass(next - now.steady);
-      if (next == kStart + until && (ends_.empty() || ends_.begin()->first > next)) {
-        Settle();
-        return;
-      }
-      while (!ends_.empty() && ends_.begin()->first <= now.steady) {
+      if (!ends_.empty() && ends_.begin()->first <= now.steady) {
         const std::function<void()> end = std::move(ends_.begin()->second);
         ends_.erase(ends_.begin());
         end();
+        continue;
       }
+      SteadyTime next = kStart + until;
+      if (now.steady >= next) return;
+      if (!ends_.empty()) next = std::min(next, ends_.begin()->first);
+      if (const std::optional<SteadyTime> due = scheduler_.NextDue()) next = std::min(next, *due);
+      Pass(next - now.steady);
     }
   }
   void Pass(Duration time) {

@@ -1,5 +1,5 @@
 // The transport against a server that we did not write: early answers, TLS, keep-alive.
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "tests/integration/nginx_fixture.h"
 #include "tests/unit/transport/transport_fixture.h"
@@ -66,6 +66,116 @@ TEST_F(NginxTransportTest, ThousandPostsOverFewConnections) {
   for (int i = 0; i < 32; ++i) send();
   RunUntil([&] { return done == kCount; });
   EXPECT_LE(made_connections, 32);
+}
+
+class NginxHttp2Test : public NginxTransportTest {
+ protected:
+  static HttpRequest Http2(const std::string& url, std::string body = "{}") {
+    HttpRequest request = Request(url, Millis(10'000), std::move(body));
+    request.http_version = HttpVersion::kHttp2;
+    return request;
+  }
+};
+
+// nginx answers before it has read the body, and resets the stream: the verdict has fallen by then.
+TEST_F(NginxHttp2Test, EarlyAnswersOverPriorKnowledge) {
+  START(nginx,
+        "server { listen 127.0.0.1:@PORT@ http2; location / { add_header Retry-After 9; return 204; } }");
+  // A body over the receiver's window (64 KiB) fails: libcurl 7.88.1 loses the answer (ADR 0010).
+  for (size_t size : {0, 2, 1'000, 20'000}) {
+    for (int i = 0; i < 3; ++i) {
+      HttpResult result = Post(Http2(nginx.Url(), std::string(size, 'x')));
+      EXPECT_EQ(result.error, ErrorKind::kNone) << size << ": " << result.error_detail;
+      EXPECT_EQ(result.status, 204) << size;
+      EXPECT_EQ(result.http_version, 20);
+      EXPECT_EQ(result.retry_after, "9");
+    }
+  }
+}
+
+TEST_F(NginxHttp2Test, ThousandPostsInParallelOverTls) {
+  TestCa ca;
+  ASSERT_TRUE(ca.ok() && ca.Issue("good", "DNS:localhost", 1));
+  START(nginx, "server { listen 127.0.0.1:@PORT@ ssl http2; ssl_certificate " + ca.certificate("good") +
+                   "; ssl_certificate_key " + ca.key("good") + "; location / { return 204; } }");
+  UseCa(ca.ca_file());
+  constexpr int kCount = 1'000;
+  int done = 0;
+  int sent = 0;
+  int made_connections = 0;
+  std::function<void()> send = [&] {
+    ++sent;
+    transport_->Send(Http2(Localhost(nginx), std::string(1'024, 'x')), [&](HttpResult result) {
+      EXPECT_EQ(result.status, 204) << result.error_detail;
+      EXPECT_EQ(result.http_version, 20);
+      made_connections += result.us.connect > 0;
+      ++done;
+      if (sent < kCount) send();
+    });
+  };
+  for (int i = 0; i < 32; ++i) send();
+  RunUntil([&] { return done == kCount; });
+  EXPECT_LE(made_connections, 32) << "kept alive";
+}
+
+TEST_F(NginxHttp2Test, ManyPostsInParallelOverPriorKnowledge) {
+  START(nginx, "server { listen 127.0.0.1:@PORT@ http2; location / { return 204; } }");
+  constexpr int kCount = 300;
+  int done = 0;
+  for (int i = 0; i < kCount; ++i) {
+    transport_->Send(Http2(nginx.Url(), std::string(1'024, 'x')), [&](HttpResult result) {
+      EXPECT_EQ(result.status, 204) << result.error_detail;
+      EXPECT_EQ(result.http_version, 20);
+      ++done;
+    });
+  }
+  RunUntil([&] { return done == kCount; });
+}
+
+TEST_F(NginxHttp2Test, OverTlsAndNeverMixedWithHttp11) {
+  TestCa ca;
+  ASSERT_TRUE(ca.ok() && ca.Issue("good", "DNS:localhost", 1));
+  START(nginx, "server { listen 127.0.0.1:@PORT@ ssl http2; ssl_certificate " + ca.certificate("good") +
+                   "; ssl_certificate_key " + ca.key("good") +
+                   "; location / { return 200 $connection/$server_protocol; } }");
+  UseCa(ca.ca_file());
+  for (int i = 0; i < 3; ++i) {
+    HttpResult two = Post(Http2(Localhost(nginx)));
+    EXPECT_EQ(two.http_version, 20) << two.error_detail;
+    EXPECT_THAT(two.body, ::testing::EndsWith("/HTTP/2.0"));
+    EXPECT_EQ(two.us.tls > 0, i == 0) << "kept alive";
+    HttpResult one = Post(Localhost(nginx));
+    EXPECT_EQ(one.http_version, 11);
+    EXPECT_THAT(one.body, ::testing::EndsWith("/HTTP/1.1"));
+    EXPECT_EQ(one.us.tls > 0, i == 0);
+  }
+}
+
+TEST_F(NginxHttp2Test, LargeBodiesThatAreRead) {
+  START(nginx, R"(
+    server { listen unix:@DIR@/behind; client_max_body_size 8m; location / { return 204; } }
+    server { listen 127.0.0.1:@PORT@ http2; location / { proxy_pass http://unix:@DIR@/behind:/; } })");
+  for (size_t size : {100'000, 2'000'000}) {
+    HttpResult result = Post(Http2(nginx.Url(), std::string(size, 'x')));
+    EXPECT_EQ(result.status, 204) << size << ": " << result.error_detail;
+    EXPECT_EQ(result.http_version, 20);
+  }
+}
+
+TEST_F(NginxHttp2Test, AReceiverWithoutItGetsHttp11OverTls) {
+  TestCa ca;
+  ASSERT_TRUE(ca.ok() && ca.Issue("good", "DNS:localhost", 1));
+  START(nginx, TlsServer(ca, "good"));
+  UseCa(ca.ca_file());
+  HttpResult result = Post(Http2(Localhost(nginx)));
+  EXPECT_EQ(result.status, 200) << result.error_detail;
+  EXPECT_EQ(result.http_version, 11);
+}
+
+TEST_F(NginxHttp2Test, AReceiverWithoutItRefusesPriorKnowledge) {
+  START(nginx, "server { listen 127.0.0.1:@PORT@; location / { return 204; } }");
+  EXPECT_EQ(Post(Http2(nginx.Url())).error, ErrorKind::kProtocol);
+  EXPECT_EQ(Post(nginx.Url()).status, 204);
 }
 
 TEST_F(NginxTransportTest, TooLargeForNginxIsAnAnswer) {

@@ -54,16 +54,16 @@ TEST(TargetTest, ReadsSchemeHostAndPort) {
   EXPECT_TRUE(target->https);
   EXPECT_EQ(target->host, "hooks.example.com");
   EXPECT_EQ(target->port, 443);
-  EXPECT_FALSE(target->is_literal);
+  EXPECT_EQ(target->literal, nullptr);
 
   target = ParseTarget("http://[2001:db8::1]:8080/");
   ASSERT_TRUE(target);
   EXPECT_FALSE(target->https);
   EXPECT_EQ(target->host, "2001:db8::1");
   EXPECT_EQ(target->port, 8080);
-  EXPECT_TRUE(target->is_literal);
+  EXPECT_NE(target->literal, nullptr);
 
-  EXPECT_TRUE(ParseTarget("http://192.0.2.1/")->is_literal);
+  EXPECT_NE(ParseTarget("http://192.0.2.1/")->literal, nullptr);
   EXPECT_FALSE(ParseTarget("ftp://192.0.2.1/"));
   EXPECT_FALSE(ParseTarget(""));
 }

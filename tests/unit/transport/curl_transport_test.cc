@@ -198,6 +198,69 @@ TEST_F(CurlTransportTest, AConnectionClosedWhileIdleIsReplaced) {
   EXPECT_EQ(receiver.connection_count(), 2u);
 }
 
+// The sockets of idle connections stay watched: what comes on them must neither spin nor break the next use.
+TEST_F(CurlTransportTest, IdleConnectionsThatGetEventsAreLeftAlone) {
+  HttpReceiver closed;
+  HttpReceiver chatty([](const ReceivedRequest&) {
+    return ReceiverAnswer::Raw("HTTP/1.1 204 No Content\r\n\r\nmore than was asked for", Then::kKeepAlive);
+  });
+  EXPECT_EQ(Post(closed.Url()).status, 200);
+  EXPECT_EQ(Post(chatty.Url()).status, 204);
+  closed.CloseConnections();
+  io_.restart();
+  // A few turns to notice; a descriptor that stays readable would make thousands.
+  EXPECT_LT(io_.run_for(std::chrono::milliseconds(200)), 20u);
+  EXPECT_EQ(Post(closed.Url()).status, 200);
+  EXPECT_EQ(Post(chatty.Url()).status, 204);
+  EXPECT_EQ(closed.connection_count(), 2u);
+}
+
+TEST_F(CurlTransportTest, DescriptorNumbersComeAgain) {
+  for (int i = 0; i < 20; ++i) {
+    HttpReceiver receiver([&](const ReceivedRequest&) {
+      return i % 2 == 0 ? ReceiverAnswer::Status(200)
+                        : ReceiverAnswer::Raw("HTTP/1.1 200 OK\r\n\r\n", Then::kReset);
+    });
+    EXPECT_EQ(Post(Request(receiver.Url(), Millis(5'000), std::string(i * 100'000, 'x'))).status, 200) << i;
+    EXPECT_EQ(Post(receiver.Url(), Millis(5'000)).status, 200) << i;
+  }
+}
+
+TEST_F(CurlTransportTest, ReadsRetryAfter) {
+  std::string bytes;
+  HttpReceiver receiver([&](const ReceivedRequest&) { return ReceiverAnswer::Raw(bytes, Then::kKeepAlive); });
+  const std::string end = "Content-Length: 0\r\n\r\n";
+  for (const auto& [headers, value] : std::vector<std::pair<std::string, std::string>>{
+           {"Retry-After: 120\r\n", "120"},
+           {"rETRY-aFTER:\t Fri, 31 Dec 1999 23:59:59 GMT \r\n", "Fri, 31 Dec 1999 23:59:59 GMT"},
+           {"Retry-After: " + std::string(64, '1') + "\r\n", std::string(64, '1')},
+           {"Retry-After: " + std::string(65, '1') + "\r\n", ""},
+           {"Retry-After: 1\r\nRetry-After: 2\r\n", "1"},
+           {"Retry-After:\r\n", ""},
+           {"Retry-After-Not: 5\r\nX-Retry-After: 5\r\n", ""},
+       }) {
+    bytes = "HTTP/1.1 503 Busy\r\n" + headers + end;
+    HttpResult result = Post(receiver.Url());
+    EXPECT_EQ(result.status, 503);
+    EXPECT_EQ(result.retry_after, value) << headers;
+  }
+}
+
+TEST_F(CurlTransportTest, RetryAfterOfInterimAnswersAndTrailersDoesNotCount) {
+  std::string bytes;
+  HttpReceiver receiver([&](const ReceivedRequest&) { return ReceiverAnswer::Raw(bytes, Then::kKeepAlive); });
+  bytes = "HTTP/1.1 103 Early Hints\r\nRetry-After: 7\r\n\r\nHTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
+  EXPECT_EQ(Post(receiver.Url()).retry_after, "");
+  bytes =
+      "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\nTrailer: Retry-After\r\n\r\n0\r\nRetry-After: "
+      "7\r\n\r\n";
+  EXPECT_EQ(Post(receiver.Url()).retry_after, "");
+  bytes = "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
+  EXPECT_EQ(Post(receiver.Url()).retry_after, "7");
+  bytes = "HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n";
+  EXPECT_EQ(Post(receiver.Url()).retry_after, "") << "of the exchange before";
+}
+
 TEST_F(CurlTransportTest, CountsResendsAfterAKeptConnectionDied) {
   HttpReceiver receiver([](const ReceivedRequest& request) {
     return request.number == 2 ? ReceiverAnswer::Raw("", Then::kClose) : ReceiverAnswer::Status(200);
