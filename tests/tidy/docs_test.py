@@ -5,6 +5,9 @@ import re
 import sys
 import unittest
 
+import limits_table
+from limits_table import keys_of_yaml
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOT_OURS = {"build", ".venv", ".git"}
 
@@ -34,19 +37,10 @@ def first_columns(text):
     return re.findall(r"^\| `([^`]+)` \| ([^|]*?) *\|", text, re.MULTILINE)
 
 
-def keys_of_yaml(text):
-    """Key paths and their values of the default configuration: two levels, no lists but [], no block texts."""
-    keys, section = {}, ""
-    for line in text.splitlines():
-        match = re.match(r"^( *)([a-z_]+):(?: +(.*?))? *$", line.split(" #")[0])
-        if not match or line.lstrip().startswith("#"):
-            continue
-        indent, name, value = match.groups()
-        if not indent and value is None:
-            section = name
-        else:
-            keys[f"{section}.{name}" if indent else name] = value
-    return keys
+def first_cells(text, header):
+    """Of the rows of the table that begins so."""
+    table = text.partition(f"\n{header}\n")[2].partition("\n\n")[0]
+    return "\n".join(row.split("|")[1] for row in table.splitlines())
 
 
 class DocsTest(unittest.TestCase):
@@ -80,6 +74,11 @@ class DocsTest(unittest.TestCase):
         told = {key: default.strip("`") for key, default in first_columns(read("docs/configuration.md"))}
         self.assertEqual(told, given)
 
+    def test_limits_are_complete_and_those_of_the_code(self):
+        page, code = limits_table.read(ROOT)
+        self.assertGreater(len(limits_table.rows_of(page)), 100)
+        self.assertEqual(limits_table.faults_of(page, code), [])
+
     def test_metrics_are_complete(self):
         sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "dispatcher/telemetry").glob("*.cc"))
         exported = set(re.findall(r'"((?:hookd|process)_[a-z_]+)"', sources))
@@ -92,9 +91,15 @@ class DocsTest(unittest.TestCase):
 
     def test_log_fields_are_complete(self):
         written = set(re.findall(r'\.(?:Text|Number|Bool)\("([a-z_]+)"', read("dispatcher/telemetry/event_log.cc")))
-        section = read("docs/operations.md").partition("## Log")[2].partition("\n## ")[0]
-        told = set(re.findall(r"`([a-z_]+)`", section)) - {"time", "sweep"}
-        self.assertEqual(told, written)
+        written -= {"level", "event", "message"}  # of every line
+        table = first_cells(read("docs/operations.md"), "| fields | meaning |")
+        self.assertEqual(set(re.findall(r"`([a-z_]+)`", table)), written)
+
+    def test_alerts_are_complete(self):
+        source = read("dispatcher/telemetry/prometheus_telemetry.cc")
+        raised = re.findall(r'case AlertKind::k\w+:\s*return "([a-z_]+)"', source)
+        table = first_cells(read("docs/operations.md"), "| kind | when | what to do |")
+        self.assertEqual(re.findall(r"`([a-z_]+)`", table), raised)
 
     def test_state_diagram_is_the_transition_table(self):
         model = read("base/model.h")
