@@ -15,7 +15,7 @@ METRICS = "docs/operations.md"
 # Constants that bound nothing. Every other number or duration that is `constexpr` and has a name is a bound.
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
-        kAlertKinds kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kFarthestYear kFingerprintBytes
+        kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kFarthestYear kFingerprintBytes
         kGeneratedKeyBytes kLaneClasses kPartitions kSecondUs kSha256Bytes kStorageFormat""",
     "an exit code or an HTTP status": """
         kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
