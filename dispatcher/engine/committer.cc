@@ -137,11 +137,16 @@ Operations Committer::operations() const {
 
 std::vector<Committer::Waiter> Committer::TakeWoken() {
   std::vector<Waiter> woken;
-  // Counted as if they were in already, so that not all of them come for the same room.
-  while (!waiters_.empty() && Fits(waiters_.front().demand).ok()) {
-    Admit(waiters_.front().demand);
-    woken.push_back(std::move(waiters_.front()));
-    waiters_.pop_front();
+  // Counted as if they were in already, so that not all of them come for the same room. One that waits for its
+  // subscriber's share does not hold those behind it.
+  for (auto it = waiters_.begin(); it != waiters_.end();) {
+    if (!Fits(it->demand).ok()) {
+      ++it;
+      continue;
+    }
+    Admit(it->demand);
+    woken.push_back(std::move(*it));
+    it = waiters_.erase(it);
   }
   for (const Waiter& waiter : woken) Release(waiter.demand);
   return woken;
@@ -172,6 +177,14 @@ bool Committer::failed() const {
   return failed_;
 }
 
+void Committer::Taken(const ShardNews& news) {
+  size_t bytes = 0;
+  for (const NewDelivery& delivery : news.accepted) bytes += delivery.event->payload.size();
+  if (bytes == 0) return;
+  absl::MutexLock lock(&mutex_);
+  news_bytes_ -= bytes;
+}
+
 void Committer::Report(LaneReport report) {
   absl::MutexLock lock(&mutex_);
   reports_.push_back(std::move(report));
@@ -194,7 +207,7 @@ void Committer::Run() {
 
 // In a write stall what the shards report comes first.
 bool Committer::MayTakePublish() const {
-  return !publishes_.empty() && (reports_.empty() || !store_.Stalled());
+  return !publishes_.empty() && news_bytes_ < kNewsBytes && (reports_.empty() || !store_.Stalled());
 }
 
 // False = stopped and nothing waits.
@@ -205,13 +218,20 @@ bool Committer::TakeRound(Round& round) {
     mutex_.Await(absl::Condition(
         +[](Committer* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) {
           return self->stopping_ || !self->changes_.empty() || !self->reports_.empty() ||
-                 !self->publishes_.empty();
+                 !self->carried_.empty() || self->MayTakePublish();
         },
         this));
-    if (failed_ || (changes_.empty() && reports_.empty() && publishes_.empty())) return false;
-    const bool publishes = MayTakePublish();
+    if (failed_ || (changes_.empty() && reports_.empty() && publishes_.empty() && carried_.empty())) {
+      return false;
+    }
+    // What is carried over comes first: the order of acceptance is that of the intake.
+    const bool publishes = carried_.empty() && (stopping_ || MayTakePublish());
     round.changes.swap(changes_);
-    round.reports.swap(reports_);
+    while (!reports_.empty() && round.reports.size() < kRoundReports) {
+      round.reports.push_back(std::move(reports_.front()));
+      reports_.pop_front();
+    }
+    round.publishes.swap(carried_);
     while (publishes && !publishes_.empty() &&
            (round.publishes.empty() ||
             (round.items + publishes_.front().events.size() <= options_.max_items &&
@@ -229,18 +249,31 @@ bool Committer::TakeRound(Round& round) {
   return true;
 }
 
+void Committer::AcceptRound(Round& round, std::vector<Answer>& answers) {
+  size_t deliveries = 0;
+  while (!round.publishes.empty() && deliveries < kRoundDeliveries) {
+    PendingPublish& publish = round.publishes.front();
+    std::vector<PublishOutcome>& outcomes = publish.outcomes;
+    outcomes.reserve(publish.events.size());
+    while (outcomes.size() < publish.events.size() && deliveries < kRoundDeliveries) {
+      outcomes.push_back(ledger_.Accept(std::move(publish.events[outcomes.size()])));
+      deliveries += outcomes.back().deliveries;
+    }
+    if (outcomes.size() < publish.events.size()) break;
+    answers.push_back({std::move(publish.done), std::move(outcomes)});
+    round.publishes.pop_front();
+  }
+  carried_ = std::move(round.publishes);
+  round.publishes.clear();
+}
+
 void Committer::CommitRound(Round& round) {
   const Now now = clock_.Read();
   ledger_.Begin(now);
   for (Change& change : round.changes) change.apply(ledger_);
   for (LaneReport& report : round.reports) ledger_.Report(std::move(report));
   std::vector<Answer> answers;
-  for (PendingPublish& publish : round.publishes) {
-    Answer answer{std::move(publish.done), {}};
-    answer.outcomes.reserve(publish.events.size());
-    for (NewEvent& event : publish.events) answer.outcomes.push_back(ledger_.Accept(std::move(event)));
-    answers.push_back(std::move(answer));
-  }
+  AcceptRound(round, answers);
 
   if (ledger_.HasFacts()) {
     if (absl::Status status = store_.Commit(now.wall); !status.ok()) {
@@ -252,6 +285,14 @@ void Committer::CommitRound(Round& round) {
   }
   std::vector<ShardNews> news = ledger_.Committed();
   ShowState();
+  size_t news_bytes = 0;
+  for (const ShardNews& one : news) {
+    for (const NewDelivery& delivery : one.accepted) news_bytes += delivery.event->payload.size();
+  }
+  if (news_bytes > 0) {
+    absl::MutexLock lock(&mutex_);
+    news_bytes_ += news_bytes;
+  }
   for (size_t shard = 0; shard < news.size(); ++shard) {
     if (!news[shard].empty()) tell_(shard, std::move(news[shard]));
   }
@@ -280,6 +321,8 @@ void Committer::Fail(Round& round, std::vector<Answer>& answers, const absl::Sta
     }
     answer.done(std::move(answer.outcomes));
   }
+  for (PendingPublish& publish : carried_) publishes.push_front(std::move(publish));
+  carried_.clear();
   for (PendingPublish& publish : publishes) {
     publish.done(std::vector<PublishOutcome>(publish.events.size(), PublishOutcome{unknown, {}, false, 0}));
   }

@@ -36,6 +36,12 @@ struct CommitterOptions {
 
 // Events that may wait for their commit, whatever their size.
 inline constexpr size_t kIntakeEvents = 65'536;
+// Deliveries that the events of one commit fan out to; the rest of a publish goes into the next one.
+inline constexpr size_t kRoundDeliveries = 16'384;
+// Of what the shards report, in one commit.
+inline constexpr size_t kRoundReports = 16'384;
+// Payloads of accepted events on their way to the shards; at the bound no publish is taken.
+inline constexpr size_t kNewsBytes = 64u << 20;
 
 // Lifetime: Recovered, Start, Stop. Every public method but the noted ones from any thread.
 class Committer {
@@ -76,6 +82,8 @@ class Committer {
 
   // From the shards. Never refused: bounded by the attempts in flight, which hold their slots until recorded.
   void Report(LaneReport report);
+  // A shard has taken its news.
+  void Taken(const ShardNews& news);
   // False: stopped; `change` was not taken.
   bool Submit(Change change);
 
@@ -88,6 +96,7 @@ class Committer {
     std::vector<NewEvent> events;
     IntakeDemand demand;
     Engine::PublishDone done;
+    std::vector<PublishOutcome> outcomes;  // of the first of them, from earlier rounds
   };
   struct Round {  // what one commit takes
     std::deque<Change> changes;
@@ -109,6 +118,8 @@ class Committer {
   bool TakeRound(Round& round);
   void CommitRound(Round& round);
   void ShowState();
+  // Accepts of what the round took as much as may go into its commit; the rest is carried over.
+  void AcceptRound(Round& round, std::vector<Answer>& answers);
   void Fail(Round& round, std::vector<Answer>& answers, const absl::Status& status);
   // OK, or why it does not fit now.
   absl::Status Fits(const IntakeDemand& demand) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -140,6 +151,9 @@ class Committer {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool failed_ ABSL_GUARDED_BY(mutex_) = false;
 
+  size_t news_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // with the shards, and not taken yet
+
+  std::deque<PendingPublish> carried_;  // the committer's thread alone: begun, goes first in the next round
   Ledger ledger_;  // the committer's thread alone (and Recovered, before it)
   std::atomic<uint64_t> subscribers_{0};
   std::atomic<uint64_t> endpoints_{0};

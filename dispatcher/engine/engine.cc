@@ -22,6 +22,8 @@ namespace hookd {
 namespace {
 
 constexpr size_t kReaderThreads = 2;
+// One endpoint never has all slots of its shard.
+constexpr size_t kSlotsDivisor = 4;
 
 // While a drain waits for attempts that it cut off: how often it looks whether the store has failed.
 constexpr std::chrono::milliseconds kFailurePoll{100};
@@ -52,8 +54,8 @@ SchedulerLimits ForShard(const EngineOptions& options) {
   SchedulerLimits limits;
   limits.max_in_flight = std::max<size_t>(1, options.max_in_flight / options.shards);
   limits.max_per_host = std::max<size_t>(1, options.max_per_host / options.shards);
-  // One endpoint never has all slots of its shard.
-  limits.lane = {options.window_items, options.parked_per_lane, std::max<size_t>(1, limits.max_in_flight / 4)};
+  limits.lane = {options.window_items, options.parked_per_lane,
+                 std::max<size_t>(1, limits.max_in_flight / kSlotsDivisor)};
   limits.window_bytes = options.window_bytes / options.shards;
   return limits;
 }

@@ -53,11 +53,12 @@ void Housekeeper::Look() {
   disk_full_ = DiskIsFull();
   committer_.HoldIntake(disk_full_ ? "disk" : store_.Stalled() ? "stall" : "");
   const bool keep = looks_++ % (disk_full_ ? kFullDiskEveryLooks : kRetentionEveryLooks) == 0;
+  if (waiting_.exchange(true)) return;
   // An empty change too lets the committer look at the clock.
   committer_.Submit({[retention = options_.retention, keep, full = disk_full_](Ledger& ledger) {
                        if (keep) ledger.Keep(retention, full);
                      },
-                     [](const absl::Status&) {}});
+                     [this](const absl::Status&) { waiting_ = false; }});
 }
 
 }  // namespace hookd

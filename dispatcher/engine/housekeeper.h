@@ -1,6 +1,7 @@
 // What has to be looked at now and then: the disk, write stalls, the clock, the retention.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include <boost/asio/steady_timer.hpp>
@@ -38,6 +39,7 @@ class Housekeeper {
   std::atomic<bool> stopped_{false};
   bool disk_full_ = false;
   uint64_t looks_ = 0;
+  std::atomic<bool> waiting_{false};  // for the committer to take the last look's change
 };
 
 }  // namespace hookd

@@ -15,6 +15,8 @@ using Kind = LaneStep::Kind;
 
 // An endpoint whose attempts usually take longer is slow.
 constexpr int64_t kSlowUs = 1'000'000;
+// Of its attempts in flight, what a lane that fails or is slow may have.
+constexpr size_t kPoorDivisor = 4;
 
 int64_t Micros(SteadyTime time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
@@ -331,7 +333,7 @@ size_t Lane::MaxInFlight() const {
     case LaneClass::kUnproven:
       return 1;
     case LaneClass::kPoor:
-      return std::max<size_t>(1, most / 4);
+      return std::max<size_t>(1, most / kPoorDivisor);
     case LaneClass::kGood:
       break;
   }
@@ -380,18 +382,16 @@ LaneStep Lane::AttemptStep(Now now) {
 
 LaneStep Lane::ParkedStep(Sequence sequence, Now now) {
   const Parked& head = parked_.at(sequence);
-  if (head.event == nullptr) return LoadEvent(sequence);
-  const bool expired = Expired(*head.event, now);
   LaneStep step;
-  if (!expired) {
-    // ORDERED: what ends without an attempt is on disk before the next is sent.
-    if (mode_ == DeliveryMode::kOrdered && !in_flight_.empty()) return step;
-    if (const SteadyTime allowed = MayStartAt(); allowed > now.steady) {
-      step.kind = Kind::kWait;
-      step.until = allowed;
-      return step;
-    }
+  // ORDERED: what ends without an attempt is on disk before the next is sent.
+  if (mode_ == DeliveryMode::kOrdered && !in_flight_.empty()) return step;
+  if (const SteadyTime allowed = MayStartAt(); allowed > now.steady) {
+    step.kind = Kind::kWait;
+    step.until = allowed;
+    return step;
   }
+  if (head.event == nullptr) return LoadEvent(sequence);  // not before: it takes memory while it waits
+  const bool expired = Expired(*head.event, now);
   Parked parked = TakeParked(sequence);
   const uint64_t key = parked.key;
   Work work{sequence, std::move(parked.event), parked.attempts + 1, parked.failures, true, parked.due};

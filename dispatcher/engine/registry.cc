@@ -10,6 +10,22 @@
 #include "dispatcher/core/filter.h"
 
 namespace hookd {
+namespace {
+
+// Structs, tree and table nodes, the allocator.
+constexpr size_t kAccountCost = 512;
+constexpr size_t kEndpointCost = 1024;
+
+size_t CostOf(const Endpoint& endpoint) {
+  size_t bytes = kEndpointCost + endpoint.url.size() + endpoint.description.size();
+  for (const std::string& type : endpoint.event_types) bytes += sizeof(type) + type.size();
+  // Once in the endpoint, once in the index.
+  for (const std::string& channel : endpoint.channels) bytes += 4 * sizeof(channel) + 2 * channel.size();
+  for (const Header& header : endpoint.headers) bytes += sizeof(header) + header.name.size() + header.value.size();
+  return bytes;
+}
+
+}  // namespace
 
 absl::StatusOr<Registry::Account*> Registry::Find(const std::string& subscriber_id) {
   if (const auto it = accounts_.find(subscriber_id); it != accounts_.end()) {
@@ -48,6 +64,7 @@ Registry::Account& Registry::Insert(Subscriber subscriber) {
   std::unique_ptr<Account>& slot = accounts_[id];
   slot = std::make_unique<Account>();
   slot->subscriber = std::move(subscriber);
+  bytes_ += kAccountCost;
   used_.push_front(id);
   slot->used = used_.begin();
   return *slot;
@@ -67,6 +84,7 @@ void Registry::Remove(const std::string& subscriber_id) {
   const auto it = accounts_.find(subscriber_id);
   HOOKD_CHECK(it != accounts_.end() && it->second->endpoints.empty(),
               "only a subscriber without endpoints goes");
+  bytes_ -= kAccountCost;
   used_.erase(it->second->used);
   accounts_.erase(it);
   removed_.insert(subscriber_id);
@@ -77,7 +95,9 @@ void Registry::Put(std::shared_ptr<const Endpoint> endpoint) {
   HOOKD_CHECK(account != accounts_.end(), "an endpoint belongs to a subscriber");
   std::shared_ptr<const Endpoint>& slot = account->second->endpoints[endpoint->id];
   if (slot != nullptr) Unindex(*account->second, *slot);
+  if (slot != nullptr) bytes_ -= CostOf(*slot);
   slot = std::move(endpoint);
+  bytes_ += CostOf(*slot);
   Index(*account->second, slot);
   owners_[slot->id] = slot->subscriber_id;
 }
@@ -88,15 +108,20 @@ void Registry::Remove(EndpointId id) {
   Account& account = *accounts_.at(owner->second);
   const auto endpoint = account.endpoints.find(id);
   Unindex(account, *endpoint->second);
+  bytes_ -= CostOf(*endpoint->second);
   account.endpoints.erase(endpoint);
   owners_.erase(owner);
 }
 
 void Registry::Trim() {
   removed_.clear();
-  while ((owners_.size() > max_endpoints_ && used_.size() > 1) || used_.size() > max_endpoints_) {
+  while (bytes_ > max_bytes_ && used_.size() > 1) {
     const auto account = accounts_.find(used_.back());
-    for (const auto& [id, endpoint] : account->second->endpoints) owners_.erase(id);
+    bytes_ -= kAccountCost;
+    for (const auto& [id, endpoint] : account->second->endpoints) {
+      bytes_ -= CostOf(*endpoint);
+      owners_.erase(id);
+    }
     accounts_.erase(account);
     used_.pop_back();
   }

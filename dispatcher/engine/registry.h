@@ -20,9 +20,9 @@
 
 namespace hookd {
 
-// Endpoints of accounts in memory, at most; when passed, the accounts not used for longest go. One account
-// larger than this stays as long as it is in use.
-inline constexpr size_t kRegistryEndpoints = 8'192;
+// Memory of the accounts in use, about; when passed, those not used for longest go. One account larger than
+// this stays as long as it is in use.
+inline constexpr size_t kRegistryBytes = 12u << 20;
 
 // Thread: the committer's, so that an endpoint's creation and a publish have an order. What is changed here
 // is in the open batch; Trim comes after its commit.
@@ -37,8 +37,8 @@ class Registry {
     std::list<std::string>::iterator used;  // in used_
   };
 
-  explicit Registry(const DeliveryStore& store, size_t max_endpoints = kRegistryEndpoints)
-      : store_(store), max_endpoints_(max_endpoints) {}
+  explicit Registry(const DeliveryStore& store, size_t max_bytes = kRegistryBytes)
+      : store_(store), max_bytes_(max_bytes) {}
 
   // Null = no such subscriber. Valid until Trim. Errors: of the disk.
   absl::StatusOr<Account*> Find(const std::string& subscriber_id);
@@ -69,7 +69,8 @@ class Registry {
   void Use(Account& account) { used_.splice(used_.begin(), used_, account.used); }
 
   const DeliveryStore& store_;
-  const size_t max_endpoints_;
+  const size_t max_bytes_;
+  size_t bytes_ = 0;
   absl::flat_hash_map<std::string, std::unique_ptr<Account>> accounts_;
   std::list<std::string> used_;  // the newest first
   absl::flat_hash_map<EndpointId, std::string> owners_;  // of the endpoints in accounts_

@@ -136,6 +136,8 @@ void Scheduler::LoadedParked(EndpointId endpoint, const std::vector<ParkedDelive
 }
 
 void Scheduler::LoadedQueue(EndpointId endpoint, std::vector<QueuedDelivery> rows, Now now) {
+  --reads_;
+  ReadQueues();
   Entry* entry = FindEntry(endpoint);
   if (entry == nullptr) return;
   entry->lane.LoadedQueue(std::move(rows), now);
@@ -177,20 +179,36 @@ bool Scheduler::MayPass(Entry& entry, uint64_t id, size_t cap) {
   return false;
 }
 
-// One that waits at the gate has its turn.
-void Scheduler::Leave(uint64_t id) {
+void Scheduler::Leave(uint64_t gate) {
+  --gates_.at(gate).in_flight;
+  WakeNextAt(gate);
+}
+
+void Scheduler::WakeNextAt(uint64_t id) {
   const auto it = gates_.find(id);
+  if (it == gates_.end()) return;
   Gate& gate = it->second;
-  --gate.in_flight;
   while (!gate.waiting.empty()) {
     Entry* entry = FindEntry(gate.waiting.front());
     gate.waiting.pop_front();
-    if (entry == nullptr || !entry->queued) continue;
+    if (entry == nullptr || !entry->queued) continue;  // it went
     entry->queued = false;
     MakeReady(*entry);
     break;
   }
   if (gate.in_flight == 0 && gate.waiting.empty()) gates_.erase(it);
+}
+
+bool Scheduler::MayStep() const { return !stopped_ && unrecorded_ - attempts_ < kMaxShardSettling; }
+
+void Scheduler::ReadQueues() {
+  while (reads_ < kMaxQueueReads && !reads_waiting_.empty()) {
+    const auto [endpoint, from] = reads_waiting_.front();
+    reads_waiting_.pop_front();
+    if (FindEntry(endpoint) == nullptr) continue;  // it went
+    ++reads_;
+    host_.ReadQueue(endpoint, from);
+  }
 }
 
 bool Scheduler::HasSlot(LaneClass c) const {
@@ -227,6 +245,7 @@ Scheduler::Entry* Scheduler::NextTurn() {
     if (static_cast<LaneClass>(c) == LaneClass::kUnproven &&
         !MayPass(*entry, UnprovenGate(entry->subscriber),
                  Share(limits_.max_in_flight, kUnprovenShare * kUnprovenShareOfSubscriber))) {
+      WakeNextAt(entry->host);
       continue;
     }
     next_queue_ = (next_queue_ + 1) % kLaneClasses;
@@ -238,6 +257,10 @@ Scheduler::Entry* Scheduler::NextTurn() {
 void Scheduler::Step(Entry& entry, Now now) {
   const EndpointId endpoint = entry.lane.id();
   LaneStep step = entry.lane.Next(now);
+  if (step.kind != LaneStep::Kind::kStart) {
+    WakeNextAt(entry.host);
+    WakeNextAt(UnprovenGate(entry.subscriber));
+  }
   switch (step.kind) {
     case LaneStep::Kind::kStart: {
       ++attempts_;
@@ -262,7 +285,8 @@ void Scheduler::Step(Entry& entry, Now now) {
       host_.ReadParked(endpoint);
       break;
     case LaneStep::Kind::kLoadQueue:
-      host_.ReadQueue(endpoint, step.sequence);
+      reads_waiting_.emplace_back(endpoint, step.sequence);
+      ReadQueues();
       break;
     case LaneStep::Kind::kLoadEvent:
       MakeReady(entry);  // what is ready beside it need not wait
@@ -283,7 +307,7 @@ void Scheduler::RunDue(Now now) {
     Wake(entry, std::nullopt);
     MakeReady(entry);
   }
-  while (!stopped_) {
+  while (MayStep()) {
     Entry* entry = NextTurn();
     if (entry == nullptr) break;
     Step(*entry, now);

@@ -35,6 +35,10 @@ inline constexpr double kPoorShare = 0.5;
 inline constexpr double kUnprovenShare = 0.25;
 // Of the latter share, what the endpoints of one subscriber may have together.
 inline constexpr double kUnprovenShareOfSubscriber = 0.5;
+// Reads of a shard's queues at a time; further lanes wait for theirs.
+inline constexpr size_t kMaxQueueReads = 64;
+// Ends and parkings of a shard that are not on disk yet; at the bound nothing new happens.
+inline constexpr size_t kMaxShardSettling = 4'096;
 
 // What a lane needs done. Answers come back through the scheduler's methods, never inside the call.
 class SchedulerHost {
@@ -132,6 +136,11 @@ class Scheduler {
   // False: it is full, and the entry waits there.
   bool MayPass(Entry& entry, uint64_t gate, size_t cap);
   void Leave(uint64_t gate);
+  // The first that waits at the gate is ready. Also after a turn that passed and started nothing: the wake-up
+  // was for somebody.
+  void WakeNextAt(uint64_t gate);
+  bool MayStep() const;
+  void ReadQueues();
 
   const SchedulerLimits limits_;
   SchedulerHost& host_;
@@ -141,6 +150,8 @@ class Scheduler {
   size_t next_queue_ = 0;
   absl::flat_hash_map<uint64_t, Gate> gates_;  // with something in flight or waiting
   std::set<std::pair<SteadyTime, EndpointId>> wakes_;
+  std::list<std::pair<EndpointId, Sequence>> reads_waiting_;  // one for each lane at most
+  size_t reads_ = 0;                                          // under way
   std::array<size_t, kLaneClasses> slots_{};  // taken, by the class at the start
   size_t attempts_ = 0;
   size_t unrecorded_ = 0;

@@ -69,6 +69,7 @@ void Shard::Tell(ShardNews news) {
     for (const ShardNews::OverBacklog& one : news.over_backlog) scheduler_.OverBacklog(one.endpoint, one.excess);
     for (const EndpointId endpoint : news.deleted) scheduler_.Delete(endpoint);
     if (news.expire_accepted_before != 0) scheduler_.ExpireAcceptedBefore(news.expire_accepted_before);
+    context_.committer.Taken(news);
     Pump();
   });
 }

@@ -27,8 +27,34 @@ DeliveryEnded CanceledBy(EndpointId endpoint, Sequence sequence, const Event& ev
 
 }  // namespace
 
-// From the cursor on: to enter a drained queue at its beginning costs a second per million rows.
 void Sweeper::Sweep(EndpointId endpoint) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (sweeping_ >= kMaxSweeps) {
+      waiting_.push_back(endpoint);
+      return;
+    }
+    ++sweeping_;
+  }
+  Begin(endpoint);
+}
+
+void Sweeper::Finished() {
+  EndpointId next;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (waiting_.empty()) {
+      --sweeping_;
+      return;
+    }
+    next = waiting_.front();
+    waiting_.pop_front();
+  }
+  Begin(next);
+}
+
+// To enter a drained queue at its beginning costs a second per million rows.
+void Sweeper::Begin(EndpointId endpoint) {
   const auto cursor = std::make_shared<Sequence>(0);
   committer_.Submit(
       {[endpoint, cursor](Ledger& ledger) {
@@ -46,6 +72,7 @@ void Sweeper::SweepFrom(EndpointId endpoint, Sequence from) {
     if (!facts.ok()) {
       // The rest stays until the next start: nothing is sent from it.
       telemetry_.Error("sweep", Concat(endpoint.ToString(), ": ", std::string(facts.status().message())));
+      Finished();
       return;
     }
     End(endpoint, from, *std::move(facts));
@@ -84,7 +111,11 @@ void Sweeper::End(EndpointId endpoint, Sequence from, std::vector<DeliveryEnded>
                      [this, endpoint, from, last, count](const absl::Status& status) {
                        if (!status.ok()) return;
                        if (count > 0) telemetry_.DeliveriesEnded(DeliveryState::kCanceled, count);
-                       if (!last) SweepFrom(endpoint, from);
+                       if (last) {
+                         Finished();
+                       } else {
+                         SweepFrom(endpoint, from);
+                       }
                      }});
 }
 

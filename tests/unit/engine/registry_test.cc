@@ -52,7 +52,7 @@ class RegistryTest : public ::testing::Test {
   }
 
   MemoryStore store_;
-  Registry registry_{store_, 2};
+  Registry registry_{store_, 4'000};  // two accounts of one endpoint each
 };
 
 TEST_F(RegistryTest, AccountsComeFromTheStore) {

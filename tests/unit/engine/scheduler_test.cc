@@ -166,7 +166,7 @@ TEST_F(SchedulerTest, AnIdleEndpointIsAtRestAtOnceAndLateAnswersAreIgnored) {
   Add(1, DeliveryMode::kOrdered);
   scheduler_.Delete(EndpointId{1});
   EXPECT_THAT(host_.at_rest, ElementsAre(EndpointId{1}));
-  scheduler_.LoadedQueue(EndpointId{1}, {}, now_);
+  scheduler_.LoadedEvent(EndpointId{1}, 1, std::make_shared<Event>());
   EXPECT_TRUE(Run().empty());
 }
 
@@ -263,6 +263,46 @@ TEST_F(SchedulerTest, OneHostHasItsCapAndThenItsTurns) {
   scheduler.Recorded(EndpointId{1}, 1);
   scheduler.RunDue(now_);
   EXPECT_THAT(host_.started, ElementsAre(std::pair(2u, 1u)));
+}
+
+TEST_F(SchedulerTest, ATurnAtAGateThatStartsNothingIsPassedOn) {
+  limits_.max_per_host = 1;
+  Scheduler scheduler(limits_, host_);
+  for (uint64_t id : {1u, 2u, 3u}) {
+    Add(id, DeliveryMode::kOrdered);
+    endpoints_[id]->url = "http://same/";
+    NewDelivery delivery{endpoints_.at(id), false, true, false, 1, std::make_shared<Event>()};
+    scheduler.Accepted(delivery, now_);
+  }
+  scheduler.RunDue(now_);
+  ASSERT_THAT(host_.started, ElementsAre(std::pair(1u, 1u)));
+  host_.started.clear();
+  scheduler.Configure(endpoints_[2], /*held=*/true);  // the first that waits is paused meanwhile
+  scheduler.Find(EndpointId{1})->Submit(1, {});
+  scheduler.Recorded(EndpointId{1}, 1);
+  scheduler.RunDue(now_);
+  EXPECT_THAT(host_.started, ElementsAre(std::pair(3u, 1u)));
+}
+
+TEST_F(SchedulerTest, ReadsOfQueuesAreBoundedAndAllComeToTheirTurn) {
+  limits_.max_in_flight = 1000;
+  Scheduler scheduler(limits_, host_);
+  for (uint64_t id = 1; id <= kMaxQueueReads + 5; ++id) {
+    Add(id, DeliveryMode::kOrdered);
+    LaneState state;
+    state.next = 2;
+    state.queued = 1;
+    state.last_success_ms = 1;
+    scheduler.Restore(endpoints_[id], false, state, now_);
+  }
+  scheduler.RunDue(now_);
+  EXPECT_EQ(host_.queue_reads.size(), kMaxQueueReads);
+  for (size_t i = 0; i < host_.queue_reads.size(); ++i) {
+    scheduler.LoadedQueue(host_.queue_reads[i].first, {{1, std::make_shared<Event>()}}, now_);
+  }
+  EXPECT_EQ(host_.queue_reads.size(), kMaxQueueReads + 5);
+  scheduler.RunDue(now_);
+  EXPECT_EQ(host_.started.size(), kMaxQueueReads + 5);
 }
 
 TEST_F(SchedulerTest, APauseForEverythingHoldsAllLanes) {
