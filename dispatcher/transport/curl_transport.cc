@@ -219,9 +219,8 @@ void CurlTransport::ArmNameTimer() {
     while (!naming_.empty() && naming_.begin()->first <= now) {
       Exchange& exchange = *naming_.begin()->second;
       exchange.resolved = now;
-      // A name server that does not answer is no failure of the receiver.
-      Complete(exchange,
-               exchange.Failed({ErrorKind::kLocal, "the name was not resolved within the timeout"}));
+      Complete(exchange, exchange.Failed({resolver_.KindOfSilence(exchange.target->host),
+                                          "the name was not resolved within the timeout"}));
     }
     ArmNameTimer();
   });

@@ -1,6 +1,7 @@
 #include "dispatcher/transport/resolver.h"
 
 #include <netdb.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -30,26 +31,6 @@ std::string TextOf(const sockaddr* address) {
   return text;
 }
 
-Resolution Failure(int status) {
-  switch (status) {
-    case ARES_ENOTFOUND:
-      return {ErrorKind::kName, "name does not exist", nullptr};
-    case ARES_ENODATA:
-      return {ErrorKind::kName, "name has no address", nullptr};
-    case ARES_EBADNAME:
-      return {ErrorKind::kName, "name is not valid", nullptr};
-    case ARES_ETIMEOUT:
-      return {ErrorKind::kLocal, "the name servers did not answer", nullptr};
-    case ARES_ECONNREFUSED:
-      return {ErrorKind::kLocal, "the name servers refused or cannot be reached", nullptr};
-    case ARES_ESERVFAIL:
-    case ARES_EREFUSED:
-      return {ErrorKind::kLocal, "the name servers failed", nullptr};
-    default:
-      return {ErrorKind::kLocal, absl::StrCat("the resolver failed: ", ares_strerror(status)), nullptr};
-  }
-}
-
 }  // namespace
 
 // c-ares owns the socket; this only watches it.
@@ -66,31 +47,72 @@ struct Resolver::Watch {
   bool writing = false;
 };
 
-Resolver::Resolver(boost::asio::io_context& io, const Clock& clock, const std::vector<std::string>& servers)
-    : io_(io), clock_(clock), timer_(io) {
+Resolver::Resolver(boost::asio::io_context& io, const Clock& clock, std::vector<std::string> servers,
+                   std::string resolv_conf, uint16_t port)
+    : io_(io),
+      clock_(clock),
+      servers_(std::move(servers)),
+      resolv_conf_(std::move(resolv_conf)),
+      port_(port),
+      timer_(io) {
+  Open();
+}
+
+Resolver::~Resolver() { Close(); }
+
+void Resolver::Open() {
+  stamp_ = StampOf(resolv_conf_);
+  broken_.clear();
   char lookups[] = "fb";  // /etc/hosts, then DNS
+  std::string resolv_conf = resolv_conf_;
   ares_options options{};
+  // A receiver's name under a domain of this machine's search list would be another host.
+  options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
+  options.ndomains = 0;
+  options.udp_port = port_;
+  options.tcp_port = port_;
   options.timeout = kQueryTimeoutMs;
   options.tries = kTries;
   options.lookups = lookups;
+  options.resolvconf_path = resolv_conf.data();
   options.sock_state_cb = &Resolver::OnSocketState;
   options.sock_state_cb_data = this;
-  int status = ares_init_options(
-      &channel_, &options,
-      ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE);
+  int status = ares_init_options(&channel_, &options,
+                                 ARES_OPT_FLAGS | ARES_OPT_DOMAINS | ARES_OPT_UDP_PORT | ARES_OPT_TCP_PORT |
+                                     ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+                                     ARES_OPT_RESOLVCONF | ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE);
   if (status != ARES_SUCCESS) {
     channel_ = nullptr;
-  } else if (!servers.empty()) {
-    status = ares_set_servers_ports_csv(channel_, absl::StrJoin(servers, ",").c_str());
+  } else if (!servers_.empty()) {
+    status = ares_set_servers_ports_csv(channel_, absl::StrJoin(servers_, ",").c_str());
   }
   if (status != ARES_SUCCESS) {
     broken_ = absl::StrCat("the resolver cannot start (check dns_servers): ", ares_strerror(status));
   }
 }
 
-Resolver::~Resolver() {
-  // Ends every lookup as ARES_EDESTRUCTION and closes every socket, through the callbacks below.
-  if (channel_ != nullptr) ares_destroy(channel_);
+// Ends every query as ARES_EDESTRUCTION and closes every socket, through the callbacks below; the lookups
+// stay.
+void Resolver::Close() {
+  timer_.cancel();
+  if (channel_ != nullptr) ares_destroy(std::exchange(channel_, nullptr));
+}
+
+Resolver::Stamp Resolver::StampOf(const std::string& file) {
+  struct stat info {};
+  if (stat(file.c_str(), &info) != 0) return {};
+  return {int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_ino};
+}
+
+// Never inside a callback of c-ares. What is under way is asked anew, of the new servers.
+bool Resolver::ReopenIfChanged() {
+  if (!servers_.empty() || StampOf(resolv_conf_) == stamp_) return false;
+  Close();
+  Open();
+  std::vector<Lookup*> again;
+  for (const auto& [name, lookup] : lookups_) again.push_back(lookup.get());
+  for (Lookup* lookup : again) Start(*lookup);
+  return true;
 }
 
 Addresses Resolver::Known(const std::string& name) const {
@@ -99,23 +121,63 @@ Addresses Resolver::Known(const std::string& name) const {
 }
 
 void Resolver::Resolve(const std::string& name, Callback done) {
-  if (!broken_.empty()) {
-    boost::asio::post(io_, [this, alive = std::weak_ptr(alive_), done = std::move(done)] {
-      if (!alive.expired()) done({ErrorKind::kLocal, broken_, nullptr});
-    });
-    return;
-  }
   auto [it, first] = lookups_.try_emplace(absl::AsciiStrToLower(name));
-  if (first) it->second = std::make_unique<Lookup>(Lookup{this, it->first, {}});
+  if (!first) return it->second->waiting.push_back(std::move(done));
+  it->second = std::make_unique<Lookup>(Lookup{this, it->first, {}});
   it->second->waiting.push_back(std::move(done));
-  if (!first) return;
+  Lookup& lookup = *it->second;
+  if (ReopenIfChanged()) return;  // with this one
+  Start(lookup);
+}
 
+// May end the lookup.
+void Resolver::Start(Lookup& lookup) {
+  if (!broken_.empty()) return Finish(lookup, {ErrorKind::kLocal, broken_, nullptr});
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
-  Lookup* lookup = it->second.get();
-  ares_getaddrinfo(channel_, lookup->name.c_str(), nullptr, &hints, &Resolver::OnAddrInfo, lookup);
+  const std::string name = lookup.name;
+  starting_ = true;
+  ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, &Resolver::OnAddrInfo, &lookup);
+  starting_ = false;
   ArmTimer();
+}
+
+void Resolver::NoteAnswer(const std::string& name) {
+  if (starting_) return;
+  if (answered_.empty() || answered_[0].name != name) {
+    answered_.insert(answered_.begin(), Answered{name, {}});
+    if (answered_.size() > 2) answered_.pop_back();
+  }
+  answered_[0].at = clock_.Steady();
+}
+
+ErrorKind Resolver::KindOfSilence(const std::string& name) const {
+  const SteadyTime since = clock_.Steady() - kAnsweredLately;
+  const std::string lower = absl::AsciiStrToLower(name);
+  for (const Answered& answered : answered_) {
+    if (answered.name != lower && answered.at >= since) return ErrorKind::kName;
+  }
+  return ErrorKind::kLocal;
+}
+
+Resolution Resolver::Failure(int status, const std::string& name) const {
+  switch (status) {
+    case ARES_ENOTFOUND:
+      return {ErrorKind::kName, "name does not exist", nullptr};
+    case ARES_ENODATA:
+      return {ErrorKind::kName, "name has no address", nullptr};
+    case ARES_EBADNAME:
+      return {ErrorKind::kName, "name is not valid", nullptr};
+    case ARES_ETIMEOUT:
+      return {KindOfSilence(name), "the name servers did not answer", nullptr};
+    case ARES_ECONNREFUSED:  // what c-ares 1.18 makes of SERVFAIL and REFUSED, too
+    case ARES_ESERVFAIL:
+    case ARES_EREFUSED:
+      return {KindOfSilence(name), "the name servers failed, refused or cannot be reached", nullptr};
+    default:
+      return {ErrorKind::kLocal, absl::StrCat("the resolver failed: ", ares_strerror(status)), nullptr};
+  }
 }
 
 void Resolver::Demote(const std::string& name, const std::string& address) {
@@ -131,7 +193,9 @@ void Resolver::OnAddrInfo(void* lookup_ptr, int status, int /*timeouts*/, ares_a
   Resolver& self = *lookup.resolver;
   std::unique_ptr<ares_addrinfo, decltype(&ares_freeaddrinfo)> owner(result, &ares_freeaddrinfo);
   if (status == ARES_EDESTRUCTION) return;
-  if (status != ARES_SUCCESS) return self.Finish(lookup, Failure(status));
+  if (status == ARES_SUCCESS || status == ARES_ENOTFOUND || status == ARES_ENODATA)
+    self.NoteAnswer(lookup.name);
+  if (status != ARES_SUCCESS) return self.Finish(lookup, self.Failure(status, lookup.name));
 
   std::vector<std::string> addresses;
   std::chrono::seconds ttl = kMaxNameTtl;
@@ -141,7 +205,7 @@ void Resolver::OnAddrInfo(void* lookup_ptr, int status, int /*timeouts*/, ares_a
     if (std::find(addresses.begin(), addresses.end(), text) == addresses.end()) addresses.push_back(text);
     ttl = std::min(ttl, std::chrono::seconds(node->ai_ttl));
   }
-  if (addresses.empty()) return self.Finish(lookup, Failure(ARES_ENODATA));
+  if (addresses.empty()) return self.Finish(lookup, self.Failure(ARES_ENODATA, lookup.name));
   auto shared = std::make_shared<const std::vector<std::string>>(std::move(addresses));
   self.Remember(lookup.name, shared, std::max(ttl, kMinNameTtl));
   self.Finish(lookup, {ErrorKind::kNone, "", shared});
@@ -227,7 +291,7 @@ void Resolver::ArmTimer() {
   }
   timer_.expires_after(std::chrono::seconds(wait->tv_sec) + std::chrono::microseconds(wait->tv_usec));
   timer_.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
-    if (error || alive.expired()) return;
+    if (error || alive.expired() || channel_ == nullptr) return;
     ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     ArmTimer();
   });
