@@ -58,7 +58,7 @@ void Configure(grpc::ServerBuilder& builder) {
 class ApiServer::Impl {
  public:
   Impl(const ApiServerOptions& options, Engine& engine, Telemetry& telemetry, const Clock& clock)
-      : publish_(std::make_shared<PublishContext>(engine, telemetry)),
+      : publish_(std::make_shared<PublishContext>(engine, telemetry, clock)),
         events_(publish_),
         subscribers_(engine),
         endpoints_(engine),

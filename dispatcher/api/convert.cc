@@ -1,7 +1,6 @@
 #include "dispatcher/api/convert.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 
@@ -9,29 +8,13 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
-#include "dispatcher/api/field_mask.h"
+#include "dispatcher/api/policy_convert.h"
+#include "dispatcher/core/filter.h"
+#include "dispatcher/core/header_rules.h"
 #include "dispatcher/core/signature.h"
 
 namespace hookd {
 namespace {
-
-constexpr std::array<absl::string_view, 14> kEndpointPaths = {"description",
-                                                              "url",
-                                                              "event_types",
-                                                              "channels",
-                                                              "headers",
-                                                              "signing_secret",
-                                                              "policy",
-                                                              "policy.mode",
-                                                              "policy.max_in_flight",
-                                                              "policy.timeout",
-                                                              "policy.success_codes",
-                                                              "policy.max_retries",
-                                                              "policy.backoff",
-                                                              "policy.rate_limit"};
-
-// google/protobuf/duration.proto: about 10,000 years.
-constexpr int64_t kMaxDurationSeconds = 315'576'000'000;
 
 std::vector<std::string> ToVector(const google::protobuf::RepeatedPtrField<std::string>& values) {
   return {values.begin(), values.end()};
@@ -73,91 +56,9 @@ v1::Attempt ToProto(const Attempt& attempt) {
   return proto;
 }
 
-v1::DeliveryPolicy ToProto(const DeliveryPolicy& policy) {
-  v1::DeliveryPolicy proto;
-  proto.set_mode(static_cast<v1::DeliveryMode>(policy.mode));
-  proto.set_max_in_flight(policy.max_in_flight);
-  *proto.mutable_timeout() = ToDuration(policy.timeout);
-  for (const StatusRange& range : policy.success) {
-    v1::StatusRange& added = *proto.add_success_codes();
-    added.set_first(range.first);
-    added.set_last(range.last);
-  }
-  proto.set_max_retries(policy.max_retries);
-  *proto.mutable_backoff()->mutable_linear()->mutable_step() = ToDuration(policy.backoff.step);
-  *proto.mutable_backoff()->mutable_linear()->mutable_cap() = ToDuration(policy.backoff.cap);
-  proto.mutable_backoff()->set_jitter(policy.backoff.jitter);
-  proto.mutable_rate_limit()->set_per_second(policy.rate.per_second);
-  proto.mutable_rate_limit()->set_burst(policy.rate.burst);
-  return proto;
-}
-
-// A whole policy; what is unset has its default, and so has a zero that cannot be meant (max_in_flight,
-// burst).
-absl::StatusOr<DeliveryPolicy> FromProto(const v1::DeliveryPolicy& proto) {
-  DeliveryPolicy policy;
-  switch (proto.mode()) {
-    case v1::DELIVERY_MODE_UNSPECIFIED:
-      break;
-    case v1::DELIVERY_MODE_ORDERED:
-      policy.mode = DeliveryMode::kOrdered;
-      break;
-    case v1::DELIVERY_MODE_PARALLEL:
-      policy.mode = DeliveryMode::kParallel;
-      break;
-    default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("policy.mode: ", static_cast<int>(proto.mode()),
-                       " is no mode, use DELIVERY_MODE_ORDERED or DELIVERY_MODE_PARALLEL"));
-  }
-  if (proto.max_in_flight() != 0) policy.max_in_flight = proto.max_in_flight();
-  if (proto.has_timeout()) {
-    ASSIGN_OR_RETURN(policy.timeout, FromDuration(proto.timeout(), "policy.timeout"));
-  }
-  if (!proto.success_codes().empty()) {
-    policy.success.clear();
-    for (const v1::StatusRange& range : proto.success_codes()) {
-      policy.success.push_back({range.first(), range.last()});
-    }
-  }
-  if (proto.has_max_retries()) policy.max_retries = proto.max_retries();
-  if (proto.has_backoff()) {
-    const v1::LinearBackoff& backoff = proto.backoff().linear();
-    if (backoff.has_step()) {
-      ASSIGN_OR_RETURN(policy.backoff.step, FromDuration(backoff.step(), "policy.backoff.step"));
-    }
-    if (backoff.has_cap()) {
-      ASSIGN_OR_RETURN(policy.backoff.cap, FromDuration(backoff.cap(), "policy.backoff.cap"));
-    }
-    if (proto.backoff().has_jitter()) policy.backoff.jitter = proto.backoff().jitter();
-  }
-  if (proto.has_rate_limit()) {
-    if (proto.rate_limit().has_per_second()) policy.rate.per_second = proto.rate_limit().per_second();
-    if (proto.rate_limit().burst() != 0) policy.rate.burst = proto.rate_limit().burst();
-  }
-  return policy;
-}
-
-// `stored`: the headers that the endpoint has, whose secret values an update may keep.
-absl::StatusOr<std::vector<Header>> FromProto(const google::protobuf::RepeatedPtrField<v1::Header>& protos,
-                                              const std::vector<Header>& stored) {
-  std::vector<Header> headers;
-  headers.reserve(protos.size());
-  for (const v1::Header& proto : protos) {
-    Header header{proto.name(), proto.value(), proto.secret()};
-    if (header.secret && header.value.empty()) {
-      const auto kept = std::find_if(stored.begin(), stored.end(), [&header](const Header& candidate) {
-        return candidate.secret && absl::EqualsIgnoreCase(candidate.name, header.name);
-      });
-      if (kept == stored.end()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("headers[", headers.size(), "].value: a secret header needs a value"));
-      }
-      header.value = kept->value;
-    }
-    headers.push_back(std::move(header));
-  }
-  return headers;
+absl::Status CheckCount(absl::string_view field, int count, size_t max) {
+  if (static_cast<size_t>(count) <= max) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(field, ": there are ", count, ", use at most ", max));
 }
 
 absl::StatusOr<std::string> SigningKey(const std::string& secret) {
@@ -166,52 +67,7 @@ absl::StatusOr<std::string> SigningKey(const std::string& secret) {
   return absl::Status(key.status().code(), absl::StrCat("signing_secret: ", key.status().message()));
 }
 
-void ApplyPolicyPath(std::string_view path, const DeliveryPolicy& from, DeliveryPolicy& to) {
-  if (path == "policy") to = from;
-  if (path == "policy.mode") to.mode = from.mode;
-  if (path == "policy.max_in_flight") to.max_in_flight = from.max_in_flight;
-  if (path == "policy.timeout") to.timeout = from.timeout;
-  if (path == "policy.success_codes") to.success = from.success;
-  if (path == "policy.max_retries") to.max_retries = from.max_retries;
-  if (path == "policy.backoff") to.backoff = from.backoff;
-  if (path == "policy.rate_limit") to.rate = from.rate;
-}
-
 }  // namespace
-
-google::protobuf::Timestamp ToTimestamp(WallMs ms) {
-  google::protobuf::Timestamp time;
-  int64_t seconds = ms / 1000;
-  int64_t rest = ms % 1000;
-  if (rest < 0) {
-    rest += 1000;
-    --seconds;
-  }
-  time.set_seconds(seconds);
-  time.set_nanos(static_cast<int32_t>(rest * 1'000'000));
-  return time;
-}
-
-google::protobuf::Duration ToDuration(std::chrono::microseconds duration) {
-  google::protobuf::Duration proto;
-  proto.set_seconds(duration.count() / 1'000'000);
-  proto.set_nanos(static_cast<int32_t>(duration.count() % 1'000'000 * 1000));
-  return proto;
-}
-
-absl::StatusOr<Millis> FromDuration(const google::protobuf::Duration& duration, absl::string_view field) {
-  const int64_t seconds = duration.seconds();
-  const int32_t nanos = duration.nanos();
-  const bool signs_differ = (seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0);
-  if (seconds > kMaxDurationSeconds || seconds < -kMaxDurationSeconds || nanos > 999'999'999 ||
-      nanos < -999'999'999 || signs_differ) {
-    return absl::InvalidArgumentError(absl::StrCat(field, ": is not a valid duration"));
-  }
-  if (nanos % 1'000'000 != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(field, ": use whole milliseconds"));
-  }
-  return Millis(seconds * 1000 + nanos / 1'000'000);
-}
 
 v1::Subscriber ToProto(const SubscriberView& view) {
   v1::Subscriber proto;
@@ -241,6 +97,11 @@ v1::Endpoint ToProto(const EndpointView& view) {
   }
   *proto.mutable_policy() = ToProto(endpoint.policy);
   proto.set_paused(endpoint.paused);
+  if (endpoint.disabled != DisableReason::kNone) {
+    proto.mutable_disabled()->set_reason(static_cast<v1::DisableReason>(endpoint.disabled));
+    *proto.mutable_disabled()->mutable_time() = ToTimestamp(endpoint.disabled_ms);
+  }
+  proto.set_state_note(endpoint.state_note);
   *proto.mutable_create_time() = ToTimestamp(endpoint.created_ms);
   *proto.mutable_update_time() = ToTimestamp(endpoint.updated_ms);
   v1::EndpointHealth& health = *proto.mutable_health();
@@ -254,6 +115,7 @@ v1::Endpoint ToProto(const EndpointView& view) {
     *health.mutable_last_success() = ToTimestamp(view.lane.last_success_ms);
   }
   health.set_next_sequence(view.lane.next);
+  if (view.lane.hold_until_ms != 0) *health.mutable_hold_until() = ToTimestamp(view.lane.hold_until_ms);
   return proto;
 }
 
@@ -271,7 +133,10 @@ v1::Delivery ToProto(const Delivery& delivery) {
   if (delivery.ended_ms != 0) *proto.mutable_end_time() = ToTimestamp(delivery.ended_ms);
   if (delivery.next_due_ms != 0) *proto.mutable_next_due_time() = ToTimestamp(delivery.next_due_ms);
   proto.set_attempt_count(delivery.attempt_count);
-  for (const Attempt& attempt : delivery.attempts) *proto.add_attempts() = ToProto(attempt);
+  const size_t hidden = delivery.attempts.size() - std::min(delivery.attempts.size(), kMaxShownAttempts);
+  for (size_t i = hidden; i < delivery.attempts.size(); ++i) {
+    *proto.add_attempts() = ToProto(delivery.attempts[i]);
+  }
   size_t kept = 0;
   for (int i = proto.attempts_size(); i-- > 0;) {
     v1::Attempt& attempt = *proto.mutable_attempts(i);
@@ -283,7 +148,7 @@ v1::Delivery ToProto(const Delivery& delivery) {
   return proto;
 }
 
-Event FromProto(const v1::NewEvent& proto) {
+absl::StatusOr<Event> FromProto(const v1::NewEvent& proto) {
   Event event;
   event.subscriber_id = proto.subscriber_id();
   event.type = proto.type();
@@ -292,6 +157,13 @@ Event FromProto(const v1::NewEvent& proto) {
   event.idempotency_key = proto.idempotency_key();
   event.traceparent = proto.traceparent();
   event.payload = proto.payload();
+  if (proto.has_not_before_time()) {
+    ASSIGN_OR_RETURN(event.not_before_ms, FromTimestamp(proto.not_before_time(), "not_before_time"));
+  }
+  if (proto.has_expire_time()) {
+    ASSIGN_OR_RETURN(event.expires_ms, FromTimestamp(proto.expire_time(), "expire_time"));
+    if (event.expires_ms == 0) event.expires_ms = -1;  // 1970, which is over: 0 would mean that there is none
+  }
   return event;
 }
 
@@ -311,13 +183,19 @@ absl::StatusOr<std::optional<DeliveryState>> FromProto(v1::DeliveryState state) 
 }
 
 absl::StatusOr<Endpoint> FromProto(const v1::Endpoint& proto) {
+  // Before they are copied.
+  RETURN_IF_ERROR(CheckCount("event_types", proto.event_types_size(), kMaxEventTypePatterns));
+  RETURN_IF_ERROR(CheckCount("channels", proto.channels_size(), kMaxChannelFilters));
+  RETURN_IF_ERROR(CheckCount("headers", proto.headers_size(), kMaxHeaders));
   Endpoint endpoint;
   endpoint.subscriber_id = proto.subscriber_id();
   endpoint.description = proto.description();
   endpoint.url = proto.url();
   endpoint.event_types = ToVector(proto.event_types());
   endpoint.channels = ToVector(proto.channels());
-  ASSIGN_OR_RETURN(endpoint.headers, FromProto(proto.headers(), {}));
+  for (const v1::Header& header : proto.headers()) {
+    endpoint.headers.push_back({header.name(), header.value(), header.secret()});
+  }
   ASSIGN_OR_RETURN(endpoint.policy, FromProto(proto.policy()));
   if (proto.signing_secret().empty()) {
     endpoint.signing_keys = {GenerateKey()};
@@ -328,30 +206,10 @@ absl::StatusOr<Endpoint> FromProto(const v1::Endpoint& proto) {
   return endpoint;
 }
 
-absl::Status ApplyUpdate(const v1::Endpoint& from, const google::protobuf::FieldMask& mask, Endpoint& to) {
-  RETURN_IF_ERROR(CheckFieldMask(mask, kEndpointPaths));
-  for (const std::string& path : mask.paths()) {
-    if (path == "description") {
-      to.description = from.description();
-    } else if (path == "url") {
-      to.url = from.url();
-    } else if (path == "event_types") {
-      to.event_types = ToVector(from.event_types());
-    } else if (path == "channels") {
-      to.channels = ToVector(from.channels());
-    } else if (path == "headers") {
-      ASSIGN_OR_RETURN(to.headers, FromProto(from.headers(), to.headers));
-    } else if (path == "signing_secret") {
-      if (from.signing_secret().empty()) {
-        return absl::InvalidArgumentError(
-            "signing_secret: is empty, give \"whsec_\" and base64 of 24 to 64 bytes");
-      }
-      ASSIGN_OR_RETURN(std::string key, SigningKey(from.signing_secret()));
-      to.signing_keys = {std::move(key)};
-    } else {
-      ASSIGN_OR_RETURN(const DeliveryPolicy policy, FromProto(from.policy()));
-      ApplyPolicyPath(path, policy, to.policy);
-    }
+absl::Status CheckSecretHeaders(const std::vector<Header>& headers) {
+  for (size_t i = 0; i < headers.size(); ++i) {
+    if (!headers[i].secret || !headers[i].value.empty()) continue;
+    return absl::InvalidArgumentError(absl::StrCat("headers[", i, "].value: a secret header needs a value"));
   }
   return absl::OkStatus();
 }

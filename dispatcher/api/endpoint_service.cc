@@ -4,8 +4,8 @@
 
 #include <absl/strings/str_cat.h>
 
-#include "base/status_macros.h"
 #include "dispatcher/api/convert.h"
+#include "dispatcher/api/endpoint_update.h"
 #include "dispatcher/api/grpc_status.h"
 #include "dispatcher/api/page_token.h"
 #include "dispatcher/core/endpoint_rules.h"
@@ -20,9 +20,18 @@ absl::StatusOr<EndpointId> ParseId(const std::string& text) {
   return id;
 }
 
-absl::Status SetPaused(Endpoint& endpoint, bool paused) {
-  endpoint.paused = paused;
-  return absl::OkStatus();
+grpc::Status Answer(const absl::StatusOr<EndpointView>& view, v1::Endpoint& response) {
+  if (view.ok()) response = ToProto(*view);
+  return ToGrpc(view.status());
+}
+
+// `change(id, reason)` is one of the engine's calls that a person gives a reason for.
+template <typename Request, typename Change>
+grpc::Status ChangeState(const Request& request, v1::Endpoint& response, Change change) {
+  const absl::StatusOr<EndpointId> id = ParseId(request.id());
+  if (!id.ok()) return ToGrpc(id.status());
+  if (absl::Status bad = CheckStateNote(request.reason()); !bad.ok()) return ToGrpc(bad);
+  return Answer(change(*id, request.reason()), response);
 }
 
 }  // namespace
@@ -32,6 +41,7 @@ grpc::Status EndpointService::CreateEndpoint(grpc::ServerContext*, const v1::Cre
   if (!request->has_endpoint()) return ToGrpc(absl::InvalidArgumentError("endpoint: is missing"));
   absl::StatusOr<Endpoint> endpoint = FromProto(request->endpoint());
   if (!endpoint.ok()) return ToGrpc(endpoint.status());
+  if (absl::Status bad = CheckSecretHeaders(endpoint->headers); !bad.ok()) return ToGrpc(bad);
   if (absl::Status bad = CheckEndpoint(*endpoint); !bad.ok()) return ToGrpc(bad);
   const absl::StatusOr<EndpointView> view = engine_.CreateEndpoint(*std::move(endpoint));
   if (!view.ok()) return ToGrpc(view.status());
@@ -44,9 +54,7 @@ grpc::Status EndpointService::GetEndpoint(grpc::ServerContext*, const v1::GetEnd
                                           v1::Endpoint* response) {
   const absl::StatusOr<EndpointId> id = ParseId(request->id());
   if (!id.ok()) return ToGrpc(id.status());
-  const absl::StatusOr<EndpointView> view = engine_.GetEndpoint(*id);
-  if (view.ok()) *response = ToProto(*view);
-  return ToGrpc(view.status());
+  return Answer(engine_.GetEndpoint(*id), *response);
 }
 
 grpc::Status EndpointService::ListEndpoints(grpc::ServerContext*, const v1::ListEndpointsRequest* request,
@@ -63,13 +71,15 @@ grpc::Status EndpointService::ListEndpoints(grpc::ServerContext*, const v1::List
     after = *id;
   }
   // One more than asked for tells whether there is another page.
-  const std::vector<EndpointView> views = engine_.ListEndpoints(request->subscriber_id(), after, *size + 1);
+  const absl::StatusOr<std::vector<EndpointView>> views =
+      engine_.ListEndpoints(request->subscriber_id(), after, *size + 1);
+  if (!views.ok()) return ToGrpc(views.status());
   size_t bytes = 0;
-  for (size_t i = 0; i < views.size(); ++i) {
-    v1::Endpoint endpoint = ToProto(views[i]);
+  for (size_t i = 0; i < views->size(); ++i) {
+    v1::Endpoint endpoint = ToProto((*views)[i]);
     bytes += endpoint.ByteSizeLong();
     if (i == *size || (i > 0 && bytes > kMaxPageBytes)) {
-      response->set_next_page_token(MakePageToken(query, views[i - 1].endpoint->id.ToString()));
+      response->set_next_page_token(MakePageToken(query, (*views)[i - 1].endpoint->id.ToString()));
       break;
     }
     *response->add_endpoints() = std::move(endpoint);
@@ -80,12 +90,13 @@ grpc::Status EndpointService::ListEndpoints(grpc::ServerContext*, const v1::List
 grpc::Status EndpointService::UpdateEndpoint(grpc::ServerContext*, const v1::UpdateEndpointRequest* request,
                                              v1::Endpoint* response) {
   if (!request->has_endpoint()) return ToGrpc(absl::InvalidArgumentError("endpoint: is missing"));
-  return Change(
-      request->endpoint().id(),
-      [request](Endpoint& endpoint) {
-        RETURN_IF_ERROR(ApplyUpdate(request->endpoint(), request->update_mask(), endpoint));
-        return CheckEndpoint(endpoint);
-      },
+  const absl::StatusOr<EndpointId> id = ParseId(request->endpoint().id());
+  if (!id.ok()) return ToGrpc(id.status());
+  const absl::StatusOr<EndpointUpdate> update =
+      EndpointUpdate::Make(request->endpoint(), request->update_mask());
+  if (!update.ok()) return ToGrpc(update.status());
+  return Answer(
+      engine_.UpdateEndpoint(*id, [&update](Endpoint& endpoint) { return update->Apply(endpoint); }),
       *response);
 }
 
@@ -96,25 +107,32 @@ grpc::Status EndpointService::DeleteEndpoint(grpc::ServerContext*, const v1::Del
   return ToGrpc(engine_.DeleteEndpoint(*id));
 }
 
+grpc::Status EndpointService::EnableEndpoint(grpc::ServerContext*, const v1::EnableEndpointRequest* request,
+                                             v1::Endpoint* response) {
+  return ChangeState(*request, *response, [this](EndpointId id, const std::string& reason) {
+    return engine_.EnableEndpoint(id, reason);
+  });
+}
+
+grpc::Status EndpointService::DisableEndpoint(grpc::ServerContext*, const v1::DisableEndpointRequest* request,
+                                              v1::Endpoint* response) {
+  return ChangeState(*request, *response, [this](EndpointId id, const std::string& reason) {
+    return engine_.DisableEndpoint(id, reason);
+  });
+}
+
 grpc::Status EndpointService::PauseEndpoint(grpc::ServerContext*, const v1::PauseEndpointRequest* request,
                                             v1::Endpoint* response) {
-  return Change(
-      request->id(), [](Endpoint& endpoint) { return SetPaused(endpoint, true); }, *response);
+  return ChangeState(*request, *response, [this](EndpointId id, const std::string& reason) {
+    return engine_.SetEndpointPaused(id, true, reason);
+  });
 }
 
 grpc::Status EndpointService::ResumeEndpoint(grpc::ServerContext*, const v1::ResumeEndpointRequest* request,
                                              v1::Endpoint* response) {
-  return Change(
-      request->id(), [](Endpoint& endpoint) { return SetPaused(endpoint, false); }, *response);
-}
-
-grpc::Status EndpointService::Change(const std::string& id, std::function<absl::Status(Endpoint&)> change,
-                                     v1::Endpoint& response) {
-  const absl::StatusOr<EndpointId> parsed = ParseId(id);
-  if (!parsed.ok()) return ToGrpc(parsed.status());
-  const absl::StatusOr<EndpointView> view = engine_.UpdateEndpoint(*parsed, std::move(change));
-  if (view.ok()) response = ToProto(*view);
-  return ToGrpc(view.status());
+  return ChangeState(*request, *response, [this](EndpointId id, const std::string& reason) {
+    return engine_.SetEndpointPaused(id, false, reason);
+  });
 }
 
 }  // namespace hookd

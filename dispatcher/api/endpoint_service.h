@@ -22,15 +22,16 @@ class EndpointService final : public v1::EndpointService::Service {
                               v1::Endpoint* response) override;
   grpc::Status DeleteEndpoint(grpc::ServerContext* context, const v1::DeleteEndpointRequest* request,
                               google::protobuf::Empty* response) override;
+  grpc::Status EnableEndpoint(grpc::ServerContext* context, const v1::EnableEndpointRequest* request,
+                              v1::Endpoint* response) override;
+  grpc::Status DisableEndpoint(grpc::ServerContext* context, const v1::DisableEndpointRequest* request,
+                               v1::Endpoint* response) override;
   grpc::Status PauseEndpoint(grpc::ServerContext* context, const v1::PauseEndpointRequest* request,
                              v1::Endpoint* response) override;
   grpc::Status ResumeEndpoint(grpc::ServerContext* context, const v1::ResumeEndpointRequest* request,
                               v1::Endpoint* response) override;
 
  private:
-  grpc::Status Change(const std::string& id, std::function<absl::Status(Endpoint&)> change,
-                      v1::Endpoint& response);
-
   Engine& engine_;
 };
 

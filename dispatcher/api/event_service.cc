@@ -14,21 +14,25 @@ grpc::ServerUnaryReactor* EventService::PublishEvent(grpc::CallbackServerContext
                                                      const v1::PublishEventRequest* request,
                                                      v1::PublishEventResponse* response) {
   if (!request->has_event()) {
-    return PublishCall::Finished(*context, absl::InvalidArgumentError("event: is missing"));
+    return PublishCall::Refused(*publish_, *context, absl::InvalidArgumentError("event: is missing"));
   }
-  absl::StatusOr<NewEvent> event = MakeEvent(request->event(), publish_->telemetry);
-  if (!event.ok()) return PublishCall::Finished(*context, event.status());
+  absl::StatusOr<NewEvent> event = MakeEvent(request->event(), publish_->clock.Wall());
+  if (!event.ok()) return PublishCall::Refused(*publish_, *context, event.status());
   std::vector<NewEvent> events;
   events.push_back(*std::move(event));
-  return PublishCall::Start(publish_, *context, std::move(events),
-                            [response](const std::vector<PublishOutcome>& outcomes) -> absl::Status {
-                              const PublishOutcome& outcome = outcomes.front();
-                              if (!outcome.status.ok()) return outcome.status;
-                              response->set_event_id(outcome.event.ToString());
-                              response->set_deliveries(outcome.deliveries);
-                              response->set_duplicate(outcome.duplicate);
-                              return absl::OkStatus();
-                            });
+  return PublishCall::Start(
+      publish_, *context, std::move(events),
+      [response, publish = publish_](const std::vector<PublishOutcome>& outcomes) -> absl::Status {
+        const PublishOutcome& outcome = outcomes.front();
+        if (!outcome.status.ok()) {
+          publish->CountRefused(outcome.status);
+          return outcome.status;
+        }
+        response->set_event_id(outcome.event.ToString());
+        response->set_deliveries(outcome.deliveries);
+        response->set_duplicate(outcome.duplicate);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* EventService::PublishEvents(grpc::CallbackServerContext* context,
@@ -36,13 +40,13 @@ grpc::ServerUnaryReactor* EventService::PublishEvents(grpc::CallbackServerContex
                                                       v1::PublishEventsResponse* response) {
   absl::Status bad = CheckBatchSize(request->events(), request->ByteSizeLong());
   if (request->events().empty()) bad = absl::InvalidArgumentError("events: is empty, send 1 to 1000");
-  if (!bad.ok()) return PublishCall::Finished(*context, bad);
-  CheckedBatch batch = CheckBatch(request->events(), *response->mutable_results(), publish_->telemetry);
+  if (!bad.ok()) return PublishCall::Refused(*publish_, *context, bad);
+  CheckedBatch batch = CheckBatch(request->events(), *response->mutable_results(), *publish_);
   if (batch.events.empty()) return PublishCall::Finished(*context, absl::OkStatus());
   return PublishCall::Start(publish_, *context, std::move(batch.events),
-                            [response, positions = std::move(batch.positions)](
+                            [response, publish = publish_, positions = std::move(batch.positions)](
                                 const std::vector<PublishOutcome>& outcomes) -> absl::Status {
-                              FillResults(outcomes, positions, *response->mutable_results());
+                              FillResults(outcomes, positions, *response->mutable_results(), *publish);
                               return absl::OkStatus();
                             });
 }

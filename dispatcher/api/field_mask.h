@@ -8,7 +8,7 @@
 
 namespace hookd {
 
-// OK when `mask` names at least one path and only `allowed` ones.
+// OK when `mask` names at least one path, only `allowed` ones, and each once. Quick for a mask of any length.
 // INVALID_ARGUMENT lists the allowed paths.
 absl::Status CheckFieldMask(const google::protobuf::FieldMask& mask,
                             absl::Span<const absl::string_view> allowed);

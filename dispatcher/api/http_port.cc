@@ -30,6 +30,7 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 
 using Response = http::response<http::string_body>;
 
+// HEAD's as GET's; its body is left out as it is written.
 Response MakeResponse(const http::request_header<>& request, const HttpPortOptions& options) {
   Response response(http::status::ok, 11);
   response.set(http::field::content_type, "text/plain; charset=utf-8");
@@ -40,10 +41,10 @@ Response MakeResponse(const http::request_header<>& request, const HttpPortOptio
   if (!known) {
     response.result(http::status::not_found);
     response.body() = "not found: there are /metrics, /healthz and /readyz\n";
-  } else if (request.method() != http::verb::get) {
+  } else if (request.method() != http::verb::get && request.method() != http::verb::head) {
     response.result(http::status::method_not_allowed);
-    response.set(http::field::allow, "GET");
-    response.body() = "use GET\n";
+    response.set(http::field::allow, "GET, HEAD");
+    response.body() = "use GET or HEAD\n";
   } else if (path == "/metrics") {
     response.set(http::field::content_type, "text/plain; version=0.0.4; charset=utf-8");
     response.body() = options.metrics();
@@ -87,12 +88,13 @@ class Session : public std::enable_shared_from_this<Session> {
     // A body is never read: the connection ends instead.
     const bool has_body = parser_->chunked() || parser_->content_length().value_or(0) > 0;
     const bool keep = parser_->keep_alive() && !has_body;
-    Write(MakeResponse(request, options_), keep);
+    Write(MakeResponse(request, options_), keep, request.method() == http::verb::head);
   }
 
-  void Write(Response response, bool keep) {
+  void Write(Response response, bool keep, bool head = false) {
     response.keep_alive(keep);
-    response.prepare_payload();
+    response.prepare_payload();  // says how long the body is
+    if (head) response.body().clear();
     response_ = std::move(response);
     http::async_write(stream_, response_, [self = shared_from_this(), keep](error_code error, size_t) {
       if (error) return;

@@ -2,7 +2,9 @@
 
 #include <utility>
 
-#include "dispatcher/api/convert.h"
+#include "dispatcher/api/grpc_status.h"
+#include "dispatcher/api/time_convert.h"
+#include "dispatcher/core/endpoint_rules.h"
 
 namespace hookd {
 
@@ -18,23 +20,50 @@ OperationsService::OperationsService(std::string version, uint32_t storage_forma
 
 grpc::Status OperationsService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
                                           v1::ServerStatus* response) {
+  return Answer(absl::OkStatus(), *response);
+}
+
+grpc::Status OperationsService::PauseDeliveries(grpc::ServerContext*,
+                                                const v1::PauseDeliveriesRequest* request,
+                                                v1::ServerStatus* response) {
+  if (absl::Status bad = CheckStateNote(request->reason()); !bad.ok()) return ToGrpc(bad);
+  return Answer(engine_.SetPaused(true, request->reason()), *response);
+}
+
+grpc::Status OperationsService::ResumeDeliveries(grpc::ServerContext*, const v1::ResumeDeliveriesRequest*,
+                                                 v1::ServerStatus* response) {
+  return Answer(engine_.SetPaused(false, ""), *response);
+}
+
+grpc::Status OperationsService::ConfirmClock(grpc::ServerContext*, const v1::ConfirmClockRequest*,
+                                             v1::ServerStatus* response) {
+  return Answer(engine_.ConfirmClock(), *response);
+}
+
+grpc::Status OperationsService::Answer(const absl::Status& changed, v1::ServerStatus& response) const {
+  if (!changed.ok()) return ToGrpc(changed);
   const EngineStatus status = engine_.Status();
   const Telemetry::Totals totals = telemetry_.Since();
-  response->set_version(version_);
-  *response->mutable_start_time() = ToTimestamp(start_ms_);
-  *response->mutable_uptime() =
+  response.set_version(version_);
+  *response.mutable_start_time() = ToTimestamp(start_ms_);
+  *response.mutable_uptime() =
       ToDuration(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Steady() - start_));
-  response->set_draining(status.draining);
-  response->set_subscribers(status.subscribers);
-  response->set_endpoints(status.endpoints);
-  response->set_pending_deliveries(status.store.pending);
-  response->set_attempts_in_flight(status.attempts_in_flight);
-  response->set_events_accepted(totals.events_accepted);
-  response->set_deliveries_succeeded(totals.deliveries_succeeded);
-  response->set_attempts_failed(totals.attempts_failed);
-  response->set_last_commit(status.store.last_commit);
-  response->set_bytes_on_disk(status.store.bytes_on_disk);
-  response->set_storage_format(storage_format_);
+  response.set_draining(status.draining);
+  response.set_subscribers(status.subscribers);
+  response.set_endpoints(status.endpoints);
+  response.set_pending_deliveries(status.store.pending);
+  response.set_attempts_in_flight(status.attempts_in_flight);
+  response.set_events_accepted(totals.events_accepted);
+  response.set_deliveries_succeeded(totals.deliveries_succeeded);
+  response.set_attempts_failed(totals.attempts_failed);
+  response.set_last_commit(status.store.last_commit);
+  response.set_bytes_on_disk(status.store.bytes_on_disk);
+  response.set_storage_format(storage_format_);
+  response.set_paused(status.operations.paused);
+  response.set_pause_reason(status.operations.pause_note);
+  response.set_clock_suspect(status.operations.clock_suspect);
+  response.set_intake_closed(status.intake_closed);
+  response.set_auto_disable_suspended(status.auto_disable_suspended);
   return grpc::Status::OK;
 }
 

@@ -1,4 +1,5 @@
-// OperationsService: what the server says about itself.
+// OperationsService: what the server says about itself, and what an operator may stop and confirm.
+// On gRPC's synchronous API: a change waits for its commit on the server's own small pool.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,17 @@ class OperationsService final : public v1::OperationsService::Service {
 
   grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest* request,
                          v1::ServerStatus* response) override;
+  grpc::Status PauseDeliveries(grpc::ServerContext* context, const v1::PauseDeliveriesRequest* request,
+                               v1::ServerStatus* response) override;
+  grpc::Status ResumeDeliveries(grpc::ServerContext* context, const v1::ResumeDeliveriesRequest* request,
+                                v1::ServerStatus* response) override;
+  grpc::Status ConfirmClock(grpc::ServerContext* context, const v1::ConfirmClockRequest* request,
+                            v1::ServerStatus* response) override;
 
  private:
+  // The status after a change; a change that failed has none.
+  grpc::Status Answer(const absl::Status& changed, v1::ServerStatus& response) const;
+
   const std::string version_;
   const uint32_t storage_format_;
   Engine& engine_;

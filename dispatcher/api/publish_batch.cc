@@ -27,6 +27,11 @@ NewEvent WithKey(Event event) {
 
 }  // namespace
 
+void PublishContext::CountRefused(const absl::Status& why, size_t events) {
+  const std::string reason = absl::AsciiStrToLower(absl::StatusCodeToString(why.code()));
+  for (size_t i = 0; i < events; ++i) telemetry.EventRejected(reason);
+}
+
 absl::Status CheckBatchSize(const EventMessages& events, size_t encoded_bytes) {
   if (events.size() > kMaxBatchEvents) {
     return absl::InvalidArgumentError(
@@ -39,16 +44,15 @@ absl::Status CheckBatchSize(const EventMessages& events, size_t encoded_bytes) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<NewEvent> MakeEvent(const v1::NewEvent& message, Telemetry& telemetry) {
-  Event event = FromProto(message);
-  if (absl::Status bad = CheckEvent(event); !bad.ok()) {
-    telemetry.EventRejected(absl::AsciiStrToLower(absl::StatusCodeToString(bad.code())));
-    return bad;
-  }
+absl::StatusOr<NewEvent> MakeEvent(const v1::NewEvent& message, WallMs now) {
+  ASSIGN_OR_RETURN(Event event, FromProto(message));
+  RETURN_IF_ERROR(CheckEvent(event));
+  RETURN_IF_ERROR(CheckEventTimes(event, now));
   return WithKey(std::move(event));
 }
 
-CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, Telemetry& telemetry) {
+CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, PublishContext& publish) {
+  const WallMs now = publish.clock.Wall();
   CheckedBatch checked;
   checked.events.reserve(messages.size());
   checked.positions.reserve(messages.size());
@@ -56,8 +60,9 @@ CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, 
   results.Reserve(messages.size());
   for (int i = 0; i < messages.size(); ++i) {
     v1::PublishResult& result = *results.Add();
-    absl::StatusOr<NewEvent> event = MakeEvent(messages[i], telemetry);
+    absl::StatusOr<NewEvent> event = MakeEvent(messages[i], now);
     if (!event.ok()) {
+      publish.CountRefused(event.status());
       SetError(event.status(), result);
       continue;
     }
@@ -70,17 +75,22 @@ CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, 
 std::vector<NewEvent> RemakeEvents(const EventMessages& messages, const std::vector<int>& positions) {
   std::vector<NewEvent> events;
   events.reserve(positions.size());
-  for (int position : positions) events.push_back(WithKey(FromProto(messages[position])));
+  for (int position : positions) {
+    absl::StatusOr<Event> event = FromProto(messages[position]);
+    HOOKD_CHECK(event.ok(), "it was converted before");
+    events.push_back(WithKey(*std::move(event)));
+  }
   return events;
 }
 
 void FillResults(const std::vector<PublishOutcome>& outcomes, const std::vector<int>& positions,
-                 ResultMessages& results) {
+                 ResultMessages& results, PublishContext& publish) {
   HOOKD_CHECK(outcomes.size() == positions.size(), "the engine answers every event that it took");
   for (size_t i = 0; i < outcomes.size(); ++i) {
     const PublishOutcome& outcome = outcomes[i];
     v1::PublishResult& result = results[positions[i]];
     if (!outcome.status.ok()) {
+      publish.CountRefused(outcome.status);
       SetError(outcome.status, result);
       continue;
     }

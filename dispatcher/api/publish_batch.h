@@ -7,6 +7,7 @@
 
 #include <absl/status/status.h>
 
+#include "base/clock.h"
 #include "dispatcher/api/answer_thread.h"
 #include "dispatcher/api/call_registry.h"
 #include "dispatcher/engine/engine.h"
@@ -19,13 +20,18 @@ inline constexpr int kMaxBatchEvents = 1000;
 // Of one encoded message.
 inline constexpr size_t kMaxBatchBytes = 4 * 1024 * 1024;
 
-// What a call that publishes works with. Shared, as an engine's callback may outlive the server; `engine` and
-// `telemetry` outlive every call that is in `calls`.
+// What a call that publishes works with. Shared, as an engine's callback may outlive the server; what it
+// refers to outlives every call that is in `calls`.
 struct PublishContext {
-  PublishContext(Engine& the_engine, Telemetry& the_telemetry)
-      : engine(the_engine), telemetry(the_telemetry) {}
+  PublishContext(Engine& the_engine, Telemetry& the_telemetry, const Clock& the_clock)
+      : engine(the_engine), telemetry(the_telemetry), clock(the_clock) {}
+
+  // Counts events that were not taken, by the code that their answer says.
+  void CountRefused(const absl::Status& why, size_t events = 1);
+
   Engine& engine;
   Telemetry& telemetry;
+  const Clock& clock;
   CallRegistry calls;
   AnswerThread answers;
 };
@@ -36,22 +42,22 @@ using ResultMessages = google::protobuf::RepeatedPtrField<v1::PublishResult>;
 // INVALID_ARGUMENT when a message holds more events or bytes than one may.
 absl::Status CheckBatchSize(const EventMessages& events, size_t encoded_bytes);
 
-// An event that passed its rules, with its idempotency key; or why it did not. Refusals are counted.
-absl::StatusOr<NewEvent> MakeEvent(const v1::NewEvent& message, Telemetry& telemetry);
+// An event that passed its rules, with its idempotency key; or why it did not.
+absl::StatusOr<NewEvent> MakeEvent(const v1::NewEvent& message, WallMs now);
 
 // The good events of a message, in their order, and where each stands in it. `results` becomes as long as the
-// message, with the refusals filled in.
+// message, with the refusals filled in and counted.
 struct CheckedBatch {
   std::vector<NewEvent> events;
   std::vector<int> positions;
 };
-CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, Telemetry& telemetry);
+CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, PublishContext& publish);
 
-// The same events once more, for another try.
+// The same events once more, for another try. They passed their rules before.
 std::vector<NewEvent> RemakeEvents(const EventMessages& messages, const std::vector<int>& positions);
 
-// Fills in what became of the events at `positions`.
+// Fills in what became of the events at `positions`, and counts the refusals.
 void FillResults(const std::vector<PublishOutcome>& outcomes, const std::vector<int>& positions,
-                 ResultMessages& results);
+                 ResultMessages& results, PublishContext& publish);
 
 }  // namespace hookd

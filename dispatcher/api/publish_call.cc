@@ -16,12 +16,21 @@ grpc::ServerUnaryReactor* PublishCall::Finished(grpc::CallbackServerContext& con
   return reactor;
 }
 
+grpc::ServerUnaryReactor* PublishCall::Refused(PublishContext& publish, grpc::CallbackServerContext& context,
+                                               const absl::Status& status) {
+  publish.CountRefused(status);
+  return Finished(context, status);
+}
+
 grpc::ServerUnaryReactor* PublishCall::Start(std::shared_ptr<PublishContext> publish,
                                              grpc::CallbackServerContext& context,
                                              std::vector<NewEvent> events, Fill fill) {
   auto call = std::make_shared<PublishCall>(publish, std::move(fill));
+  const size_t count = events.size();
   if (!publish->calls.Add(call)) {
-    return Finished(context, absl::UnavailableError("shutting down, try again elsewhere or later"));
+    const absl::Status refused = absl::UnavailableError("shutting down, try again elsewhere or later");
+    publish->CountRefused(refused, count);
+    return Finished(context, refused);
   }
   const absl::Status taken =
       publish->engine.Publish(std::move(events), [call](std::vector<PublishOutcome> outcomes) {
@@ -29,6 +38,7 @@ grpc::ServerUnaryReactor* PublishCall::Start(std::shared_ptr<PublishContext> pub
             [call, outcomes = std::move(outcomes)]() mutable { call->Answer(std::move(outcomes)); });
       });
   if (!taken.ok()) {
+    publish->CountRefused(taken, count);
     absl::MutexLock lock(&call->mutex_);
     if (!call->finished_) call->Finish(ToGrpc(taken));
     call->finished_ = true;

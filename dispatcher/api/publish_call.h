@@ -24,6 +24,9 @@ class PublishCall final : public grpc::ServerUnaryReactor,
   static grpc::ServerUnaryReactor* Start(std::shared_ptr<PublishContext> publish,
                                          grpc::CallbackServerContext& context, std::vector<NewEvent> events,
                                          Fill fill);
+  // The reactor of a call that is refused at once, which is counted as one event, however many it had.
+  static grpc::ServerUnaryReactor* Refused(PublishContext& publish, grpc::CallbackServerContext& context,
+                                           const absl::Status& status);
   // The reactor of a call that ends at once.
   static grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext& context, const absl::Status& status);
 

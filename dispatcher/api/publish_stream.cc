@@ -11,6 +11,8 @@ namespace {
 
 // A larger message gives its memory back before the next is read; idle streams must stay small.
 constexpr size_t kKeptRequestBytes = 64 * 1024;
+// What an accepted event's result takes, encoded.
+constexpr size_t kResultBytes = 40;
 
 absl::Status ShuttingDown() {
   return absl::UnavailableError("shutting down: what was answered is kept, send the rest again");
@@ -54,17 +56,19 @@ void PublishStream::OnReadDone(bool ok) {
 void PublishStream::Admit() {
   const size_t bytes = request_.ByteSizeLong();
   if (absl::Status bad = CheckBatchSize(request_.events(), bytes); !bad.ok()) {
+    publish_->CountRefused(bad);
     End(absl::InvalidArgumentError(absl::StrCat("batch ", request_.batch(), ": ", bad.message())));
     return;
   }
   Unanswered checked;
   checked.response.set_batch(request_.batch());
-  CheckedBatch batch =
-      CheckBatch(request_.events(), *checked.response.mutable_results(), publish_->telemetry);
+  CheckedBatch batch = CheckBatch(request_.events(), *checked.response.mutable_results(), *publish_);
   checked.positions = std::move(batch.positions);
+  checked.bytes = checked.response.ByteSizeLong() + checked.positions.size() * kResultBytes;
   Unanswered* message = nullptr;
   {
     absl::MutexLock lock(&mutex_);
+    unanswered_bytes_ += checked.bytes;
     unanswered_.push_back(std::move(checked));
     message = &unanswered_.back();
     if (batch.events.empty()) {
@@ -96,16 +100,23 @@ void PublishStream::Offer(Unanswered* message, std::vector<NewEvent> events) {
       admitting_ = false;
     } else {
       waiting_ = true;
-      if (!absl::IsResourceExhausted(taken)) EndLocked(taken);
+      if (!absl::IsResourceExhausted(taken)) {
+        publish_->CountRefused(taken, count);
+        EndLocked(taken);
+      }
       if (ended_ || broken_) StopWaitingLocked();
     }
     AdvanceLocked();
     if (!waiting_) return;
   }
   // Tried again on the answering thread: the engine may call back at once, and on a thread that must not
-  // block.
-  publish_->engine.WhenRoom(bytes, count, [self, message] {
-    self->publish_->answers.PostLater([self, message] { self->Retry(message); });
+  // block. A call that ended meanwhile must not live on, with its request, until there is room.
+  publish_->engine.WhenRoom(bytes, count, [weak = weak_from_this(), message] {
+    const std::shared_ptr<PublishStream> stream = weak.lock();
+    if (stream == nullptr) return;
+    stream->publish_->answers.PostLater([weak, message] {
+      if (const std::shared_ptr<PublishStream> waiting = weak.lock()) waiting->Retry(message);
+    });
   });
 }
 
@@ -120,8 +131,11 @@ void PublishStream::Retry(Unanswered* message) {
 
 void PublishStream::Answer(Unanswered* message, const std::vector<PublishOutcome>& outcomes) {
   // Nobody else touches a message that is not ready.
-  FillResults(outcomes, message->positions, *message->response.mutable_results());
+  FillResults(outcomes, message->positions, *message->response.mutable_results(), *publish_);
+  const size_t bytes = message->response.ByteSizeLong();
   absl::MutexLock lock(&mutex_);
+  unanswered_bytes_ += bytes - message->bytes;
+  message->bytes = bytes;
   message->ready = true;
   AdvanceLocked();
 }
@@ -130,6 +144,7 @@ void PublishStream::OnWriteDone(bool ok) {
   absl::MutexLock lock(&mutex_);
   writing_ = false;
   if (ok) {
+    unanswered_bytes_ -= unanswered_.front().bytes;
     unanswered_.pop_front();
   } else {
     broken_ = true;
@@ -178,6 +193,7 @@ void PublishStream::StopWaitingLocked() {
   if (!waiting_) return;
   waiting_ = false;
   admitting_ = false;
+  unanswered_bytes_ -= unanswered_.back().bytes;
   unanswered_.pop_back();
 }
 
@@ -187,7 +203,8 @@ void PublishStream::AdvanceLocked() {
     writing_ = true;
     StartWrite(&unanswered_.front().response);
   }
-  if (!reading_ && !admitting_ && !ended_ && !broken_ && unanswered_.size() < kMaxUnanswered) {
+  const bool room = unanswered_.size() < kMaxUnanswered && unanswered_bytes_ <= kMaxUnansweredBytes;
+  if (!reading_ && !admitting_ && !ended_ && !broken_ && room) {
     reading_ = true;
     StartRead(&request_);
   }

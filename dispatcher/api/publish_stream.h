@@ -19,6 +19,8 @@ namespace hookd {
 
 // Messages that one stream may have unanswered; then it is not read until answers have gone out.
 inline constexpr size_t kMaxUnanswered = 64;
+// Likewise of their answers, encoded; the last one may exceed it.
+inline constexpr size_t kMaxUnansweredBytes = 1024 * 1024;
 
 // One message is read at a time, and the next only when the engine has taken it in: a full intake or a client
 // that does not read its answers makes the stream stop reading, and HTTP/2's flow control tells the client.
@@ -46,6 +48,7 @@ class PublishStream final
   struct Unanswered {
     v1::PublishStreamResponse response;
     std::vector<int> positions;  // of the events that the engine has
+    size_t bytes = 0;            // of the response; about, until it is ready
     bool ready = false;          // the response is complete
   };
 
@@ -69,6 +72,7 @@ class PublishStream final
   // In the order of the stream; elements stay where they are until they are answered or the call is
   // destroyed.
   std::deque<Unanswered> unanswered_ ABSL_GUARDED_BY(mutex_);
+  size_t unanswered_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // the sum of theirs
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   bool admitting_ ABSL_GUARDED_BY(mutex_) = false;  // `request_` is on its way into the engine
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;    // ... and waits for room; it is the last of `unanswered_`

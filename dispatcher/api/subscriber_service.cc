@@ -46,12 +46,13 @@ grpc::Status SubscriberService::ListSubscribers(grpc::ServerContext*,
   const absl::StatusOr<std::string> after = ParsePageToken(kListQuery, request->page_token());
   if (!after.ok()) return ToGrpc(after.status());
   // One more than asked for tells whether there is another page.
-  std::vector<SubscriberView> views = engine_.ListSubscribers(*after, *size + 1);
-  if (views.size() > *size) {
-    views.resize(*size);
-    response->set_next_page_token(MakePageToken(kListQuery, views.back().subscriber.id));
+  absl::StatusOr<std::vector<SubscriberView>> views = engine_.ListSubscribers(*after, *size + 1);
+  if (!views.ok()) return ToGrpc(views.status());
+  if (views->size() > *size) {
+    views->resize(*size);
+    response->set_next_page_token(MakePageToken(kListQuery, views->back().subscriber.id));
   }
-  for (const SubscriberView& view : views) *response->add_subscribers() = ToProto(view);
+  for (const SubscriberView& view : *views) *response->add_subscribers() = ToProto(view);
   return grpc::Status::OK;
 }
 

@@ -50,6 +50,7 @@ class AdminServicesTest : public testing::ApiTest {
   const std::unique_ptr<v1::SubscriberService::Stub> subscribers_ = v1::SubscriberService::NewStub(channel_);
   const std::unique_ptr<v1::EndpointService::Stub> endpoints_ = v1::EndpointService::NewStub(channel_);
   const std::unique_ptr<v1::DeliveryService::Stub> deliveries_ = v1::DeliveryService::NewStub(channel_);
+  const std::unique_ptr<v1::OperationsService::Stub> operations_ = v1::OperationsService::NewStub(channel_);
 };
 
 TEST_F(AdminServicesTest, SecretsAreShownOnceAndNeverRead) {
@@ -113,6 +114,91 @@ TEST_F(AdminServicesTest, PauseAndResumeAreIdempotent) {
     ASSERT_TRUE(endpoints_->ResumeEndpoint(&context, request, &endpoint).ok());
     EXPECT_FALSE(endpoint.paused());
   }
+}
+
+TEST_F(AdminServicesTest, HugeMaskIsRefused) {
+  v1::Endpoint endpoint = CreateEndpoint({}).endpoint();
+  endpoint.set_description("changed");
+  v1::Endpoint updated;
+  const grpc::Status status = Update(endpoint, std::vector<std::string>(300'000, "description"), &updated);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("update_mask: names 300000 paths"));
+}
+
+TEST_F(AdminServicesTest, StatesKeepTheReasonOfThePerson) {
+  const std::string id = CreateEndpoint({}).endpoint().id();
+  const auto change = [this, &id](auto request, auto method, const std::string& reason) {
+    grpc::ClientContext context;
+    request.set_id(id);
+    request.set_reason(reason);
+    v1::Endpoint endpoint;
+    const grpc::Status status = (endpoints_.get()->*method)(&context, request, &endpoint);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(endpoint.state_note(), reason);
+    return endpoint;
+  };
+  using Stub = v1::EndpointService::Stub;
+  v1::Endpoint endpoint = change(v1::DisableEndpointRequest(), &Stub::DisableEndpoint, "moved");
+  EXPECT_EQ(endpoint.disabled().reason(), v1::DISABLE_REASON_PERSON);
+  EXPECT_GT(endpoint.disabled().time().seconds(), 0);
+  endpoint = change(v1::PauseEndpointRequest(), &Stub::PauseEndpoint, "repair");
+  EXPECT_TRUE(endpoint.paused());
+  EXPECT_TRUE(endpoint.has_disabled()) << "a pause is independent of it";
+  endpoint = change(v1::ResumeEndpointRequest(), &Stub::ResumeEndpoint, "repaired");
+  EXPECT_FALSE(endpoint.paused());
+  EXPECT_TRUE(endpoint.has_disabled()) << "resume does not enable";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(change(v1::EnableEndpointRequest(), &Stub::EnableEndpoint, "").has_disabled());
+  }
+}
+
+TEST_F(AdminServicesTest, ReasonsAreShort) {
+  const std::string id = CreateEndpoint({}).endpoint().id();
+  grpc::ClientContext context;
+  v1::PauseEndpointRequest request;
+  request.set_id(id);
+  request.set_reason(std::string(kMaxStateNote + 1, 'x'));
+  v1::Endpoint endpoint;
+  grpc::Status status = endpoints_->PauseEndpoint(&context, request, &endpoint);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("reason: "));
+  EXPECT_FALSE(Get(id).paused());
+  grpc::ClientContext other;
+  v1::PauseDeliveriesRequest all;
+  all.set_reason("a\nb");
+  v1::ServerStatus server;
+  status = operations_->PauseDeliveries(&other, all, &server);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("reason: "));
+}
+
+TEST_F(AdminServicesTest, EverythingIsPausedAndResumed) {
+  v1::PauseDeliveriesRequest pause;
+  pause.set_reason("network work");
+  v1::ServerStatus status;
+  for (int i = 0; i < 2; ++i) {
+    grpc::ClientContext context;
+    const grpc::Status paused = operations_->PauseDeliveries(&context, pause, &status);
+    if (paused.error_code() == grpc::StatusCode::UNIMPLEMENTED) GTEST_SKIP() << "this engine cannot yet";
+    ASSERT_TRUE(paused.ok()) << paused.error_message();
+    EXPECT_TRUE(status.paused());
+    EXPECT_EQ(status.pause_reason(), "network work");
+  }
+  for (int i = 0; i < 2; ++i) {
+    grpc::ClientContext context;
+    ASSERT_TRUE(operations_->ResumeDeliveries(&context, {}, &status).ok());
+    EXPECT_FALSE(status.paused());
+    EXPECT_EQ(status.pause_reason(), "");
+  }
+}
+
+TEST_F(AdminServicesTest, ClockCanAlwaysBeConfirmed) {
+  grpc::ClientContext context;
+  v1::ServerStatus status;
+  const grpc::Status confirmed = operations_->ConfirmClock(&context, {}, &status);
+  if (confirmed.error_code() == grpc::StatusCode::UNIMPLEMENTED) GTEST_SKIP() << "this engine cannot yet";
+  ASSERT_TRUE(confirmed.ok()) << confirmed.error_message();
+  EXPECT_FALSE(status.clock_suspect());
 }
 
 TEST_F(AdminServicesTest, ListsAreReadPageByPage) {
@@ -200,7 +286,7 @@ TEST_F(AdminServicesTest, StatusCountsWhatIsThere) {
   CreateEndpoint({});
   grpc::ClientContext context;
   v1::ServerStatus status;
-  ASSERT_TRUE(v1::OperationsService::NewStub(channel_)->GetStatus(&context, {}, &status).ok());
+  ASSERT_TRUE(operations_->GetStatus(&context, {}, &status).ok());
   EXPECT_EQ(status.subscribers(), 1u);
   EXPECT_EQ(status.endpoints(), 1u);
   EXPECT_FALSE(status.draining());

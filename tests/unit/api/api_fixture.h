@@ -1,6 +1,7 @@
 // A gRPC server over a real engine and a store in memory whose commits a test can hold back.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -65,9 +66,15 @@ class GatedStore final : public DeliveryStore {
 // Counts refusals, which tells a test that a message has arrived.
 class CountingTelemetry final : public NullTelemetry {
  public:
-  void EventRejected(std::string_view) override {
+  void EventRejected(std::string_view reason) override {
     absl::MutexLock lock(&mutex_);
     ++rejected_;
+    ++by_reason_[std::string(reason)];
+  }
+
+  int rejected(const std::string& reason) {
+    absl::MutexLock lock(&mutex_);
+    return by_reason_[reason];
   }
 
   // False after 20 s.
@@ -79,7 +86,8 @@ class CountingTelemetry final : public NullTelemetry {
 
  private:
   absl::Mutex mutex_;
-  int rejected_ = 0;
+  int rejected_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<std::string, int> by_reason_ ABSL_GUARDED_BY(mutex_);
 };
 
 class ApiTest : public ::testing::Test {

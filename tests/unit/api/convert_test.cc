@@ -6,6 +6,7 @@
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
+#include "dispatcher/api/endpoint_update.h"
 #include "dispatcher/api/field_mask.h"
 #include "dispatcher/api/grpc_status.h"
 
@@ -21,6 +22,11 @@ google::protobuf::FieldMask Mask(const std::vector<std::string>& paths) {
   google::protobuf::FieldMask mask;
   for (const std::string& path : paths) mask.add_paths(path);
   return mask;
+}
+
+absl::Status ApplyUpdate(const v1::Endpoint& from, const google::protobuf::FieldMask& mask, Endpoint& to) {
+  const absl::StatusOr<EndpointUpdate> update = EndpointUpdate::Make(from, mask);
+  return update.ok() ? update->Apply(to) : update.status();
 }
 
 v1::Endpoint FullEndpoint() {
@@ -51,6 +57,14 @@ v1::Endpoint FullEndpoint() {
   policy.mutable_backoff()->set_jitter(0.5);
   policy.mutable_rate_limit()->set_per_second(7);
   policy.mutable_rate_limit()->set_burst(9);
+  policy.mutable_retry_after_max()->set_seconds(60);
+  policy.set_alert_after(0);
+  policy.mutable_auto_disable()->set_failures(0);
+  policy.mutable_auto_disable()->mutable_span()->set_seconds(61);
+  policy.mutable_auto_disable()->set_on_gone(false);
+  policy.set_backlog(0);
+  policy.set_http_version(v1::HTTP_VERSION_2);
+  policy.set_kept_bodies(v1::KEPT_BODIES_ALL);
   endpoint.set_signing_secret(kSecret);
   return endpoint;
 }
@@ -111,8 +125,115 @@ TEST(ConvertTest, RateLimitAndBackoffTellUnsetFromZero) {
   EXPECT_EQ(endpoint->policy.backoff, LinearBackoff(Millis(1000), Millis(900'000), 0.0));
 }
 
+// Both ways, and what it is in between.
+void ExpectBackoff(const v1::Backoff& given, const Backoff& expected, const v1::Backoff& read) {
+  v1::Endpoint endpoint;
+  *endpoint.mutable_policy()->mutable_backoff() = given;
+  const absl::StatusOr<Endpoint> converted = FromProto(endpoint);
+  ASSERT_TRUE(converted.ok()) << converted.status();
+  EXPECT_EQ(converted->policy.backoff, expected) << given.DebugString();
+  EXPECT_EQ(ToProto(ViewOf(*converted)).policy().backoff().DebugString(), read.DebugString());
+}
+
+TEST(ConvertTest, EveryKindOfBackoff) {
+  v1::Backoff given;
+  given.mutable_fixed()->mutable_step()->set_seconds(3);
+  given.set_jitter(0);
+  Backoff expected;
+  expected.kind = BackoffKind::kFixed;
+  expected.step = Millis(3000);
+  expected.jitter = 0;
+  ExpectBackoff(given, expected, given);
+
+  given.mutable_exponential()->mutable_step()->set_seconds(1);
+  given.mutable_exponential()->mutable_cap()->set_seconds(60);
+  given.mutable_exponential()->set_factor(1.5);
+  expected.kind = BackoffKind::kExponential;
+  expected.step = Millis(1000);
+  expected.cap = Millis(60'000);
+  expected.factor = 1.5;
+  ExpectBackoff(given, expected, given);
+
+  given.mutable_schedule()->add_waits()->set_seconds(5);
+  given.mutable_schedule()->add_waits()->set_seconds(300);
+  expected = Backoff();
+  expected.kind = BackoffKind::kSchedule;
+  expected.schedule = {Millis(5000), Millis(300'000)};
+  expected.jitter = 0;
+  ExpectBackoff(given, expected, given);
+}
+
+TEST(ConvertTest, UnsetPartsOfABackoffTakeTheirDefaults) {
+  v1::Backoff given;
+  given.mutable_exponential();
+  Backoff expected;
+  expected.kind = BackoffKind::kExponential;
+  v1::Backoff read;
+  read.mutable_exponential()->mutable_step()->set_seconds(15);
+  read.mutable_exponential()->mutable_cap()->set_seconds(900);
+  read.mutable_exponential()->set_factor(2);
+  read.set_jitter(0.1);
+  ExpectBackoff(given, expected, read);
+  given.mutable_fixed();
+  expected.kind = BackoffKind::kFixed;
+  read.mutable_fixed()->mutable_step()->set_seconds(15);
+  ExpectBackoff(given, expected, read);
+}
+
+TEST(ConvertTest, ModesComeBack) {
+  for (const auto mode : {v1::DELIVERY_MODE_ORDERED, v1::DELIVERY_MODE_KEYED, v1::DELIVERY_MODE_PARALLEL}) {
+    v1::Endpoint given;
+    given.mutable_policy()->set_mode(mode);
+    EXPECT_EQ(ToProto(ViewOf(*FromProto(given))).policy().mode(), mode);
+  }
+}
+
+TEST(ConvertTest, UnsetPartsOfAutoDisableTakeTheirDefaults) {
+  v1::Endpoint given;
+  given.mutable_policy()->mutable_auto_disable()->set_failures(7);
+  EXPECT_EQ(FromProto(given)->policy.disable, (AutoDisable{7, Millis(3'600'000), true}));
+  given.mutable_policy()->mutable_auto_disable()->set_on_gone(false);
+  EXPECT_EQ(FromProto(given)->policy.disable, (AutoDisable{7, Millis(3'600'000), false}));
+}
+
+TEST(ConvertTest, ShowsWhatHoldsAnEndpoint) {
+  Endpoint endpoint;
+  LaneState lane;
+  v1::Endpoint read = ToProto(EndpointView{std::make_shared<const Endpoint>(endpoint), lane});
+  EXPECT_FALSE(read.has_disabled());
+  EXPECT_FALSE(read.health().has_hold_until());
+  endpoint.disabled = DisableReason::kGone;
+  endpoint.disabled_ms = 5000;
+  endpoint.state_note = "why";
+  lane.hold_until_ms = 7000;
+  read = ToProto(EndpointView{std::make_shared<const Endpoint>(endpoint), lane});
+  EXPECT_EQ(read.disabled().reason(), v1::DISABLE_REASON_GONE);
+  EXPECT_EQ(read.disabled().time().seconds(), 5);
+  EXPECT_EQ(read.state_note(), "why");
+  EXPECT_EQ(read.health().hold_until().seconds(), 7);
+}
+
+TEST(ConvertTest, EventTimes) {
+  v1::NewEvent given;
+  EXPECT_EQ(FromProto(given)->not_before_ms, 0);
+  EXPECT_EQ(FromProto(given)->expires_ms, 0);
+  given.mutable_not_before_time()->set_seconds(10);
+  given.mutable_not_before_time()->set_nanos(1'999'999);
+  given.mutable_expire_time()->set_seconds(11);
+  EXPECT_EQ(FromProto(given)->not_before_ms, 10'001);
+  EXPECT_EQ(FromProto(given)->expires_ms, 11'000);
+  given.mutable_expire_time()->set_seconds(0);
+  EXPECT_LT(FromProto(given)->expires_ms, 0) << "1970 is not the same as none";
+  given.mutable_expire_time()->set_nanos(1'000'000'000);
+  EXPECT_THAT(std::string(FromProto(given).status().message()), HasSubstr("expire_time: "));
+  given.mutable_not_before_time()->set_seconds(std::numeric_limits<int64_t>::max());
+  EXPECT_THAT(std::string(FromProto(given).status().message()), HasSubstr("not_before_time: "));
+}
+
 TEST(ConvertTest, OutputOnlyFieldsAreIgnored) {
   v1::Endpoint given = FullEndpoint();
+  given.mutable_disabled()->set_reason(v1::DISABLE_REASON_GONE);
+  given.set_state_note("mine");
   given.set_id("ep_0001000000000002");
   given.set_paused(true);
   given.mutable_create_time()->set_seconds(1);
@@ -120,6 +241,8 @@ TEST(ConvertTest, OutputOnlyFieldsAreIgnored) {
   ASSERT_TRUE(endpoint.ok());
   EXPECT_EQ(endpoint->id, EndpointId());
   EXPECT_FALSE(endpoint->paused);
+  EXPECT_EQ(endpoint->disabled, DisableReason::kNone);
+  EXPECT_EQ(endpoint->state_note, "");
   EXPECT_EQ(endpoint->created_ms, 0);
 }
 
@@ -128,11 +251,52 @@ TEST(ConvertTest, RefusesWhatTheModelCannotHold) {
   given.mutable_policy()->set_mode(static_cast<v1::DeliveryMode>(7));
   EXPECT_THAT(std::string(FromProto(given).status().message()), HasSubstr("policy.mode: 7"));
   given = FullEndpoint();
+  given.mutable_policy()->set_http_version(static_cast<v1::HttpVersion>(3));
+  EXPECT_THAT(std::string(FromProto(given).status().message()), HasSubstr("policy.http_version: 3"));
+  given = FullEndpoint();
+  given.mutable_policy()->set_kept_bodies(static_cast<v1::KeptBodies>(3));
+  EXPECT_THAT(std::string(FromProto(given).status().message()), HasSubstr("policy.kept_bodies: 3"));
+  given = FullEndpoint();
+  given.mutable_policy()->mutable_auto_disable()->mutable_span()->set_nanos(1);
+  EXPECT_THAT(std::string(FromProto(given).status().message()), HasSubstr("policy.auto_disable.span: "));
+  given = FullEndpoint();
+  given.mutable_policy()->mutable_retry_after_max()->set_nanos(1);
+  EXPECT_THAT(std::string(FromProto(given).status().message()), HasSubstr("policy.retry_after_max: "));
+  given = FullEndpoint();
+  given.mutable_policy()->mutable_backoff()->mutable_schedule()->add_waits()->set_nanos(1);
+  EXPECT_THAT(std::string(FromProto(given).status().message()), HasSubstr("policy.backoff.schedule[0]: "));
+  given = FullEndpoint();
   given.mutable_policy()->mutable_timeout()->set_nanos(1);
   EXPECT_THAT(std::string(FromProto(given).status().message()), HasSubstr("policy.timeout: "));
-  given = FullEndpoint();
-  given.mutable_headers(1)->clear_value();
-  EXPECT_THAT(std::string(FromProto(given).status().message()), HasSubstr("headers[1].value: "));
+}
+
+TEST(ConvertTest, SecretHeadersNeedAValue) {
+  std::vector<Header> headers = FromProto(FullEndpoint())->headers;
+  EXPECT_TRUE(CheckSecretHeaders(headers).ok());
+  headers[0].value.clear();
+  EXPECT_TRUE(CheckSecretHeaders(headers).ok());
+  headers[1].value.clear();
+  EXPECT_THAT(std::string(CheckSecretHeaders(headers).message()), HasSubstr("headers[1].value: "));
+}
+
+TEST(ConvertTest, LongListsAreRefusedBeforeTheyAreCopied) {
+  const auto refusal = [](const std::function<void(v1::Endpoint&)>& lengthen) {
+    v1::Endpoint given = FullEndpoint();
+    for (int i = 0; i < 1100; ++i) lengthen(given);
+    return std::string(FromProto(given).status().message());
+  };
+  EXPECT_THAT(refusal([](v1::Endpoint& e) { e.add_event_types("a"); }),
+              HasSubstr("event_types: there are 1101, use at most 64"));
+  EXPECT_THAT(refusal([](v1::Endpoint& e) { e.add_channels("a"); }),
+              HasSubstr("channels: there are 1101, use at most 1000"));
+  EXPECT_THAT(refusal([](v1::Endpoint& e) { e.add_headers(); }),
+              HasSubstr("headers: there are 1102, use at most 32"));
+  EXPECT_THAT(refusal([](v1::Endpoint& e) { e.mutable_policy()->add_success_codes(); }),
+              HasSubstr("policy.success_codes: there are 1101"));
+  EXPECT_THAT(refusal([](v1::Endpoint& e) {
+                e.mutable_policy()->mutable_backoff()->mutable_schedule()->add_waits();
+              }),
+              HasSubstr("policy.backoff.schedule: there are 1100"));
 }
 
 TEST(ConvertTest, BadSigningSecretIsNamedAndNotEchoed) {
@@ -194,17 +358,55 @@ TEST(ConvertTest, EveryPolicyPathChangesItsFieldAlone) {
       {"policy.max_retries", [&](DeliveryPolicy& p) { p.max_retries = defaults.max_retries; }},
       {"policy.backoff", [&](DeliveryPolicy& p) { p.backoff = defaults.backoff; }},
       {"policy.rate_limit", [&](DeliveryPolicy& p) { p.rate = defaults.rate; }},
+      {"policy.retry_after_max", [&](DeliveryPolicy& p) { p.retry_after_max = defaults.retry_after_max; }},
+      {"policy.alert_after", [&](DeliveryPolicy& p) { p.alert_after = defaults.alert_after; }},
+      {"policy.auto_disable", [&](DeliveryPolicy& p) { p.disable = defaults.disable; }},
+      {"policy.backlog", [&](DeliveryPolicy& p) { p.backlog = defaults.backlog; }},
+      {"policy.http_version", [&](DeliveryPolicy& p) { p.http_version = defaults.http_version; }},
+      {"policy.kept_bodies", [&](DeliveryPolicy& p) { p.keep_all_bodies = defaults.keep_all_bodies; }},
       {"policy", [&](DeliveryPolicy& p) { p = defaults; }},
   };
   for (const auto& [path, reset] : paths) {
-    Endpoint endpoint;
-    endpoint.policy = before;
+    Endpoint endpoint = *FromProto(FullEndpoint());
     ASSERT_TRUE(ApplyUpdate(from, Mask({path}), endpoint).ok()) << path;
     DeliveryPolicy expected = before;
     reset(expected);
     EXPECT_EQ(endpoint.policy, expected) << path;
     EXPECT_NE(endpoint.policy, before) << path;
   }
+}
+
+TEST(ConvertTest, UpdateReadsOnlyWhatTheMaskNames) {
+  v1::Endpoint from;
+  from.set_description("other");
+  from.set_url("not read");
+  from.mutable_policy()->set_mode(static_cast<v1::DeliveryMode>(99));
+  from.mutable_policy()->set_max_retries(5);
+  from.set_signing_secret("not read");
+  Endpoint endpoint = *FromProto(FullEndpoint());
+  ASSERT_TRUE(ApplyUpdate(from, Mask({"description", "policy.max_retries"}), endpoint).ok());
+  EXPECT_EQ(endpoint.description, "other");
+  EXPECT_EQ(endpoint.policy.max_retries, 5u);
+  EXPECT_EQ(endpoint.policy.mode, DeliveryMode::kParallel);
+}
+
+// What is applied on the committer's thread was judged before.
+TEST(ConvertTest, UpdateIsCheckedBeforeItIsApplied) {
+  v1::Endpoint from;
+  from.set_url("ftp://example.com");
+  from.set_description(std::string(257, 'x'));
+  from.add_event_types("a*b");
+  from.add_channels("");
+  from.add_headers()->set_name("Host");
+  from.set_signing_secret("short");
+  from.mutable_policy()->mutable_backoff()->mutable_linear()->mutable_step()->set_seconds(1'000'000);
+  for (const char* path :
+       {"url", "description", "event_types", "channels", "headers", "signing_secret", "policy.backoff"}) {
+    EXPECT_EQ(EndpointUpdate::Make(from, Mask({path})).status().code(), absl::StatusCode::kInvalidArgument)
+        << path;
+  }
+  EXPECT_EQ(EndpointUpdate::Make(from, Mask({"paused"})).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(EndpointUpdate::Make(from, Mask({"policy.timeout"})).ok());
 }
 
 TEST(ConvertTest, SecretHeaderWithoutAValueKeepsTheOneItHas) {
@@ -246,6 +448,26 @@ TEST(ConvertTest, DeliveryShowsBodiesUpToItsBoundNewestFirst) {
   EXPECT_EQ(proto.end_reason(), "retries_used_up");
 }
 
+TEST(ConvertTest, DeliveryShowsItsNewestAttempts) {
+  Delivery delivery;
+  delivery.attempt_count = 100'000;
+  for (uint32_t i = 1; i <= delivery.attempt_count; ++i) {
+    Attempt attempt;
+    attempt.number = i;
+    attempt.error = ErrorKind::kLocal;
+    attempt.error_detail.assign(kMaxErrorDetail, 'x');
+    attempt.response_body.assign(kKeptBodyBytes, 'x');
+    if (i + kMaxShownAttempts <= delivery.attempt_count) attempt.response_body.clear();
+    delivery.attempts.push_back(attempt);
+  }
+  const v1::Delivery proto = ToProto(delivery);
+  ASSERT_EQ(proto.attempts_size(), static_cast<int>(kMaxShownAttempts));
+  EXPECT_EQ(proto.attempts(0).number(), 99'001u);
+  EXPECT_EQ(proto.attempts(proto.attempts_size() - 1).number(), 100'000u);
+  EXPECT_EQ(proto.attempt_count(), 100'000u);
+  EXPECT_LT(proto.ByteSizeLong(), 4u * 1024 * 1024);
+}
+
 TEST(ConvertTest, AttemptShowsOnlyThePhasesThatHappened) {
   Delivery delivery;
   Attempt attempt;
@@ -274,13 +496,21 @@ TEST(ConvertTest, DeliveryStates) {
 
 TEST(FieldMaskTest, ListsWhatMayBeChanged) {
   const std::vector<absl::string_view> allowed = {"name", "policy.mode"};
-  EXPECT_TRUE(CheckFieldMask(Mask({"policy.mode", "name", "name"}), allowed).ok());
+  EXPECT_TRUE(CheckFieldMask(Mask({"policy.mode", "name"}), allowed).ok());
   for (const std::vector<std::string>& paths :
        {std::vector<std::string>{}, {"name", "id"}, {"policy"}, {"policy.mode.x"}, {""}, {"Name"}}) {
     const absl::Status status = CheckFieldMask(Mask(paths), allowed);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(status.message()), HasSubstr("name, policy.mode"));
   }
+}
+
+TEST(FieldMaskTest, NamesEachPathOnce) {
+  const std::vector<absl::string_view> allowed = {"name", "policy.mode"};
+  EXPECT_EQ(CheckFieldMask(Mask({"name", "name"}), allowed).message(),
+            "update_mask: names name twice, name it once");
+  const absl::Status status = CheckFieldMask(Mask(std::vector<std::string>(300'000, "name")), allowed);
+  EXPECT_EQ(status.message(), "update_mask: names 300000 paths, name each once, of: name, policy.mode");
 }
 
 TEST(GrpcStatusTest, KeepsCodeAndMessage) {

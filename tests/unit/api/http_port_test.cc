@@ -81,11 +81,30 @@ TEST_F(HttpPortTest, RefusesOtherPathsMethodsAndLongHeaders) {
   EXPECT_EQ(Send(Get("/")).result_int(), 404u);
   const auto post = Send("POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
   EXPECT_EQ(post.result_int(), 405u);
-  EXPECT_EQ(post[http::field::allow], "GET");
+  EXPECT_EQ(post[http::field::allow], "GET, HEAD");
   EXPECT_FALSE(post.keep_alive());
   EXPECT_EQ(
       Send("GET /metrics HTTP/1.1\r\nX: " + std::string(kMaxHttpHeaderBytes, 'x') + "\r\n\r\n").result_int(),
       431u);
+}
+
+TEST_F(HttpPortTest, HeadIsGetWithoutTheBody) {
+  for (const auto& [path, length] : {std::pair("/metrics", "11"), {"/healthz", "3"}, {"/readyz", "9"}}) {
+    tcp::socket socket = Connect();
+    // What comes behind the header must be the next answer, not a body.
+    asio::write(socket,
+                asio::buffer("HEAD " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n\r\n" + Get("/healthz")));
+    boost::beast::flat_buffer buffer;
+    http::response_parser<http::empty_body> head;
+    head.skip(true);
+    http::read(socket, buffer, head);
+    EXPECT_EQ(head.get().result_int(), std::string(path) == "/readyz" ? 503u : 200u);
+    EXPECT_EQ(head.get()[http::field::content_length], length);
+    EXPECT_TRUE(head.get().keep_alive());
+    http::response<http::string_body> next;
+    http::read(socket, buffer, next);
+    EXPECT_EQ(next.body(), "ok\n");
+  }
 }
 
 TEST_F(HttpPortTest, KeepsConnectionsAlive) {

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -204,6 +206,104 @@ TEST_F(PublishTest, StreamAnswersMoreMessagesThanItHoldsUnanswered) {
   writer.join();
   EXPECT_TRUE(stream->Finish().ok());
   EXPECT_EQ(answers, kMessages);
+}
+
+TEST_F(PublishTest, TimesAreChecked) {
+  const auto refusal = [this](const std::function<void(v1::NewEvent&)>& change) {
+    grpc::ClientContext context;
+    v1::PublishEventRequest request;
+    Fill(*request.mutable_event(), "1");
+    change(*request.mutable_event());
+    v1::PublishEventResponse response;
+    const grpc::Status status = stub_->PublishEvent(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    return status.error_message();
+  };
+  const int64_t now = RealClock().Wall() / 1000;
+  EXPECT_THAT(refusal([](v1::NewEvent& e) { e.mutable_expire_time(); }), HasSubstr("expire_time: "));
+  EXPECT_THAT(refusal([now](v1::NewEvent& e) { e.mutable_expire_time()->set_seconds(now - 60); }),
+              HasSubstr("expire_time: "));
+  EXPECT_THAT(refusal([now](v1::NewEvent& e) {
+                e.mutable_not_before_time()->set_seconds(now + 120);
+                e.mutable_expire_time()->set_seconds(now + 60);
+              }),
+              HasSubstr("expire_time: "));
+  EXPECT_THAT(
+      refusal([now](v1::NewEvent& e) { e.mutable_not_before_time()->set_seconds(now + 31 * 24 * 3600); }),
+      HasSubstr("not_before_time: "));
+  EXPECT_THAT(refusal([](v1::NewEvent& e) { e.mutable_not_before_time()->set_nanos(-1); }),
+              HasSubstr("not_before_time: "));
+}
+
+TEST_F(PublishTest, EveryRefusalIsCountedByItsCode) {
+  const auto publish = [this](const std::string& subscriber, const std::string& payload) {
+    grpc::ClientContext context;
+    v1::PublishEventRequest request;
+    Fill(*request.mutable_event(), payload);
+    request.mutable_event()->set_subscriber_id(subscriber);
+    request.mutable_event()->set_idempotency_key("key");
+    v1::PublishEventResponse response;
+    return stub_->PublishEvent(&context, request, &response);
+  };
+  EXPECT_TRUE(publish("acme", "1").ok());
+  publish("nobody", "1");
+  EXPECT_EQ(telemetry_.rejected("not_found"), 1);
+  publish("acme", "2");
+  EXPECT_EQ(telemetry_.rejected("already_exists"), 1);
+  publish("acme", "bad");
+  EXPECT_EQ(telemetry_.rejected("invalid_argument"), 1);
+  {
+    grpc::ClientContext context;
+    v1::PublishEventsRequest request;
+    for (int i = 0; i < 3; ++i) Fill(*request.add_events(), "bad");
+    Fill(*request.add_events(), "1");
+    request.mutable_events(3)->set_subscriber_id("nobody");
+    v1::PublishEventsResponse response;
+    EXPECT_TRUE(stub_->PublishEvents(&context, request, &response).ok());
+    EXPECT_EQ(telemetry_.rejected("invalid_argument"), 4);
+    EXPECT_EQ(telemetry_.rejected("not_found"), 2);
+  }
+  {
+    grpc::ClientContext context;
+    v1::PublishEventsRequest request;
+    for (int i = 0; i <= kMaxBatchEvents; ++i) Fill(*request.add_events(), "1");
+    v1::PublishEventsResponse response;
+    EXPECT_FALSE(stub_->PublishEvents(&context, request, &response).ok());
+    EXPECT_EQ(telemetry_.rejected("invalid_argument"), 5) << "a message over its limit counts as one";
+  }
+  store_.SetGate(false);
+  FillIntake();
+  EXPECT_EQ(telemetry_.rejected("resource_exhausted"), 1);
+  server_->StopIntake();
+  EXPECT_EQ(PublishOne("1", 20'000).error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(telemetry_.rejected("unavailable"), 1);
+}
+
+// The first answer is held back, and with it all others.
+TEST_F(PublishTest, StreamIsNotReadWhileItsAnswersAreLarge) {
+  store_.SetGate(false);
+  grpc::ClientContext context;
+  const std::unique_ptr<Stream> stream = stub_->PublishStream(&context);
+  const v1::PublishStreamRequest refused = Message(2, std::vector<std::string>(kMaxBatchEvents, "bad"));
+  std::thread writer([&] {
+    stream->Write(Message(1, {"1"}));
+    for (size_t i = 1; i < kMaxUnanswered; ++i) stream->Write(refused);
+    stream->WritesDone();
+  });
+  ASSERT_TRUE(telemetry_.WaitForRejected(kMaxBatchEvents));
+  // Whatever would read more has time to: each of these is a whole call.
+  for (int i = 0; i < 100; ++i) PublishOne("bad", 20'000);
+  const int read = telemetry_.rejected("invalid_argument") / kMaxBatchEvents;
+  store_.SetGate(true);
+  v1::PublishStreamResponse answer;
+  size_t largest = 0;
+  size_t answers = 0;
+  for (; stream->Read(&answer); ++answers) largest = std::max(largest, answer.ByteSizeLong());
+  writer.join();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(answers, kMaxUnanswered) << "it goes on once they are gone";
+  EXPECT_GT(largest * (kMaxUnanswered - 1), 2 * kMaxUnansweredBytes) << "or this test shows nothing";
+  EXPECT_LE(static_cast<size_t>(read - 1) * largest, kMaxUnansweredBytes);
 }
 
 TEST_F(PublishTest, StopIntakeEndsStreamsAfterTheirLastAnswer) {
