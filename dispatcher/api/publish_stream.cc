@@ -84,8 +84,6 @@ void PublishStream::Admit() {
 void PublishStream::Offer(Unanswered* message, std::vector<NewEvent> events) {
   const std::shared_ptr<PublishStream> self = shared_from_this();
   const size_t count = events.size();
-  size_t bytes = 0;
-  for (const NewEvent& event : events) bytes += event.event.payload.size();
   const absl::Status taken =
       publish_->engine.Publish(std::move(events), [self, message](std::vector<PublishOutcome> outcomes) {
         self->publish_->answers.Post(
@@ -94,6 +92,8 @@ void PublishStream::Offer(Unanswered* message, std::vector<NewEvent> events) {
   if (taken.ok() && request_.ByteSizeLong() > kKeptRequestBytes) {
     v1::PublishStreamRequest().Swap(&request_);
   }
+  IntakeDemand demand;
+  if (absl::IsResourceExhausted(taken)) demand = DemandOf(RemakeEvents(request_.events(), message->positions));
   {
     absl::MutexLock lock(&mutex_);
     if (taken.ok()) {
@@ -111,7 +111,7 @@ void PublishStream::Offer(Unanswered* message, std::vector<NewEvent> events) {
   }
   // Tried again on the answering thread: the engine may call back at once, and on a thread that must not
   // block. A call that ended meanwhile must not live on, with its request, until there is room.
-  publish_->engine.WhenRoom(bytes, count, [weak = weak_from_this(), message] {
+  publish_->engine.WhenRoom(std::move(demand), [weak = weak_from_this(), message] {
     const std::shared_ptr<PublishStream> stream = weak.lock();
     if (stream == nullptr) return;
     stream->publish_->answers.PostLater([weak, message] {
