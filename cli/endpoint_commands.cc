@@ -2,70 +2,15 @@
 #include <string>
 #include <vector>
 
-#include <absl/strings/str_cat.h>
-#include <absl/strings/str_join.h>
-
 #include "cli/commands.h"
 #include "cli/endpoint_flags.h"
+#include "cli/endpoint_text.h"
 #include "cli/output.h"
 #include "cli/paging.h"
 #include "hookd/v1/endpoint_service.grpc.pb.h"
 
 namespace hookd::cli {
 namespace {
-
-std::string RangesText(const v1::DeliveryPolicy& policy) {
-  return absl::StrJoin(policy.success_codes(), ",", [](std::string* out, const v1::StatusRange& range) {
-    absl::StrAppend(out, range.first(), "-", range.last());
-  });
-}
-
-std::string ModeText(const v1::DeliveryPolicy& policy) {
-  if (policy.mode() == v1::DELIVERY_MODE_PARALLEL) {
-    return absl::StrCat("parallel, ", policy.max_in_flight(), " in flight");
-  }
-  return "ordered";
-}
-
-void ShowFields(const v1::Endpoint& endpoint) {
-  const v1::DeliveryPolicy& policy = endpoint.policy();
-  const v1::EndpointHealth& health = endpoint.health();
-  std::vector<std::pair<std::string, std::string>> fields = {
-      {"id", endpoint.id()},
-      {"subscriber", endpoint.subscriber_id()},
-      {"description", endpoint.description()},
-      {"url", endpoint.url()},
-      {"event types", absl::StrJoin(endpoint.event_types(), " ")},
-      {"channels", absl::StrJoin(endpoint.channels(), " ")},
-  };
-  for (const v1::Header& header : endpoint.headers()) {
-    fields.emplace_back("header",
-                        absl::StrCat(header.name(), ": ", header.secret() ? "(secret)" : header.value()));
-  }
-  const std::vector<std::pair<std::string, std::string>> rest = {
-      {"mode", ModeText(policy)},
-      {"timeout", DurationText(policy.timeout())},
-      {"success", RangesText(policy)},
-      {"max retries", std::to_string(policy.max_retries())},
-      {"backoff",
-       absl::StrCat(DurationText(policy.backoff().linear().step()), " x n, at most ",
-                    DurationText(policy.backoff().linear().cap()), ", jitter ", policy.backoff().jitter())},
-      {"rate limit",
-       policy.rate_limit().per_second() == 0
-           ? "none"
-           : absl::StrCat(policy.rate_limit().per_second(), "/s, burst ", policy.rate_limit().burst())},
-      {"paused", YesNo(endpoint.paused())},
-      {"pending", absl::StrCat(health.pending(), " (", health.retrying(), " wait for a retry)")},
-      {"failures in a row", std::to_string(health.consecutive_failures())},
-      {"failing since", TimeText(health.failing_since())},
-      {"last success", TimeText(health.last_success())},
-      {"next sequence", std::to_string(health.next_sequence())},
-      {"created", TimeText(endpoint.create_time())},
-      {"updated", TimeText(endpoint.update_time())},
-  };
-  fields.insert(fields.end(), rest.begin(), rest.end());
-  PrintFields(fields);
-}
 
 // One call that answers with the endpoint.
 template <typename Request, typename Method>
@@ -76,7 +21,7 @@ void Call(Session& session, const Request& request, Method method) {
   v1::Endpoint endpoint;
   if (!session.Check((stub.get()->*method)(&context, request, &endpoint))) return;
   if (session.json) return PrintJson(endpoint);
-  ShowFields(endpoint);
+  ShowEndpoint(endpoint);
 }
 
 void Create(Session& session, const EndpointFlags& flags) {
@@ -91,11 +36,14 @@ void Create(Session& session, const EndpointFlags& flags) {
   v1::CreateEndpointResponse response;
   if (!session.Check(stub->CreateEndpoint(&context, request, &response))) return;
   if (session.json) return PrintJson(response);
-  ShowFields(response.endpoint());
+  ShowEndpoint(response.endpoint());
   PrintFields({{"signing secret (shown this once)", response.signing_secret()}});
 }
 
 void Update(Session& session, const EndpointFlags& flags) {
+  if (flags.disable_after.has_value() != flags.disable_on_gone.has_value()) {
+    return session.UsageError("give --disable-after and --disable-on-gone together: an update sets both");
+  }
   v1::UpdateEndpointRequest request;
   if (const std::string wrong = FillEndpoint(flags, *request.mutable_endpoint()); !wrong.empty()) {
     return session.UsageError(wrong);
@@ -125,12 +73,13 @@ void List(Session& session, const EndpointFlags& flags) {
   std::vector<std::vector<std::string>> rows;
   for (const v1::Endpoint& endpoint : all.endpoints()) {
     rows.push_back({endpoint.id(), endpoint.subscriber_id(), OneLine(endpoint.url(), 60),
-                    endpoint.policy().mode() == v1::DELIVERY_MODE_PARALLEL ? "parallel" : "ordered",
-                    YesNo(endpoint.paused()), std::to_string(endpoint.health().pending()),
+                    ModeName(endpoint.policy().mode()), YesNo(endpoint.paused()),
+                    YesNo(endpoint.has_disabled()), std::to_string(endpoint.health().pending()),
                     std::to_string(endpoint.health().retrying()),
                     std::to_string(endpoint.health().consecutive_failures())});
   }
-  PrintTable({"ID", "SUBSCRIBER", "URL", "MODE", "PAUSED", "PENDING", "RETRYING", "FAILURES"}, rows);
+  PrintTable({"ID", "SUBSCRIBER", "URL", "MODE", "PAUSED", "DISABLED", "PENDING", "RETRYING", "FAILURES"},
+             rows);
 }
 
 void Delete(Session& session, const EndpointFlags& flags) {
@@ -147,6 +96,13 @@ template <typename Request>
 Request ById(const EndpointFlags& flags) {
   Request request;
   request.set_id(flags.id);
+  return request;
+}
+
+template <typename Request>
+Request WithReason(const EndpointFlags& flags) {
+  Request request = ById<Request>(flags);
+  request.set_reason(flags.reason);
   return request;
 }
 
@@ -185,12 +141,20 @@ void AddEndpointCommands(CLI::App& app, Session& session) {
   verb("delete", "delete an endpoint; what is pending is canceled")->callback([&session, flags] {
     Delete(session, *flags);
   });
-  verb("pause", "start no attempt; events queue")->callback([&session, flags] {
-    Call(session, ById<v1::PauseEndpointRequest>(*flags), &v1::EndpointService::Stub::PauseEndpoint);
-  });
-  verb("resume", "send what queued, in order and at the endpoint's rate")->callback([&session, flags] {
-    Call(session, ById<v1::ResumeEndpointRequest>(*flags), &v1::EndpointService::Stub::ResumeEndpoint);
-  });
+  const auto state = [&session, &verb, flags](const char* name, const char* help, auto request, auto method) {
+    CLI::App* command = verb(name, help);
+    command->add_option("--reason", flags->reason, "why, for people");
+    command->callback(
+        [&session, flags, method] { Call(session, WithReason<decltype(request)>(*flags), method); });
+  };
+  using Stub = v1::EndpointService::Stub;
+  state("enable", "end a disablement and the row of failures", v1::EnableEndpointRequest(),
+        &Stub::EnableEndpoint);
+  state("disable", "start no attempt until it is enabled; events queue", v1::DisableEndpointRequest(),
+        &Stub::DisableEndpoint);
+  state("pause", "start no attempt; events queue", v1::PauseEndpointRequest(), &Stub::PauseEndpoint);
+  state("resume", "send what queued, in order and at the endpoint's rate; does not enable",
+        v1::ResumeEndpointRequest(), &Stub::ResumeEndpoint);
 }
 
 }  // namespace hookd::cli

@@ -8,6 +8,15 @@
 namespace hookd::cli {
 namespace {
 
+// A file that holds one secret, without the line end behind it.
+absl::StatusOr<std::string> ReadSecret(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) return text;
+  std::string secret(absl::StripAsciiWhitespace(*text));
+  if (secret.empty()) return absl::InvalidArgumentError(absl::StrCat(path, " is empty"));
+  return secret;
+}
+
 // "Name: value", or "Name: @FILE" to keep a secret off the command line, which others on the machine can
 // read.
 std::string AddHeader(const std::string& text, bool secret, v1::Endpoint& endpoint) {
@@ -15,19 +24,44 @@ std::string AddHeader(const std::string& text, bool secret, v1::Endpoint& endpoi
   if (!header) return "a header is \"Name: value\"";
   if (secret && header->value().substr(0, 1) == "@") {
     const std::string path = header->value().substr(1);
-    const std::optional<std::string> value = ReadFile(path);
-    if (!value) return absl::StrCat("cannot read ", path);
-    header->set_value(std::string(absl::StripTrailingAsciiWhitespace(*value)));
+    const absl::StatusOr<std::string> value = ReadSecret(path);
+    if (!value.ok()) return std::string(value.status().message());
+    header->set_value(*value);
   }
   header->set_secret(secret);
   *endpoint.add_headers() = *std::move(header);
   return "";
 }
 
-std::string FillPolicy(const EndpointFlags& flags, v1::DeliveryPolicy& policy) {
-  if (flags.mode) {
-    policy.set_mode(*flags.mode == "parallel" ? v1::DELIVERY_MODE_PARALLEL : v1::DELIVERY_MODE_ORDERED);
+v1::DeliveryMode ModeOf(const std::string& text) {
+  if (text == "parallel") return v1::DELIVERY_MODE_PARALLEL;
+  return text == "keyed" ? v1::DELIVERY_MODE_KEYED : v1::DELIVERY_MODE_ORDERED;
+}
+
+// What auto_disable, alerts and the rest of the policy's own bounds are.
+std::string FillReactions(const EndpointFlags& flags, v1::DeliveryPolicy& policy) {
+  if (flags.retry_after_max) {
+    const auto most = ParseDuration(*flags.retry_after_max);
+    if (!most) return "--retry-after-max is such as 1h; 0s = Retry-After is ignored";
+    *policy.mutable_retry_after_max() = *most;
   }
+  if (flags.alert_after) policy.set_alert_after(*flags.alert_after);
+  if (flags.disable_after) {
+    const auto disable = ParseAutoDisable(*flags.disable_after);
+    if (!disable) return "--disable-after is FAILURES:SPAN, such as 60:1h, or never";
+    *policy.mutable_auto_disable() = *disable;
+  }
+  if (flags.disable_on_gone) policy.mutable_auto_disable()->set_on_gone(*flags.disable_on_gone == "yes");
+  if (flags.backlog) policy.set_backlog(*flags.backlog);
+  if (flags.http) policy.set_http_version(*flags.http == "2" ? v1::HTTP_VERSION_2 : v1::HTTP_VERSION_1_1);
+  if (flags.keep_bodies) {
+    policy.set_kept_bodies(*flags.keep_bodies == "all" ? v1::KEPT_BODIES_ALL : v1::KEPT_BODIES_FAILURES);
+  }
+  return "";
+}
+
+std::string FillPolicy(const EndpointFlags& flags, v1::DeliveryPolicy& policy) {
+  if (flags.mode) policy.set_mode(ModeOf(*flags.mode));
   if (flags.max_in_flight) policy.set_max_in_flight(*flags.max_in_flight);
   if (flags.timeout) {
     const auto timeout = ParseDuration(*flags.timeout);
@@ -42,7 +76,11 @@ std::string FillPolicy(const EndpointFlags& flags, v1::DeliveryPolicy& policy) {
   if (flags.max_retries) policy.set_max_retries(*flags.max_retries);
   if (flags.backoff) {
     const auto backoff = ParseBackoff(*flags.backoff);
-    if (!backoff) return "--backoff is STEP:CAP[:JITTER], such as 15s:15m:0.1";
+    if (!backoff) {
+      return "--backoff is linear:STEP:CAP, fixed:STEP, exponential:STEP:CAP:FACTOR or schedule:WAIT,WAIT, "
+             "with "
+             ":JITTER or without, such as linear:15s:15m:0.1";
+    }
     *policy.mutable_backoff() = *backoff;
   }
   if (flags.rate_limit) {
@@ -50,7 +88,7 @@ std::string FillPolicy(const EndpointFlags& flags, v1::DeliveryPolicy& policy) {
     if (!rate) return "--rate-limit is PER_SECOND[:BURST], such as 5:5; 0 = none";
     *policy.mutable_rate_limit() = *rate;
   }
-  return "";
+  return FillReactions(flags, policy);
 }
 
 }  // namespace
@@ -67,14 +105,29 @@ void AddEndpointOptions(CLI::App& command, EndpointFlags& flags) {
       "\"Name: value\" or \"Name: @FILE\": never shown again; without a value, update keeps it");
   command.add_option("--signing-secret-file", flags.signing_secret_file,
                      "holds \"whsec_\" and base64; - = standard input");
-  command.add_option("--mode", flags.mode, "ordered or parallel")
-      ->check(CLI::IsMember({"ordered", "parallel"}));
-  command.add_option("--max-in-flight", flags.max_in_flight, "attempts at once, in parallel mode");
+  command.add_option("--mode", flags.mode, "ordered, keyed (ordered per ordering key) or parallel")
+      ->check(CLI::IsMember({"ordered", "keyed", "parallel"}));
+  command.add_option("--max-in-flight", flags.max_in_flight, "attempts at once, in keyed and parallel mode");
   command.add_option("--timeout", flags.timeout, "of an attempt, such as 30s");
   command.add_option("--success", flags.success, "status codes such as 200-209; repeat it");
   command.add_option("--max-retries", flags.max_retries, "after the first attempt");
-  command.add_option("--backoff", flags.backoff, "STEP:CAP[:JITTER], such as 15s:15m:0.1");
+  command.add_option("--backoff", flags.backoff,
+                     "linear:15s:15m, fixed:15s, exponential:1s:1h:2 or schedule:5s,5m,30m; :0.1 behind it "
+                     "is the jitter");
   command.add_option("--rate-limit", flags.rate_limit, "PER_SECOND[:BURST], such as 5:5; 0 = none");
+  command.add_option("--retry-after-max", flags.retry_after_max,
+                     "Retry-After is honoured up to this, such as 1h; 0s = ignored");
+  command.add_option("--alert-after", flags.alert_after, "failures in a row; 0 = no alert");
+  command.add_option("--disable-after", flags.disable_after,
+                     "FAILURES:SPAN, such as 60:1h, or never; update: with --disable-on-gone");
+  command
+      .add_option("--disable-on-gone", flags.disable_on_gone,
+                  "whether status 410 disables at once: yes or no; update: with --disable-after")
+      ->check(CLI::IsMember({"yes", "no"}));
+  command.add_option("--backlog", flags.backlog, "deliveries that may be pending; 0 = as the disk allows");
+  command.add_option("--http", flags.http, "version: 1.1 or 2")->check(CLI::IsMember({"1.1", "2"}));
+  command.add_option("--keep-bodies", flags.keep_bodies, "of responses: failures or all")
+      ->check(CLI::IsMember({"failures", "all"}));
 }
 
 std::string FillEndpoint(const EndpointFlags& flags, v1::Endpoint& endpoint) {
@@ -89,9 +142,9 @@ std::string FillEndpoint(const EndpointFlags& flags, v1::Endpoint& endpoint) {
     if (std::string wrong = AddHeader(header, true, endpoint); !wrong.empty()) return wrong;
   }
   if (flags.signing_secret_file) {
-    const auto secret = ReadFile(*flags.signing_secret_file);
-    if (!secret) return absl::StrCat("cannot read ", *flags.signing_secret_file);
-    endpoint.set_signing_secret(std::string(absl::StripAsciiWhitespace(*secret)));
+    const absl::StatusOr<std::string> secret = ReadSecret(*flags.signing_secret_file);
+    if (!secret.ok()) return std::string(secret.status().message());
+    endpoint.set_signing_secret(*secret);
   }
   return FillPolicy(flags, *endpoint.mutable_policy());
 }
@@ -114,6 +167,12 @@ std::vector<std::string> MaskPaths(const EndpointFlags& flags) {
   add(flags.max_retries.has_value(), "policy.max_retries");
   add(flags.backoff.has_value(), "policy.backoff");
   add(flags.rate_limit.has_value(), "policy.rate_limit");
+  add(flags.retry_after_max.has_value(), "policy.retry_after_max");
+  add(flags.alert_after.has_value(), "policy.alert_after");
+  add(flags.disable_after.has_value() || flags.disable_on_gone.has_value(), "policy.auto_disable");
+  add(flags.backlog.has_value(), "policy.backlog");
+  add(flags.http.has_value(), "policy.http_version");
+  add(flags.keep_bodies.has_value(), "policy.kept_bodies");
   return paths;
 }
 

@@ -16,6 +16,7 @@ namespace hookd::cli {
 struct EndpointFlags {
   std::string id;
   std::string subscriber;
+  std::string reason;
   int64_t limit = 100;
 
   std::optional<std::string> url;
@@ -32,6 +33,13 @@ struct EndpointFlags {
   std::optional<uint32_t> max_retries;
   std::optional<std::string> backoff;
   std::optional<std::string> rate_limit;
+  std::optional<std::string> retry_after_max;
+  std::optional<uint32_t> alert_after;
+  std::optional<std::string> disable_after;
+  std::optional<std::string> disable_on_gone;
+  std::optional<uint64_t> backlog;
+  std::optional<std::string> http;
+  std::optional<std::string> keep_bodies;
   std::vector<std::string> reset;
 };
 
@@ -40,7 +48,7 @@ void AddEndpointOptions(CLI::App& command, EndpointFlags& flags);
 // Sets what the options give. Returns what is wrong with them; empty = nothing.
 std::string FillEndpoint(const EndpointFlags& flags, v1::Endpoint& endpoint);
 
-// The update mask's paths for the options that were given.
+// The update mask's paths for the options that were given, and those to reset.
 std::vector<std::string> MaskPaths(const EndpointFlags& flags);
 
 }  // namespace hookd::cli

@@ -1,12 +1,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
+
+#include <google/protobuf/util/time_util.h>
 
 #include "cli/commands.h"
 #include "cli/line_reader.h"
@@ -23,19 +27,44 @@ constexpr int kBatchEvents = 500;
 constexpr size_t kBatchBytes = 1024 * 1024;
 // Refusals told one by one; the others are only counted.
 constexpr uint64_t kToldRefusals = 20;
+// While nothing comes in: how often a broken connection is looked for.
+constexpr std::chrono::milliseconds kPumpEvery{500};
+// Of --retry-for; a longer one is taken for it.
+constexpr std::chrono::hours kMaxRetryFor{365 * 24};
 
 struct Flags {
   v1::NewEvent event;
   std::string payload_file;
   std::string file;
   std::string retry_for = "30s";
+  std::string not_before;
+  std::string expires;
 };
+
+// Empty = nothing is wrong.
+std::string FillTimes(const Flags& flags, v1::NewEvent& event) {
+  const auto now = google::protobuf::util::TimeUtil::GetCurrentTime();
+  if (!flags.not_before.empty()) {
+    const auto time = ParseTime(flags.not_before, now);
+    if (!time) return "--not-before is such as 2030-01-31T12:00:00Z, or 15m from now";
+    *event.mutable_not_before_time() = *time;
+  }
+  if (!flags.expires.empty()) {
+    const auto time = ParseTime(flags.expires, now);
+    if (!time) return "--expires is such as 2030-01-31T12:00:00Z, or 15m from now";
+    *event.mutable_expire_time() = *time;
+  }
+  return "";
+}
 
 void PublishOne(Session& session, Flags& flags) {
   if (!flags.payload_file.empty()) {
-    const auto payload = ReadFile(flags.payload_file);
-    if (!payload) return session.UsageError("cannot read " + flags.payload_file);
-    flags.event.set_payload(*payload);
+    absl::StatusOr<std::string> payload = ReadFile(flags.payload_file);
+    if (!payload.ok()) return session.UsageError(std::string(payload.status().message()));
+    flags.event.set_payload(*std::move(payload));
+  }
+  if (const std::string wrong = FillTimes(flags, flags.event); !wrong.empty()) {
+    return session.UsageError(wrong);
   }
   const auto stub = v1::EventService::NewStub(session.Connect());
   grpc::ClientContext context;
@@ -77,8 +106,7 @@ class FilePublisher {
     LineReader reader(fd);
     for (;;) {
       std::string_view line;
-      // What is gathered is sent before waiting for more.
-      const LineReader::Result result = reader.Next(batch_.request.events().empty(), line);
+      const LineReader::Result result = reader.Next(Patience(), line);
       if (result == LineReader::Result::kEnd) break;
       if (result == LineReader::Result::kError) {
         session_.UsageError(std::string("cannot read: ") + std::strerror(errno));
@@ -90,9 +118,11 @@ class FilePublisher {
         Add(reader.number(), line);
       }
       const bool full = batch_.request.events_size() >= kBatchEvents || bytes_ >= kBatchBytes;
-      if ((full || result == LineReader::Result::kNothingYet) && !Flush()) break;
+      const bool idle = result == LineReader::Result::kNothingYet;
+      if ((full || idle) && !Flush()) break;
+      if (idle && !Succeeded(publisher_.Pump())) break;
     }
-    if (!failed_ && Flush()) failed_ = !session_.Check(publisher_.Finish());
+    if (!failed_ && Flush()) Succeeded(publisher_.Finish());
     StreamSummary summary = publisher_.summary();
     summary.refused += refused_lines_;
     PrintSummary(session_, summary);
@@ -100,6 +130,13 @@ class FilePublisher {
   }
 
  private:
+  // How long to wait for a line. What is gathered is sent before waiting; what is unanswered is looked after.
+  std::optional<std::chrono::milliseconds> Patience() const {
+    if (!batch_.request.events().empty()) return std::chrono::milliseconds(0);
+    if (publisher_.HasUnanswered()) return kPumpEvery;
+    return std::nullopt;
+  }
+
   void Add(uint64_t number, std::string_view line) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
     v1::NewEvent event;
@@ -114,11 +151,15 @@ class FilePublisher {
 
   bool Flush() {
     if (batch_.request.events().empty()) return true;
-    const bool sent = session_.Check(publisher_.Send(std::move(batch_)));
+    const bool sent = Succeeded(publisher_.Send(std::move(batch_)));
     batch_ = Batch();
     bytes_ = 0;
-    if (!sent) failed_ = true;
     return sent;
+  }
+
+  bool Succeeded(const grpc::Status& status) {
+    if (!session_.Check(status)) failed_ = true;
+    return !failed_;
   }
 
   void Refuse(uint64_t number, const std::string& why) {
@@ -144,12 +185,13 @@ class FilePublisher {
 };
 
 void PublishFile(Session& session, const Flags& flags) {
+  using google::protobuf::util::TimeUtil;
   const auto retry_for = ParseDuration(flags.retry_for);
   if (!retry_for) return session.UsageError("--retry-for is such as 30s");
   const int fd = flags.file == "-" ? STDIN_FILENO : open(flags.file.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return session.UsageError("cannot read " + flags.file + ": " + std::strerror(errno));
-  FilePublisher publisher(
-      session, std::chrono::seconds(retry_for->seconds()) + std::chrono::nanoseconds(retry_for->nanos()));
+  const auto asked = std::chrono::milliseconds(TimeUtil::DurationToMilliseconds(*retry_for));
+  FilePublisher publisher(session, std::min<std::chrono::milliseconds>(asked, kMaxRetryFor));
   publisher.Run(fd);
   if (fd != STDIN_FILENO) close(fd);
 }
@@ -177,16 +219,24 @@ void AddEventCommands(CLI::App& app, Session& session) {
     return publish->add_option(name, *(flags->event.*field)(), help);
   };
   CLI::Option* file = publish->add_option(
-      "--file", flags->file, "lines of JSON, - = standard input: subscriber_id, type, payload, ...");
-  publish->add_option(
-      "--retry-for", flags->retry_for,
-      "with --file: how long to try again without an answer; only events with an idempotency_key "
-      "are sent again");
+      "--file", flags->file,
+      "lines of JSON, - = standard input: subscriber_id, type, payload, and the other fields of NewEvent");
+  publish->add_option("--retry-for", flags->retry_for,
+                      "with --file: how long to try again without an answer, at most a year; only events "
+                      "with an idempotency_key "
+                      "are sent again");
   text("--subscriber", &v1::NewEvent::mutable_subscriber_id, "whose event it is")->excludes(file);
   text("--type", &v1::NewEvent::mutable_type, "such as message:in:new")->excludes(file);
   text("--channel", &v1::NewEvent::mutable_channel, "the number or device it belongs to")->excludes(file);
   text("--ordering-key", &v1::NewEvent::mutable_ordering_key, "such as the chat")->excludes(file);
   text("--idempotency-key", &v1::NewEvent::mutable_idempotency_key, "the platform's own id of it")
+      ->excludes(file);
+  publish
+      ->add_option("--not-before", flags->not_before, "no attempt starts earlier: RFC 3339, or 15m from now")
+      ->excludes(file);
+  publish
+      ->add_option("--expires", flags->expires,
+                   "what is not delivered by then expires: RFC 3339, or 15m from now")
       ->excludes(file);
   text("--traceparent", &v1::NewEvent::mutable_traceparent, "W3C trace context")->excludes(file);
   CLI::Option* payload =

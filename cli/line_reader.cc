@@ -12,7 +12,7 @@ constexpr size_t kReadBytes = 256 * 1024;
 
 }  // namespace
 
-LineReader::Result LineReader::Next(bool wait, std::string_view& line) {
+LineReader::Result LineReader::Next(std::optional<std::chrono::milliseconds> wait, std::string_view& line) {
   for (;;) {
     const size_t end = buffer_.find('\n', seen_);
     if (end != std::string::npos || (ended_ && (begin_ < buffer_.size() || skipping_))) {
@@ -32,9 +32,12 @@ LineReader::Result LineReader::Next(bool wait, std::string_view& line) {
       buffer_.clear();
     }
     seen_ = buffer_.size();
-    if (!wait) {
+    if (wait) {
       pollfd ready{fd_, POLLIN, 0};
-      if (poll(&ready, 1, 0) == 0) return Result::kNothingYet;
+      const int polled = poll(&ready, 1, static_cast<int>(wait->count()));
+      if (polled == 0) return Result::kNothingYet;
+      if (polled < 0 && errno != EINTR) return Result::kError;
+      if (polled < 0) continue;
     }
     const size_t had = buffer_.size();
     buffer_.resize(had + kReadBytes);

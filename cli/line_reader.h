@@ -1,9 +1,11 @@
-// Lines from a descriptor, without waiting when asked not to: a slow producer's events must not wait for a
-// batch to fill.
+// Lines from a descriptor, without waiting for longer than asked: a slow producer's events must not wait for
+// a batch to fill.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,8 +27,9 @@ class LineReader {
   // Does not own `fd`.
   explicit LineReader(int fd) : fd_(fd) {}
 
-  // `line`, without its end, is valid until the next call. kNothingYet only without `wait`.
-  Result Next(bool wait, std::string_view& line);
+  // `line`, without its end, is valid until the next call. Waits for input until there is some, or for about
+  // `wait` and then says kNothingYet.
+  Result Next(std::optional<std::chrono::milliseconds> wait, std::string_view& line);
 
   // Of the line that Next gave, from 1.
   uint64_t number() const { return number_; }

@@ -1,12 +1,17 @@
 // hookctl: hookd's command line.
-// Exit codes: 0 ok; 1 the server refused; 2 bad usage; 3 the server did not answer.
+// Exit codes: 0 ok; 1 the server refused; 2 bad usage; 3 the server did not answer; 4 hookctl itself failed.
+#include <exception>
+#include <iostream>
+
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/session.h"
 
-int main(int argc, char** argv) {
-  using namespace hookd::cli;  // NOLINT(google-build-using-namespace)
+namespace hookd::cli {
+namespace {
+
+int Run(int argc, char** argv) {
   Session session;
   std::string output = "table";
   CLI::App app("hookctl: works with a hookd server");
@@ -33,3 +38,20 @@ int main(int argc, char** argv) {
   }
   return session.exit_code;
 }
+
+int Main(int argc, char** argv) {
+  int code = kExitFailed;
+  try {
+    code = Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "hookctl: internal error: " << error.what() << "\n";
+  }
+  if (std::cout.flush()) return code;
+  std::cerr << "hookctl: cannot write to standard output\n";
+  return code == kExitOk ? kExitFailed : code;
+}
+
+}  // namespace
+}  // namespace hookd::cli
+
+int main(int argc, char** argv) { return hookd::cli::Main(argc, argv); }

@@ -1,5 +1,5 @@
 // Events as lines of JSON: {"subscriber_id": "...", "type": "...", "payload": <any JSON>, ...}, with the
-// fields of hookd.v1.NewEvent.
+// fields of hookd.v1.NewEvent; times in RFC 3339.
 #pragma once
 
 #include <string>

@@ -1,6 +1,8 @@
 #include <iostream>
+#include <memory>
 #include <string>
 
+#include <absl/strings/str_cat.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 
@@ -11,27 +13,53 @@
 namespace hookd::cli {
 namespace {
 
-void ShowStatus(Session& session) {
+std::string PausedText(const v1::ServerStatus& status) {
+  if (!status.paused()) return "no";
+  if (status.pause_reason().empty()) return "yes, everything";
+  return absl::StrCat("yes, everything: ", OneLine(status.pause_reason(), 256));
+}
+
+std::string IntakeText(const std::string& closed) {
+  if (closed.empty()) return "open";
+  if (closed == "disk") return "closed: the disk is nearly full";
+  if (closed == "stall") return "closed: the store cannot keep up";
+  return absl::StrCat("closed: ", OneLine(closed, 256));
+}
+
+void Show(const v1::ServerStatus& status) {
+  PrintFields(
+      {{"version", status.version()},
+       {"started", TimeText(status.start_time())},
+       {"uptime", DurationText(status.uptime())},
+       {"draining", YesNo(status.draining())},
+       {"paused", PausedText(status)},
+       {"intake", IntakeText(status.intake_closed())},
+       {"clock", status.clock_suspect() ? "leapt: nothing expires until hookctl confirm-clock" : "trusted"},
+       {"auto-disable", status.auto_disable_suspended()
+                            ? "suspended: more than half of the active hosts fail to connect"
+                            : "active"},
+       {"subscribers", std::to_string(status.subscribers())},
+       {"endpoints", std::to_string(status.endpoints())},
+       {"pending deliveries", std::to_string(status.pending_deliveries())},
+       {"attempts in flight", std::to_string(status.attempts_in_flight())},
+       {"events accepted", std::to_string(status.events_accepted())},
+       {"deliveries succeeded", std::to_string(status.deliveries_succeeded())},
+       {"attempts failed", std::to_string(status.attempts_failed())},
+       {"last commit", std::to_string(status.last_commit())},
+       {"bytes on disk", std::to_string(status.bytes_on_disk())},
+       {"storage format", std::to_string(status.storage_format())}});
+}
+
+// One call that answers with the status.
+template <typename Request, typename Method>
+void Call(Session& session, const Request& request, Method method) {
   const auto stub = v1::OperationsService::NewStub(session.Connect());
   grpc::ClientContext context;
   session.Prepare(context);
   v1::ServerStatus status;
-  if (!session.Check(stub->GetStatus(&context, {}, &status))) return;
+  if (!session.Check((stub.get()->*method)(&context, request, &status))) return;
   if (session.json) return PrintJson(status);
-  PrintFields({{"version", status.version()},
-               {"started", TimeText(status.start_time())},
-               {"uptime", DurationText(status.uptime())},
-               {"draining", YesNo(status.draining())},
-               {"subscribers", std::to_string(status.subscribers())},
-               {"endpoints", std::to_string(status.endpoints())},
-               {"pending deliveries", std::to_string(status.pending_deliveries())},
-               {"attempts in flight", std::to_string(status.attempts_in_flight())},
-               {"events accepted", std::to_string(status.events_accepted())},
-               {"deliveries succeeded", std::to_string(status.deliveries_succeeded())},
-               {"attempts failed", std::to_string(status.attempts_failed())},
-               {"last commit", std::to_string(status.last_commit())},
-               {"bytes on disk", std::to_string(status.bytes_on_disk())},
-               {"storage format", std::to_string(status.storage_format())}});
+  Show(status);
 }
 
 // grpc.health.v1.Health/Check for the whole server. Its messages are not packaged for C++: the request is
@@ -67,12 +95,22 @@ void ShowHealth(Session& session) {
 }  // namespace
 
 void AddOperationsCommands(CLI::App& app, Session& session) {
+  using Stub = v1::OperationsService::Stub;
   app.add_subcommand("status", "what the server says about itself")->callback([&session] {
-    ShowStatus(session);
+    Call(session, v1::GetStatusRequest(), &Stub::GetStatus);
   });
   app.add_subcommand("health", "SERVING (0) or NOT_SERVING (1)")->callback([&session] {
     ShowHealth(session);
   });
+  auto pause = std::make_shared<v1::PauseDeliveriesRequest>();
+  CLI::App* pausing = app.add_subcommand("pause", "start no attempt of any endpoint; events queue");
+  pausing->add_option("--reason", *pause->mutable_reason(), "why, for people");
+  pausing->callback([&session, pause] { Call(session, *pause, &Stub::PauseDeliveries); });
+  app.add_subcommand("resume", "end that; what is paused itself stays paused")->callback([&session] {
+    Call(session, v1::ResumeDeliveriesRequest(), &Stub::ResumeDeliveries);
+  });
+  app.add_subcommand("confirm-clock", "the wall clock leapt and is right now: expiry goes on")
+      ->callback([&session] { Call(session, v1::ConfirmClockRequest(), &Stub::ConfirmClock); });
 }
 
 }  // namespace hookd::cli

@@ -1,18 +1,23 @@
 #include "cli/parse.h"
 
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <vector>
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
+#include <google/protobuf/util/time_util.h>
 
 namespace hookd::cli {
 namespace {
 
 constexpr int64_t kMaxSeconds = 1'000'000'000;
+constexpr size_t kReadBytes = 64 * 1024;
 
 }  // namespace
 
@@ -50,17 +55,67 @@ std::optional<v1::StatusRange> ParseStatusRange(const std::string& text) {
 }
 
 std::optional<v1::Backoff> ParseBackoff(const std::string& text) {
-  const std::vector<std::string> parts = absl::StrSplit(text, ':');
-  if (parts.size() < 2 || parts.size() > 3) return std::nullopt;
-  const auto step = ParseDuration(parts[0]);
-  const auto cap = ParseDuration(parts[1]);
-  double jitter = 0;
-  if (!step || !cap || (parts.size() == 3 && !absl::SimpleAtod(parts[2], &jitter))) return std::nullopt;
+  std::vector<std::string> parts = absl::StrSplit(text, ':');
+  std::string kind = "linear";
+  if (!parts.front().empty() && absl::ascii_isalpha(static_cast<unsigned char>(parts.front()[0]))) {
+    kind = parts.front();
+    parts.erase(parts.begin());
+  }
+  size_t wanted = 1;  // parts of the kind, without the jitter
+  if (kind == "linear") wanted = 2;
+  if (kind == "exponential") wanted = 3;
+  if (parts.size() != wanted && parts.size() != wanted + 1) return std::nullopt;
   v1::Backoff backoff;
-  *backoff.mutable_linear()->mutable_step() = *step;
-  *backoff.mutable_linear()->mutable_cap() = *cap;
-  if (parts.size() == 3) backoff.set_jitter(jitter);
+  if (parts.size() > wanted) {
+    double jitter = 0;
+    if (!absl::SimpleAtod(parts.back(), &jitter)) return std::nullopt;
+    backoff.set_jitter(jitter);
+  }
+  if (kind == "schedule") {
+    for (const absl::string_view wait : absl::StrSplit(parts[0], ',')) {
+      const auto duration = ParseDuration(std::string(wait));
+      if (!duration) return std::nullopt;
+      *backoff.mutable_schedule()->add_waits() = *duration;
+    }
+    return backoff;
+  }
+  const auto step = ParseDuration(parts[0]);
+  if (!step) return std::nullopt;
+  if (kind == "fixed") {
+    *backoff.mutable_fixed()->mutable_step() = *step;
+    return backoff;
+  }
+  if (kind != "linear" && kind != "exponential") return std::nullopt;
+  const auto cap = ParseDuration(parts[1]);
+  if (!cap) return std::nullopt;
+  if (kind == "linear") {
+    *backoff.mutable_linear()->mutable_step() = *step;
+    *backoff.mutable_linear()->mutable_cap() = *cap;
+    return backoff;
+  }
+  double factor = 0;
+  // 0 would be taken for unset.
+  if (!absl::SimpleAtod(parts[2], &factor) || factor == 0) return std::nullopt;
+  *backoff.mutable_exponential()->mutable_step() = *step;
+  *backoff.mutable_exponential()->mutable_cap() = *cap;
+  backoff.mutable_exponential()->set_factor(factor);
   return backoff;
+}
+
+std::optional<v1::AutoDisable> ParseAutoDisable(const std::string& text) {
+  v1::AutoDisable disable;
+  if (text == "never") {
+    disable.set_failures(0);
+    return disable;
+  }
+  const std::vector<std::string> parts = absl::StrSplit(text, ':');
+  uint32_t failures = 0;
+  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &failures)) return std::nullopt;
+  const auto span = ParseDuration(parts[1]);
+  if (!span) return std::nullopt;
+  disable.set_failures(failures);
+  *disable.mutable_span() = *span;
+  return disable;
 }
 
 std::optional<v1::RateLimit> ParseRateLimit(const std::string& text) {
@@ -86,14 +141,39 @@ std::optional<v1::Header> ParseHeader(const std::string& text) {
   return header;
 }
 
-std::optional<std::string> ReadFile(const std::string& path) {
-  if (path == "-") {
-    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+std::optional<google::protobuf::Timestamp> ParseTime(const std::string& text,
+                                                     const google::protobuf::Timestamp& now) {
+  using google::protobuf::util::TimeUtil;
+  if (const auto ahead = ParseDuration(text)) {
+    // Beyond it, adding would end the process.
+    if (now.seconds() + ahead->seconds() >= TimeUtil::kTimestampMaxSeconds) return std::nullopt;
+    return now + *ahead;
   }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (file.bad()) return std::nullopt;
+  google::protobuf::Timestamp time;
+  if (!TimeUtil::FromString(text, &time)) return std::nullopt;
+  return time;
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  const auto failed = [&path] {
+    return absl::InvalidArgumentError(absl::StrCat("cannot read ", path, ": ", std::strerror(errno)));
+  };
+  const int fd = path == "-" ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return failed();
+  std::string text;
+  ssize_t got = 0;
+  do {
+    const size_t had = text.size();
+    text.resize(had + kReadBytes);
+    got = read(fd, text.data() + had, kReadBytes);
+    text.resize(had + (got > 0 ? static_cast<size_t>(got) : 0));
+  } while (text.size() <= kMaxFileBytes && (got > 0 || (got < 0 && errno == EINTR)));
+  const absl::Status status = got < 0 ? failed() : absl::OkStatus();
+  if (fd != STDIN_FILENO) close(fd);
+  if (!status.ok()) return status;
+  if (text.size() > kMaxFileBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " is larger than ", kMaxFileBytes, " bytes"));
+  }
   return text;
 }
 

@@ -12,6 +12,7 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitRefused = 1;      // the server said no
 inline constexpr int kExitUsage = 2;        // bad options or input
 inline constexpr int kExitUnreachable = 3;  // no answer came
+inline constexpr int kExitFailed = 4;       // hookctl itself: the output was lost
 
 struct Session {
   std::string server = "127.0.0.1:7070";

@@ -12,7 +12,8 @@ constexpr std::chrono::milliseconds kLastPause{2000};
 
 bool MayTryAgain(const grpc::Status& status) {
   switch (status.error_code()) {
-    case grpc::StatusCode::OK:  // ended without having answered everything
+    case grpc::StatusCode::OK:         // ended without having answered everything
+    case grpc::StatusCode::CANCELLED:  // cut off by the server or something in between
     case grpc::StatusCode::UNAVAILABLE:
     case grpc::StatusCode::UNKNOWN:
     case grpc::StatusCode::INTERNAL:
@@ -30,8 +31,7 @@ StreamPublisher::StreamPublisher(std::shared_ptr<grpc::Channel> channel, Duratio
       retry_for_(retry_for),
       clock_(clock),
       refused_(std::move(refused)),
-      pause_(kFirstPause),
-      last_answer_(clock.Steady()) {
+      pause_(kFirstPause) {
   Open();
 }
 
@@ -48,10 +48,6 @@ grpc::Status StreamPublisher::Send(Batch batch) {
   const auto& events = pending->batch.request.events();
   pending->keyed = std::all_of(events.begin(), events.end(),
                                [](const v1::NewEvent& event) { return !event.idempotency_key().empty(); });
-  {
-    const std::lock_guard lock(mutex_);
-    if (unanswered_.empty()) last_answer_ = clock_.Steady();  // nothing was due until now
-  }
   grpc::Status status = WriteUntil([this] { return unanswered_.size() < kMaxUnansweredBatches; });
   if (!status.ok()) return status;
   {
@@ -59,6 +55,14 @@ grpc::Status StreamPublisher::Send(Batch batch) {
     unanswered_.push_back(std::move(pending));
   }
   return WriteUntil([this] { return written_ == unanswered_.size(); });
+}
+
+grpc::Status StreamPublisher::Pump() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!broken_ || unanswered_.empty()) return grpc::Status::OK;
+  }
+  return WriteUntil([this] { return !broken_ && written_ == unanswered_.size(); });
 }
 
 grpc::Status StreamPublisher::Finish() {
@@ -79,6 +83,11 @@ grpc::Status StreamPublisher::WriteUntil(const std::function<bool()>& enough) {
     }
     if (grpc::Status reopened = Reopen(); !reopened.ok()) return reopened;
   }
+}
+
+bool StreamPublisher::HasUnanswered() const {
+  const std::lock_guard lock(mutex_);
+  return !unanswered_.empty();
 }
 
 StreamSummary StreamPublisher::summary() const {
@@ -122,7 +131,7 @@ void StreamPublisher::Take(const v1::PublishStreamResponse& answer) {
     answered = std::move(unanswered_.front());
     unanswered_.pop_front();
     if (written_ > 0) --written_;
-    last_answer_ = clock_.Steady();
+    trying_since_.reset();
     for (const v1::PublishResult& result : answer.results()) {
       if (result.code() != 0) {
         ++summary_.refused;
@@ -167,12 +176,14 @@ grpc::Status StreamPublisher::Reopen() {
               status.error_message() + ")");
     }
     if (!MayTryAgain(status)) return status;
-    if (now - last_answer_ >= retry_for_) {
+    if (!trying_since_) {
+      trying_since_ = now;
+      pause_ = kFirstPause;
+    }
+    if (now - *trying_since_ >= retry_for_) {
       return grpc::Status(grpc::StatusCode::UNAVAILABLE, status.error_message());
     }
-    if (last_answer_ > last_reopened_) pause_ = kFirstPause;
   }
-  last_reopened_ = now;
   std::this_thread::sleep_for(pause_);
   pause_ = std::min<Duration>(pause_ * 2, kLastPause);
   Open();

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -38,7 +39,7 @@ class StreamPublisher {
   // `refused` runs on the reading thread, for each event that was refused.
   using Refused = std::function<void(uint64_t line, const v1::PublishResult& result)>;
 
-  // `retry_for`: how long to try again without any answer. `clock` outlives it.
+  // `retry_for`: how long to try again without any answer, from when a break is noticed. `clock` outlives it.
   StreamPublisher(std::shared_ptr<grpc::Channel> channel, Duration retry_for, const Clock& clock,
                   Refused refused);
   ~StreamPublisher();  // what is unanswered is given up
@@ -47,9 +48,14 @@ class StreamPublisher {
   // unanswered events are unknown then.
   grpc::Status Send(Batch batch);
 
+  // Sends again what a break left unanswered; does nothing when there was none. Only the caller's thread
+  // notices breaks: call it now and then while there is nothing to send.
+  grpc::Status Pump();
+
   // Waits for the last answer.
   grpc::Status Finish();
 
+  bool HasUnanswered() const;
   StreamSummary summary() const;
 
  private:
@@ -78,7 +84,6 @@ class StreamPublisher {
   const Refused refused_;
   uint64_t next_batch_ = 1;
   Duration pause_{};
-  SteadyTime last_reopened_{};
 
   std::unique_ptr<grpc::ClientContext> context_;
   std::unique_ptr<Stream> stream_;
@@ -90,7 +95,7 @@ class StreamPublisher {
   std::deque<std::shared_ptr<Pending>> unanswered_;
   size_t written_ = 0;  // of them, on this stream
   bool broken_ = false;
-  SteadyTime last_answer_;
+  std::optional<SteadyTime> trying_since_;  // there was a break, and no answer since
   StreamSummary summary_;
 };
 

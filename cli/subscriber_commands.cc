@@ -100,7 +100,7 @@ void AddSubscriberCommands(CLI::App& app, Session& session) {
     Call(session, ById<v1::GetSubscriberRequest>(*flags), &v1::SubscriberService::Stub::GetSubscriber);
   });
 
-  CLI::App* list = verb("list", "show subscribers, by id", false);
+  CLI::App* list = verb("list", "show subscribers", false);
   list->add_option("--limit", flags->limit, "at most so many; 0 = all")->check(CLI::NonNegativeNumber);
   list->callback([&session, flags] { List(session, *flags); });
 

@@ -89,6 +89,22 @@ class RefusalsTest(harness.TestCase):
         used = ("--idempotency-key", "used")
         self.assert_refused("ALREADY_EXISTS", "idempotency_key: ", *self.publish, "--payload", "2", *used)
 
+    def test_event_times(self):
+        publish = (*self.publish, "--payload", "1")
+        self.assert_invalid("expire_time: is not in the future", *publish, "--expires", "2020-01-31T12:00:00Z")
+        self.assert_invalid("expire_time: is not in the future", *publish, "--expires", "1970-01-01T00:00:00Z")
+        self.assert_invalid("expire_time: is not in the future", *publish, "--expires", "0s")
+        times = ("--not-before", "2h", "--expires", "1h")
+        self.assert_invalid("expire_time: is not after not_before_time", *publish, *times)
+        self.assert_invalid("not_before_time: is too far ahead, use at most 30 days", *publish, "--not-before", "721h")
+        self.assert_invalid("not_before_time: is before 1970", *publish, "--not-before", "1969-12-31T23:59:59Z")
+
+    def test_reasons(self):
+        for bad, expected in (("x" * 257, "reason: is 257 bytes"), ("a\nb", "reason: holds a control")):
+            for verb in ("enable", "disable", "pause", "resume"):
+                self.assert_invalid(expected, "endpoints", verb, self.endpoint, "--reason", bad)
+            self.assert_invalid(expected, "pause", "--reason", bad)
+
     def test_batches(self):
         event = [(1, "acme"), (2, "t"), (3, "1")]
         for method in ("EventService/PublishEvents", "EventService/PublishStream"):
@@ -160,6 +176,17 @@ class RefusalsTest(harness.TestCase):
             ("--backoff", "10s:5s", "policy.backoff.cap: 5s is out of range, use 10s to 24h"),
             ("--backoff", "1s:5s:1.5", "policy.backoff.jitter: 1.5 is out of range, use 0 to 1"),
             ("--backoff", "1s:5s:nan", "policy.backoff.jitter: nan is out of range, use 0 to 1"),
+            ("--backoff", "fixed:25h", "policy.backoff.step: 25h is out of range, use 100ms to 24h"),
+            ("--backoff", "exponential:1s:1h:11", "policy.backoff.factor: 11 is out of range, use 1 to 10"),
+            ("--backoff", "exponential:1s:1h:0.5", "policy.backoff.factor: 0.5 is out of range, use 1 to 10"),
+            ("--backoff", "exponential:1s:1h:nan", "policy.backoff.factor: nan is out of range, use 1 to 10"),
+            ("--backoff", "exponential:10s:5s:2", "policy.backoff.cap: 5s is out of range, use 10s to 24h"),
+            ("--backoff", "schedule:5s,25h", "policy.backoff.schedule[1]: 25h is out of range, use 100ms to 24h"),
+            ("--backoff", "schedule:0s", "policy.backoff.schedule[0]: 0ms is out of range, use 100ms to 24h"),
+            ("--backoff", "schedule:" + ",".join(["1s"] * 65), "policy.backoff.schedule: there are 65 entries, use 1 to 64"),
+            ("--retry-after-max", "25h", "policy.retry_after_max: 25h is out of range, use 0ms to 24h"),
+            ("--alert-after", "100001", "policy.alert_after: 100001 is out of range, use 0 to 100000"),
+            ("--backlog", "1000000001", "policy.backlog: 1000000001 is out of range, use 0 to 1000000000"),
             ("--rate-limit", "10001:1", "policy.rate_limit.per_second: 10001 is out of range, use 0 to 10000"),
             ("--rate-limit", "5:10001", "policy.rate_limit.burst: 10001 is out of range, use 1 to 10000"),
             ("--success", "99-200", "policy.success_codes[0]: 99 to 200 is not a range"),
@@ -168,6 +195,13 @@ class RefusalsTest(harness.TestCase):
         ):
             self.assert_invalid(expected, *create, flag, bad)
             self.assert_invalid(expected, "endpoints", "update", self.endpoint, flag, bad)
+        for after, expected in (
+            ("100001:1h", "policy.auto_disable.failures: 100001 is out of range, use 0 to 100000"),
+            ("60:721h", "policy.auto_disable.span: 721h is out of range, use 0ms to 720h"),
+        ):
+            flags = ("--disable-after", after, "--disable-on-gone", "yes")
+            self.assert_invalid(expected, *create, *flags)
+            self.assert_invalid(expected, "endpoints", "update", self.endpoint, *flags)
         ranges = [part for code in range(200, 217) for part in ("--success", str(code))]
         self.assert_invalid("policy.success_codes: there are 17 ranges, use 1 to 16", *create, *ranges)
 
@@ -184,11 +218,19 @@ class RefusalsTest(harness.TestCase):
             secret.write_text(bad, encoding="ascii")
             command = (*create, "acme", "--signing-secret-file", secret)
             self.assert_invalid("signing_secret: ", *command, never=["hush"])
-        for verb in ("get", "delete", "pause", "resume"):
+        for verb in ("get", "delete", "enable", "disable", "pause", "resume"):
             self.assert_refused("NOT_FOUND", "", "endpoints", verb, UNKNOWN_ENDPOINT)
             self.assert_invalid("id: ", "endpoints", verb, "ep_1")
         self.assert_refused("NOT_FOUND", "", "endpoints", "update", UNKNOWN_ENDPOINT, "--description", "x")
-        self.assert_invalid("update_mask: ", "endpoints", "update", self.endpoint, "--reset", "subscriber_id")
+        reset = ("endpoints", "update", self.endpoint, "--reset")
+        for path in ("subscriber_id", "paused", "disabled", "state_note", "health", "policy.backoff.linear"):
+            self.assert_invalid("update_mask: ", *reset, path)
+        twice = (*reset, "policy.timeout", "--timeout", "5s")
+        self.assert_invalid("update_mask: names policy.timeout twice", *twice)
+        self.assert_invalid("url: ", *reset, "url")
+        self.assert_invalid("signing_secret: is empty", *reset, "signing_secret")
+        mask = [(1, [(1, self.endpoint), (3, "words")]), (2, [(1, "description")] * 300_000)]
+        self.assert_raw("INVALID_ARGUMENT", "update_mask: names 300000 paths", "EndpointService/UpdateEndpoint", mask)
 
     def test_subscribers(self):
         for bad in ("a b", "x" * 129, "a/b", "ä"):

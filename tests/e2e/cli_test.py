@@ -11,7 +11,7 @@ import raw_grpc
 from harness import wait_for
 
 # Exit codes of hookctl.
-OK, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
+OK, REFUSED, USAGE, UNREACHABLE, FAILED = 0, 1, 2, 3, 4
 
 
 class CliTest(harness.TestCase):
@@ -48,7 +48,7 @@ class CliTest(harness.TestCase):
         self.assertEqual(self.field("name", "subscribers", "get", "acme"), "Acme Ltd")
         header, *rows = self.table("subscribers", "list")
         self.assertEqual(header.split(), ["ID", "NAME", "PAUSED", "ENDPOINTS", "CREATED"])
-        self.assertEqual([row.split()[0] for row in rows], ["acme", "beta"])
+        self.assertEqual(sorted(row.split()[0] for row in rows), ["acme", "beta"])
         self.assertEqual(len(self.hookd.ask("subscribers", "list", "--limit", "1")["subscribers"]), 1)
 
         self.assertEqual(self.hookd.ask("subscribers", "update", "acme", "--name", "New")["name"], "New")
@@ -89,9 +89,9 @@ class CliTest(harness.TestCase):
         for text in (url, "the shop", "message:*", "X-Shop: one", "Authorization: (secret)", "parallel, 3 in flight"):
             self.assertIn(text, shown)
         header, row = self.table("endpoints", "list", "--subscriber", "acme")
-        columns = ["ID", "SUBSCRIBER", "URL", "MODE", "PAUSED", "PENDING", "RETRYING", "FAILURES"]
+        columns = ["ID", "SUBSCRIBER", "URL", "MODE", "PAUSED", "DISABLED", "PENDING", "RETRYING", "FAILURES"]
         self.assertEqual(header.split(), columns)
-        self.assertEqual(row.split(), [identity, "acme", url, "parallel", "no", "0", "0", "0"])
+        self.assertEqual(row.split(), [identity, "acme", url, "parallel", "no", "no", "0", "0", "0"])
 
         changed = self.hookd.ask("endpoints", "update", identity, "--timeout", "6s", "--reset", "policy.backoff")
         self.assertEqual(changed["policy"]["timeout"], "6s")
@@ -101,6 +101,64 @@ class CliTest(harness.TestCase):
         self.assertFalse(self.hookd.ask("endpoints", "resume", identity)["paused"])
         self.table("endpoints", "delete", identity)
         self.assertEqual(self.hookd.ask("endpoints", "list")["endpoints"], [])
+
+    def test_every_policy(self):
+        self.hookd.ask("subscribers", "create", "acme")
+        url = self.receiver.url("/hooks")
+        flags = ("--mode", "keyed", "--retry-after-max", "10m", "--alert-after", "7", "--disable-after", "30:2h")
+        flags += ("--disable-on-gone", "no", "--backlog", "500", "--http", "2", "--keep-bodies", "all")
+        made = self.hookd.ask("endpoints", "create", "--subscriber", "acme", "--url", url, *flags)["endpoint"]
+        policy, identity = made["policy"], made["id"]
+        self.assertEqual((policy["mode"], policy["retry_after_max"]), ("DELIVERY_MODE_KEYED", "600s"))
+        self.assertEqual((policy["alert_after"], policy["backlog"]), (7, "500"))
+        self.assertEqual(policy["auto_disable"], {"failures": 30, "span": "7200s", "on_gone": False})
+        self.assertEqual((policy["http_version"], policy["kept_bodies"]), ("HTTP_VERSION_2", "KEPT_BODIES_ALL"))
+        words = {"mode": "keyed, 16 in flight", "retry-after": "honoured up to 600s", "kept bodies": "of all attempts"}
+        words |= {"alert": "after 7 failures in a row", "auto-disable": "30 failures in a row over 7200s", "http": "2"}
+        words |= {"backlog": "at most 500 deliveries", "paused": "no", "disabled": "no"}
+        self.assert_words(words, "endpoints", "get", identity)
+
+        changed = ("--mode", "ordered", "--retry-after-max", "0s", "--alert-after", "0", "--disable-after", "never")
+        changed += ("--disable-on-gone", "yes", "--backlog", "0", "--http", "1.1", "--keep-bodies", "failures")
+        words = {"mode": "ordered", "retry-after": "ignored", "kept bodies": "of failures", "alert": "never"}
+        words |= {"auto-disable": "status 410", "http": "1.1", "backlog": "as the disk allows"}
+        self.assert_words(words, "endpoints", "update", identity, *changed)
+        for given, words in (
+            ("linear:1s:1m:0", "1s x n, at most 60s, jitter 0"),
+            ("fixed:3s", "3s each, jitter 0.1"),
+            ("exponential:1s:1h:2:0.5", "1s x 2^(n-1), at most 3600s, jitter 0.5"),
+            ("schedule:5s,5m,30m", "5s, 300s, 1800s, the last one repeats, jitter 0.1"),
+        ):
+            self.assert_words({"backoff": words}, "endpoints", "update", identity, "--backoff", given)
+
+    def assert_words(self, words, *arguments):
+        shown = {key.strip(): value.strip() for key, value in self.fields(*arguments).items()}
+        self.assertEqual({name: shown.get(name) for name in words}, words)
+
+    def test_states_keep_a_reason(self):
+        self.hookd.ask("subscribers", "create", "acme")
+        identity = self.hookd.create_endpoint(self.receiver, "acme", "/hooks")
+        disabled = self.hookd.ask("endpoints", "disable", identity, "--reason", "moved away")
+        self.assertEqual(disabled["disabled"]["reason"], "DISABLE_REASON_PERSON")
+        self.assertEqual(disabled["state_note"], "moved away")
+        self.assertIn("by a person, since 20", self.field("disabled", "endpoints", "get", identity))
+        self.assertEqual(self.field("reason", "endpoints", "get", identity), "moved away")
+        paused = self.hookd.ask("endpoints", "pause", identity, "--reason", "repair")
+        self.assertEqual((paused["paused"], paused["state_note"]), (True, "repair"))
+        resumed = self.hookd.ask("endpoints", "resume", identity, "--reason", "repaired")
+        self.assertEqual((resumed["paused"], resumed["state_note"]), (False, "repaired"))
+        self.assertIn("disabled", resumed, "resume does not enable")
+        self.assertNotIn("disabled", self.hookd.ask("endpoints", "enable", identity, "--reason", "back"))
+
+    def test_everything_is_paused_and_resumed(self):
+        paused = self.hookd.hookctl("--output", "json", "pause", "--reason", "network work")
+        if "UNIMPLEMENTED" in paused.err:
+            self.skipTest("this engine cannot yet")
+        self.assertEqual(paused.code, OK, paused.err)
+        self.assertEqual(json.loads(paused.out)["pause_reason"], "network work")
+        self.assertEqual(self.field("paused", "status"), "yes, everything: network work")
+        self.assertEqual(self.field("paused", "resume"), "no")
+        self.assertEqual(self.field("clock", "confirm-clock"), "trusted")
 
     def test_secrets_are_never_read_again(self):
         self.hookd.ask("subscribers", "create", "acme")
@@ -161,6 +219,17 @@ class CliTest(harness.TestCase):
         wait_for(lambda: self.hookd.pending() == 0, "the deliveries to end")
         self.assertEqual(len(self.receiver.ledger.entries("/hooks")), 2, "the duplicate made no delivery")
 
+    def test_publish_with_times(self):
+        self.hookd.ask("subscribers", "create", "acme")
+        command = ("events", "publish", "--subscriber", "acme", "--type", "t", "--payload", "1")
+        self.hookd.ask(*command, "--not-before", "15m", "--expires", "1h")
+        self.hookd.ask(*command, "--not-before", "2020-01-31T12:00:00Z", "--expires", "2999-01-31T12:00:00+01:00")
+        line = '{"subscriber_id":"acme","type":"t","payload":1,"expire_time":"%s"}\n'
+        lines = line % "2999-01-31T12:00:00Z" + line % "2020-01-31T12:00:00Z"
+        done = self.hookd.hookctl("events", "publish", "--file", "-", input=lines)
+        self.assertEqual(done.code, REFUSED)
+        self.assertIn("line 2: INVALID_ARGUMENT: expire_time: is not in the future", done.err)
+
     def test_publish_a_file(self):
         self.hookd.ask("subscribers", "create", "acme")
         self.hookd.create_endpoint(self.receiver, "acme", "/hooks", "--rate-limit", "0")
@@ -208,15 +277,40 @@ class CliTest(harness.TestCase):
         account = self.receiver.ledger.account("/hooks")
         self.assertEqual((account.delivered, account.order_errors()), (events + 1, []))
 
+    def test_publishing_goes_on_while_standard_input_is_silent(self):
+        """A break is noticed, and what it left unanswered is sent again, before the next line comes."""
+        self.hookd.ask("subscribers", "create", "acme")
+        self.hookd.create_endpoint(self.receiver, "acme", "/hooks", "--rate-limit", "0")
+        command = [harness.bin_dir / "hookctl", "--server", self.hookd.grpc]
+        command += ["events", "publish", "--file", "-", "--retry-for", "30s"]
+        hookctl = self.space.popen(*command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        hand_over(hookctl, 0)
+        wait_for(lambda: self.receiver.ledger.entries(), "hookctl to be connected")
+        self.hookd.process.send_signal(signal.SIGSTOP)
+        self.assertTrue(hand_over(hookctl, 1))  # it is not answered any more
+        self.hookd.kill()
+        self.hookd.start()
+        wait_for(lambda: len(self.receiver.ledger.entries("/hooks")) >= 2, "the event to come without another line")
+        hookctl.stdin.close()
+        self.assertEqual(hookctl.wait(harness.PATIENCE_S), OK)
+
     def test_status_and_health(self):
         status = self.hookd.ask("status")
         self.assertEqual((status["subscribers"], status["endpoints"], status["draining"]), ("0", "0", False))
         self.assertEqual(status["storage_format"], 1)
-        self.assertEqual(self.field("pending deliveries", "status"), "0")
+        words = {"pending deliveries": "0", "paused": "no", "intake": "open", "clock": "trusted"}
+        self.assert_words(words | {"auto-disable": "active"}, "status")
         self.assertEqual(self.table("health"), ["SERVING"])
         self.assertEqual(self.hookd.ask("health"), {"status": "SERVING"})
 
     def test_usage_errors(self):
+        publish = ("events", "publish", "--subscriber", "acme", "--type", "t")
+        create = ("endpoints", "create", "--subscriber", "a", "--url", "http://h/")
+        bad_options = [("--mode", "random"), ("--http", "3"), ("--keep-bodies", "none"), ("--alert-after", "-1")]
+        bad_options += [("--disable-after", text) for text in ("60", "60:1", "always")]
+        bad_options += [("--disable-on-gone", "maybe"), ("--backlog", "many"), ("--retry-after-max", "1")]
+        bad_options += [("--backoff", text) for text in ("15s", "fixed:1s:2s", "exponential:1s:1h", "schedule:")]
+        bad_options += [("--signing-secret-file", "/"), ("--secret-header", "A: @/"), ("--secret-header", "A: @/no")]
         for arguments in (
             (),
             ("subscribers",),
@@ -230,11 +324,38 @@ class CliTest(harness.TestCase):
             ("endpoints", "create", "--subscriber", "a", "--url", "http://h/", "--timeout", "5 parsecs"),
             ("deliveries", "list", "--state", "lost"),
             ("--output", "xml", "status"),
+            ("pause", "--reason"),
+            ("resume", "--reason", "x"),
+            *((*publish, "--payload", "1", "--expires", text) for text in ("tomorrow", "-15m", "999999999h")),
+            (*publish, "--payload", "1", "--not-before", "soon"),
+            (*publish, "--payload-file", "/"),
+            ("events", "publish", "--file", "x", "--expires", "1h"),
+            ("events", "publish", "--file", "/"),
+            ("events", "publish", "--file", "-", "--retry-for", "for ever"),
+            *((*create, flag, text) for flag, text in bad_options),
+            ("endpoints", "update", "ep_0000000000000001", "--disable-after", "60:1h"),
+            ("endpoints", "update", "ep_0000000000000001", "--disable-on-gone", "yes"),
+            ("endpoints", "disable"),
         ):
             with self.subTest(arguments=arguments):
                 done = self.hookd.hookctl(*arguments)
                 self.assertEqual(done.code, USAGE, done.err)
                 self.assertTrue(done.err or done.out, "says what is wrong")
+
+    def test_an_empty_secret_file_is_refused(self):
+        empty = self.space.folder / "empty"
+        empty.write_text("\n", encoding="ascii")
+        for flag, value in (("--signing-secret-file", empty), ("--secret-header", f"Authorization: @{empty}")):
+            done = self.hookd.hookctl("endpoints", "create", "--subscriber", "a", "--url", "http://h/", flag, value)
+            self.assertEqual((done.code, done.err), (USAGE, f"hookctl: {empty} is empty\n"))
+
+    def test_lost_output_is_a_failure(self):
+        for arguments in (("status",), ("--output", "json", "status"), ("health",), ("--help",), ("--version",)):
+            command = [harness.bin_dir / "hookctl", "--server", self.hookd.grpc, *arguments]
+            with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
+                done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+                self.assertEqual(done.returncode, FAILED)
+                self.assertEqual(done.stderr, b"hookctl: cannot write to standard output\n")
 
     def test_no_server(self):
         self.assertEqual(self.hookd.terminate(), 0)

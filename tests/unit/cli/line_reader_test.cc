@@ -11,6 +11,8 @@
 namespace hookd::cli {
 namespace {
 
+constexpr std::chrono::milliseconds kAtOnce{0};
+
 class LineReaderTest : public ::testing::Test {
  protected:
   LineReaderTest() { EXPECT_EQ(pipe2(ends_, O_CLOEXEC), 0); }
@@ -36,24 +38,35 @@ TEST_F(LineReaderTest, GivesLinesAndTheRestAtTheEnd) {
   LineReader reader(ends_[0]);
   std::string_view line;
   for (const char* expected : {"one", "", "three"}) {
-    ASSERT_EQ(reader.Next(true, line), LineReader::Result::kLine);
+    ASSERT_EQ(reader.Next(std::nullopt, line), LineReader::Result::kLine);
     EXPECT_EQ(line, expected);
   }
   EXPECT_EQ(reader.number(), 3u);
-  EXPECT_EQ(reader.Next(true, line), LineReader::Result::kEnd);
-  EXPECT_EQ(reader.Next(false, line), LineReader::Result::kEnd);
+  EXPECT_EQ(reader.Next(std::nullopt, line), LineReader::Result::kEnd);
+  EXPECT_EQ(reader.Next(kAtOnce, line), LineReader::Result::kEnd);
 }
 
 TEST_F(LineReaderTest, DoesNotWaitForMoreWhenAskedNotTo) {
   LineReader reader(ends_[0]);
   std::string_view line;
-  EXPECT_EQ(reader.Next(false, line), LineReader::Result::kNothingYet);
+  EXPECT_EQ(reader.Next(kAtOnce, line), LineReader::Result::kNothingYet);
   Give("ha");
-  EXPECT_EQ(reader.Next(false, line), LineReader::Result::kNothingYet);
+  EXPECT_EQ(reader.Next(kAtOnce, line), LineReader::Result::kNothingYet);
   Give("lf\nnext");
-  ASSERT_EQ(reader.Next(false, line), LineReader::Result::kLine);
+  ASSERT_EQ(reader.Next(kAtOnce, line), LineReader::Result::kLine);
   EXPECT_EQ(line, "half");
-  EXPECT_EQ(reader.Next(false, line), LineReader::Result::kNothingYet);
+  EXPECT_EQ(reader.Next(kAtOnce, line), LineReader::Result::kNothingYet);
+}
+
+TEST_F(LineReaderTest, WaitsNoLongerThanAsked) {
+  LineReader reader(ends_[0]);
+  std::string_view line;
+  EXPECT_EQ(reader.Next(std::chrono::milliseconds(10), line), LineReader::Result::kNothingYet);
+  Give("line\n");
+  ASSERT_EQ(reader.Next(std::chrono::hours(1), line), LineReader::Result::kLine);
+  EXPECT_EQ(line, "line");
+  CloseInput();
+  EXPECT_EQ(reader.Next(std::chrono::hours(1), line), LineReader::Result::kEnd);
 }
 
 TEST_F(LineReaderTest, SkipsALineThatIsTooLong) {
@@ -65,18 +78,18 @@ TEST_F(LineReaderTest, SkipsALineThatIsTooLong) {
   });
   LineReader reader(ends_[0]);
   std::string_view line;
-  EXPECT_EQ(reader.Next(true, line), LineReader::Result::kTooLong);
-  ASSERT_EQ(reader.Next(true, line), LineReader::Result::kLine);
+  EXPECT_EQ(reader.Next(std::nullopt, line), LineReader::Result::kTooLong);
+  ASSERT_EQ(reader.Next(std::nullopt, line), LineReader::Result::kLine);
   EXPECT_EQ(line, "after");
   EXPECT_EQ(reader.number(), 2u);
-  EXPECT_EQ(reader.Next(true, line), LineReader::Result::kEnd);
+  EXPECT_EQ(reader.Next(std::nullopt, line), LineReader::Result::kEnd);
   writer.join();
 }
 
 TEST_F(LineReaderTest, SaysWhenReadingFails) {
   LineReader reader(-1);
   std::string_view line;
-  EXPECT_EQ(reader.Next(true, line), LineReader::Result::kError);
+  EXPECT_EQ(reader.Next(std::nullopt, line), LineReader::Result::kError);
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ TEST(NdjsonTest, PayloadIsTakenByteForByte) {
 TEST(NdjsonTest, ReadsEveryField) {
   v1::NewEvent event;
   ASSERT_TRUE(ParseEventLine(R"( {"payload" : {} , "subscriber_id":"s\u0031","type":"t","channel":"c",
-      "ordering_key":"o","idempotency_key":"i","traceparent":"p"} )",
+      "ordering_key":"o","idempotency_key":"i","traceparent":"p",
+      "not_before_time":"2030-01-31T12:00:00.5Z","expire_time":"2030-02-01T00:00:00+01:00"} )",
                              event)
                   .ok());
   EXPECT_EQ(event.subscriber_id(), "s1");
@@ -38,6 +39,9 @@ TEST(NdjsonTest, ReadsEveryField) {
   EXPECT_EQ(event.ordering_key(), "o");
   EXPECT_EQ(event.idempotency_key(), "i");
   EXPECT_EQ(event.traceparent(), "p");
+  EXPECT_EQ(event.not_before_time().seconds(), 1'896'091'200);
+  EXPECT_EQ(event.not_before_time().nanos(), 500'000'000);
+  EXPECT_EQ(event.expire_time().seconds(), 1'896'130'800);
   EXPECT_EQ(event.payload(), "{}");
 }
 
@@ -46,7 +50,8 @@ TEST(NdjsonTest, RefusesOtherLines) {
        {"", "[]", "x", "{", "{}", R"({"payload":1)", R"({"payload":1,})", R"({"payload":})",
         R"({"payload":1} x)", R"({"type":"t"})", R"({"payload":1,"payload":2})",
         R"({"payl\u006fad":1,"payload":2})", R"({"payload":"unterminated})", R"({"payload":1,"unknown":2})",
-        R"({"payload":1,"type":3})", R"({payload:1})", R"({"payload" 1})"}) {
+        R"({"payload":1,"type":3})", R"({"payload":1,"expire_time":"tomorrow"})",
+        R"({"payload":1,"not_before_time":1896091200})", R"({payload:1})", R"({"payload" 1})"}) {
     v1::NewEvent event;
     EXPECT_EQ(ParseEventLine(line, event).code(), absl::StatusCode::kInvalidArgument) << line;
   }

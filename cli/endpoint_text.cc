@@ -1,0 +1,154 @@
+#include "cli/endpoint_text.h"
+
+#include <utility>
+#include <vector>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+
+#include "cli/output.h"
+
+namespace hookd::cli {
+namespace {
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+std::string RangesText(const v1::DeliveryPolicy& policy) {
+  return absl::StrJoin(policy.success_codes(), ",", [](std::string* out, const v1::StatusRange& range) {
+    absl::StrAppend(out, range.first(), "-", range.last());
+  });
+}
+
+std::string ModeText(const v1::DeliveryPolicy& policy) {
+  const std::string name = ModeName(policy.mode());
+  if (policy.mode() == v1::DELIVERY_MODE_ORDERED) return name;
+  return absl::StrCat(name, ", ", policy.max_in_flight(), " in flight");
+}
+
+std::string RetryAfterText(const google::protobuf::Duration& most) {
+  const bool ignored = most.seconds() == 0 && most.nanos() == 0;
+  return ignored ? "ignored" : absl::StrCat("honoured up to ", DurationText(most));
+}
+
+void AddPolicy(const v1::DeliveryPolicy& policy, Fields& fields) {
+  const v1::RateLimit& rate = policy.rate_limit();
+  const Fields added = {
+      {"mode", ModeText(policy)},
+      {"timeout", DurationText(policy.timeout())},
+      {"success", RangesText(policy)},
+      {"max retries", std::to_string(policy.max_retries())},
+      {"backoff", BackoffText(policy.backoff())},
+      {"retry-after", RetryAfterText(policy.retry_after_max())},
+      {"rate limit",
+       rate.per_second() == 0 ? "none" : absl::StrCat(rate.per_second(), "/s, burst ", rate.burst())},
+      {"alert", policy.alert_after() == 0
+                    ? "never"
+                    : absl::StrCat("after ", policy.alert_after(), " failures in a row")},
+      {"auto-disable", AutoDisableText(policy.auto_disable())},
+      {"backlog", policy.backlog() == 0 ? "as the disk allows"
+                                        : absl::StrCat("at most ", policy.backlog(), " deliveries")},
+      {"http", policy.http_version() == v1::HTTP_VERSION_2 ? "2" : "1.1"},
+      {"kept bodies", policy.kept_bodies() == v1::KEPT_BODIES_ALL ? "of all attempts" : "of failures"},
+  };
+  fields.insert(fields.end(), added.begin(), added.end());
+}
+
+void AddState(const v1::Endpoint& endpoint, Fields& fields) {
+  const v1::EndpointHealth& health = endpoint.health();
+  const Fields added = {
+      {"paused", YesNo(endpoint.paused())},
+      {"disabled", DisabledText(endpoint)},
+      {"reason", OneLine(endpoint.state_note(), 256)},
+      {"pending", absl::StrCat(health.pending(), " (", health.retrying(), " wait for a retry)")},
+      {"held until", TimeText(health.hold_until())},
+      {"failures in a row", std::to_string(health.consecutive_failures())},
+      {"failing since", TimeText(health.failing_since())},
+      {"last success", TimeText(health.last_success())},
+      {"next sequence", std::to_string(health.next_sequence())},
+      {"created", TimeText(endpoint.create_time())},
+      {"updated", TimeText(endpoint.update_time())},
+  };
+  fields.insert(fields.end(), added.begin(), added.end());
+}
+
+}  // namespace
+
+std::string ModeName(v1::DeliveryMode mode) {
+  if (mode == v1::DELIVERY_MODE_PARALLEL) return "parallel";
+  return mode == v1::DELIVERY_MODE_KEYED ? "keyed" : "ordered";
+}
+
+std::string BackoffText(const v1::Backoff& backoff) {
+  std::string text;
+  switch (backoff.kind_case()) {
+    case v1::Backoff::KIND_NOT_SET:
+      break;
+    case v1::Backoff::kLinear:
+      text = absl::StrCat(DurationText(backoff.linear().step()), " x n, at most ",
+                          DurationText(backoff.linear().cap()));
+      break;
+    case v1::Backoff::kFixed:
+      text = absl::StrCat(DurationText(backoff.fixed().step()), " each");
+      break;
+    case v1::Backoff::kExponential:
+      text = absl::StrCat(DurationText(backoff.exponential().step()), " x ", backoff.exponential().factor(),
+                          "^(n-1), at most ", DurationText(backoff.exponential().cap()));
+      break;
+    case v1::Backoff::kSchedule:
+      text = absl::StrJoin(
+          backoff.schedule().waits(), ", ",
+          [](std::string* out, const google::protobuf::Duration& wait) { out->append(DurationText(wait)); });
+      text += ", the last one repeats";
+      break;
+  }
+  return absl::StrCat(text, ", jitter ", backoff.jitter());
+}
+
+std::string AutoDisableText(const v1::AutoDisable& disable) {
+  std::vector<std::string> causes;
+  if (disable.failures() != 0) {
+    causes.push_back(
+        absl::StrCat(disable.failures(), " failures in a row over ", DurationText(disable.span())));
+  }
+  if (disable.on_gone()) causes.emplace_back("status 410");
+  return causes.empty() ? "never" : absl::StrJoin(causes, ", or ");
+}
+
+std::string DisabledText(const v1::Endpoint& endpoint) {
+  if (!endpoint.has_disabled()) return "no";
+  const char* why = "yes";
+  switch (endpoint.disabled().reason()) {
+    case v1::DISABLE_REASON_FAILURES:
+      why = "too many failures in a row";
+      break;
+    case v1::DISABLE_REASON_GONE:
+      why = "it answered 410";
+      break;
+    case v1::DISABLE_REASON_PERSON:
+      why = "by a person";
+      break;
+    default:
+      break;
+  }
+  return absl::StrCat(why, ", since ", TimeText(endpoint.disabled().time()));
+}
+
+void ShowEndpoint(const v1::Endpoint& endpoint) {
+  Fields fields = {
+      {"id", endpoint.id()},
+      {"subscriber", endpoint.subscriber_id()},
+      {"description", endpoint.description()},
+      {"url", endpoint.url()},
+      {"event types", absl::StrJoin(endpoint.event_types(), " ")},
+      {"channels", absl::StrJoin(endpoint.channels(), " ")},
+  };
+  for (const v1::Header& header : endpoint.headers()) {
+    fields.emplace_back("header",
+                        absl::StrCat(header.name(), ": ", header.secret() ? "(secret)" : header.value()));
+  }
+  AddPolicy(endpoint.policy(), fields);
+  AddState(endpoint, fields);
+  PrintFields(fields);
+}
+
+}  // namespace hookd::cli

@@ -1,0 +1,25 @@
+// Endpoints in words, for people.
+#pragma once
+
+#include <string>
+
+#include "hookd/v1/endpoint_service.pb.h"
+
+namespace hookd::cli {
+
+// "ordered", "keyed" or "parallel".
+std::string ModeName(v1::DeliveryMode mode);
+
+// "15s x n, at most 900s, jitter 0.1".
+std::string BackoffText(const v1::Backoff& backoff);
+
+// "60 failures in a row over 3600s, or status 410".
+std::string AutoDisableText(const v1::AutoDisable& disable);
+
+// "no", or why and since when.
+std::string DisabledText(const v1::Endpoint& endpoint);
+
+// "name   value" lines on standard output.
+void ShowEndpoint(const v1::Endpoint& endpoint);
+
+}  // namespace hookd::cli
