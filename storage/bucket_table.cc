@@ -56,6 +56,23 @@ std::vector<BucketView> BucketTable::Views() const {
   return views;
 }
 
+std::optional<BucketTable::Gap> BucketTable::GapAround(Bucket bucket, Kind kind) const {
+  Gap gap{0, bucket + 1};
+  for (const auto& [number, view] : buckets_) {
+    if (kind == Kind::kPayloads && view.payloads_gone) {
+      gap.end = std::max(gap.end, number + 1);
+      continue;
+    }
+    if (number == bucket) return std::nullopt;
+    if (number > bucket) {
+      gap.end = number;
+      break;
+    }
+    gap.first = number + 1;
+  }
+  return gap;
+}
+
 std::vector<std::pair<Bucket, const BucketView*>> BucketTable::TakeChanged() {
   std::vector<std::pair<Bucket, const BucketView*>> changed;
   changed.reserve(changed_.size());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -25,6 +26,16 @@ class BucketTable {
   // Null = nothing is stored of it.
   const BucketView* Find(Bucket bucket) const;
   std::vector<BucketView> Views() const;  // oldest first
+
+  // The widest range around `bucket` in which no bucket has payloads, or (kHistory) anything at all; upwards
+  // it ends with the newest bucket known. Nullopt = this one has.
+  enum class Kind { kPayloads, kHistory };
+  struct Gap {
+    Bucket first = 0;
+    Bucket end = 0;  // exclusive
+    bool operator==(const Gap&) const = default;
+  };
+  std::optional<Gap> GapAround(Bucket bucket, Kind kind) const;
 
   // The buckets that changed since the last call, each once; null = gone. Valid until the next Apply.
   std::vector<std::pair<Bucket, const BucketView*>> TakeChanged();

@@ -99,6 +99,7 @@ class RocksDbStore final : public DeliveryStore {
   void Delete(Family family, const std::string& key);
   void DeletePrefix(Family family, const std::string& prefix);
   void Ended(const DeliveryId& delivery, bool was_parked, const records::End& end);
+  absl::Status FreeDropped();
   absl::StatusOr<std::optional<LaneState>> ReadLane(EndpointId endpoint) const;
 
   absl::Status RecoverMeta(Recovered& recovered);
@@ -131,6 +132,7 @@ class RocksDbStore final : public DeliveryStore {
   bool poisoned_ = false;
   LaneTable lanes_;
   BucketTable buckets_;
+  std::vector<BucketDropped> dropped_;  // in the open batch
   records::StoreState state_;
   uint16_t pruned_day_ = 0;  // idempotency rows of earlier days are gone
 

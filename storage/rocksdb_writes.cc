@@ -2,6 +2,7 @@
 #include <utility>
 
 #include <absl/status/status.h>
+#include <rocksdb/convenience.h>
 
 #include "base/check.h"
 #include "base/concat.h"
@@ -11,6 +12,13 @@
 #include "storage/rocksdb_store_impl.h"
 
 namespace hookd {
+namespace {
+
+// Those that have rows in the index by state.
+constexpr DeliveryState kIndexedStates[] = {DeliveryState::kExhausted, DeliveryState::kExpired,
+                                            DeliveryState::kCanceled};
+
+}  // namespace
 
 void RocksDbStore::Put(Family family, const std::string& key, const std::string& value) {
   batch_.Put(Cf(family), key, value);
@@ -127,11 +135,11 @@ void RocksDbStore::Write(const BucketDropped& fact) {
   const BucketView* bucket = buckets_.Find(fact.bucket);
   const bool payloads = bucket != nullptr && !bucket->payloads_gone;
   buckets_.Apply(fact);
+  dropped_.push_back(fact);
   if (payloads) DeletePrefix(kEvents, keys::EventBucket(fact.bucket));
   if (!fact.history) return;
   DeletePrefix(kHistory, keys::HistoryBucket(fact.bucket));
-  for (const DeliveryState state :
-       {DeliveryState::kExhausted, DeliveryState::kExpired, DeliveryState::kCanceled}) {
+  for (const DeliveryState state : kIndexedStates) {
     DeletePrefix(kHistory, keys::StateBucket(state, fact.bucket));
   }
 }
@@ -183,9 +191,39 @@ absl::Status RocksDbStore::Commit(WallMs now) {
                         : FromRocksDb(written, "commit");
   }
   lanes_.Trim();
+  if (const absl::Status freed = FreeDropped(); !freed.ok()) {
+    poisoned_ = true;
+    return freed;
+  }
   commits_.fetch_add(1, std::memory_order_relaxed);
   last_commit_.store(state_.commit, std::memory_order_relaxed);
   pending_.store(lanes_.pending(), std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+// A range delete frees nothing until a compaction meets it, and when the disk is full nothing is written that
+// would start one. So the tables go here that hold nothing else, however many hours each spans. Only after
+// the commit: they are gone at once, and a bucket that is in use again keeps its own.
+absl::Status RocksDbStore::FreeDropped() {
+  const auto free = [this](Family family, const std::string& from, const std::string& to) {
+    const rocksdb::Slice begin(from);
+    const rocksdb::Slice end(to);
+    return FromRocksDb(rocksdb::DeleteFilesInRange(db_.get(), Cf(family), &begin, &end, false),
+                       "free what was dropped");
+  };
+  for (const BucketDropped& fact : std::exchange(dropped_, {})) {
+    if (const auto gap = buckets_.GapAround(fact.bucket, BucketTable::Kind::kPayloads)) {
+      RETURN_IF_ERROR(free(kEvents, keys::EventBucket(gap->first), keys::EventBucket(gap->end)));
+    }
+    if (!fact.history) continue;
+    if (const auto gap = buckets_.GapAround(fact.bucket, BucketTable::Kind::kHistory)) {
+      RETURN_IF_ERROR(free(kHistory, keys::HistoryBucket(gap->first), keys::HistoryBucket(gap->end)));
+      for (const DeliveryState state : kIndexedStates) {
+        RETURN_IF_ERROR(
+            free(kHistory, keys::StateBucket(state, gap->first), keys::StateBucket(state, gap->end)));
+      }
+    }
+  }
   return absl::OkStatus();
 }
 
