@@ -36,7 +36,25 @@ class GatedStore final : public DeliveryStore {
 
   absl::StatusOr<Recovered> Recover() override { return store_->Recover(); }
   void Apply(const Fact& fact) override { store_->Apply(fact); }
-  const LaneState* Lane(EndpointId endpoint) const override { return store_->Lane(endpoint); }
+  const LaneState* Lane(EndpointId endpoint) override { return store_->Lane(endpoint); }
+  std::vector<BucketView> Buckets() const override { return store_->Buckets(); }
+  absl::StatusOr<StoredAccount> ReadAccount(const std::string& subscriber_id) const override {
+    return store_->ReadAccount(subscriber_id);
+  }
+  absl::StatusOr<StoredSubscriber> ReadSubscriber(const std::string& id) const override {
+    return store_->ReadSubscriber(id);
+  }
+  absl::StatusOr<StoredEndpoint> ReadEndpoint(EndpointId id) const override {
+    return store_->ReadEndpoint(id);
+  }
+  absl::StatusOr<std::vector<StoredSubscriber>> ListSubscribers(const std::string& after,
+                                                                size_t limit) const override {
+    return store_->ListSubscribers(after, limit);
+  }
+  absl::StatusOr<std::vector<StoredEndpoint>> ListEndpoints(const std::string& subscriber_id,
+                                                            EndpointId after, size_t limit) const override {
+    return store_->ListEndpoints(subscriber_id, after, limit);
+  }
   absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
                                                                 WallMs now) const override {
     return store_->FindIdempotency(key, now);
@@ -56,6 +74,8 @@ class GatedStore final : public DeliveryStore {
     return store_->ListDeliveries(query);
   }
   StoreStats Stats() const override { return store_->Stats(); }
+  bool Stalled() const override { return store_->Stalled(); }
+  absl::StatusOr<DiskSpace> Disk() const override { return store_->Disk(); }
 
  private:
   const std::unique_ptr<DeliveryStore> store_ = MakeMemoryStore();
