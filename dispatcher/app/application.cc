@@ -1,5 +1,6 @@
 #include "dispatcher/app/application.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,9 +27,11 @@ namespace {
 
 // EX_SOFTWARE: the supervisor starts hookd again.
 constexpr int kExitFatal = 70;
+constexpr int kLastWordsMs = 1'000;
 // libcurl's multi handles in the whole process: fewer cost more per request, more keep fewer connections
 // each.
 constexpr size_t kMultis = 16;
+constexpr size_t kHttp2Multis = 4;  // beside them
 // For the last answers, once the engine has drained.
 constexpr std::chrono::seconds kAnswerTime{2};
 
@@ -42,10 +45,10 @@ Millis ToMillis(const google::protobuf::Duration& duration) {
 
 EngineOptions MakeEngineOptions(const config::v1::Config& config, const std::string& version) {
   EngineOptions options;
-  options.shards = static_cast<size_t>(config.delivery().shards());
-  if (options.shards == 0) options.shards = std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
   options.max_in_flight = static_cast<size_t>(config.delivery().max_in_flight());
   options.max_per_host = static_cast<size_t>(config.delivery().max_per_host());
+  options.shards = ShardCount(static_cast<size_t>(config.delivery().shards()),
+                              std::thread::hardware_concurrency(), options.max_in_flight);
   options.intake_bytes = static_cast<size_t>(config.intake().bytes().bytes());
   options.intake_bytes_per_subscriber = static_cast<size_t>(config.intake().bytes_per_subscriber().bytes());
   options.commit_max_items = static_cast<size_t>(config.commit().max_items());
@@ -65,11 +68,14 @@ absl::StatusOr<CurlTransportOptions> MakeTransportOptions(const config::v1::Conf
                                                           const EngineOptions& engine) {
   CurlTransportOptions options;
   options.ca_file = config.transport().ca_file();
+  RETURN_IF_ERROR(CheckCaFile(options.ca_file));
   options.multis = std::max<size_t>(1, kMultis / engine.shards);
+  options.http2_multis = std::max<size_t>(1, kHttp2Multis / engine.shards);
   options.dns_servers = {config.transport().dns_servers().begin(), config.transport().dns_servers().end()};
   ASSIGN_OR_RETURN(const size_t limit, RaiseDescriptorLimit());
   ASSIGN_OR_RETURN(options.connections_per_multi,
-                   ConnectionsPerMulti(limit, engine.max_in_flight, options.multis * engine.shards));
+                   ConnectionsPerMulti(limit, {engine.max_in_flight, engine.shards,
+                                               (options.multis + options.http2_multis) * engine.shards}));
   return options;
 }
 
@@ -165,8 +171,9 @@ class Application::Impl {
   // The store can no longer say what it holds. Nothing is taken apart: no part may write again.
   [[noreturn]] void Die(const absl::Status& status) {
     readiness_.Clear("the store failed");
-    telemetry_->Error("hookd.fatal", std::string(status.message()));
-    // The log's own queue may not be written out any more.
+    telemetry_->Fatal("hookd.fatal", std::string(status.message()));
+    pollfd ready{STDERR_FILENO, POLLOUT, 0};
+    if (poll(&ready, 1, kLastWordsMs) != 1) _exit(kExitFatal);  // nobody reads it: that must not hold us up
     std::fprintf(stderr, "hookd: the store failed, restarting: %s\n", status.ToString().c_str());
     _exit(kExitFatal);
   }

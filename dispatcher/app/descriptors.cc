@@ -8,12 +8,6 @@
 #include <absl/strings/str_cat.h>
 
 namespace hookd {
-namespace {
-
-constexpr size_t kMaxPerMulti = 500;
-
-}  // namespace
-
 absl::StatusOr<size_t> RaiseDescriptorLimit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return absl::ErrnoToStatus(errno, "getrlimit(RLIMIT_NOFILE)");
@@ -22,15 +16,25 @@ absl::StatusOr<size_t> RaiseDescriptorLimit() {
   return static_cast<size_t>(limit.rlim_cur);
 }
 
-absl::StatusOr<size_t> ConnectionsPerMulti(size_t limit, size_t max_in_flight, size_t multis) {
-  const size_t needed = kReservedDescriptors + max_in_flight + multis;
+size_t ShardCount(size_t configured, size_t cores, size_t max_in_flight) {
+  const size_t wanted = configured > 0 ? configured : std::clamp<size_t>(cores, 1, 64);
+  return std::max<size_t>(1, std::min(wanted, max_in_flight));
+}
+
+absl::StatusOr<size_t> ConnectionsPerMulti(size_t limit, const DescriptorNeeds& needs) {
+  const size_t storage = std::max(kMinStorageDescriptors, limit / kStorageShare);
+  const size_t machinery = needs.shards * kDescriptorsPerShard + needs.multis * kDescriptorsPerMulti;
+  // Each multi keeps at least one connection.
+  const size_t needed = storage + kInboundDescriptors + machinery + needs.max_in_flight + needs.multis;
   if (limit < needed) {
     return absl::FailedPreconditionError(
-        absl::StrCat("delivery.max_in_flight: ", max_in_flight, " attempts need ", needed,
-                     " descriptors and the limit is ", limit,
-                     ": lower it, or raise the hard limit (LimitNOFILE, ulimit -Hn)"));
+        absl::StrCat("delivery.max_in_flight: ", needed, " descriptors are needed and the limit is ", limit,
+                     ": ", storage, " for the database, ", kInboundDescriptors, " for inbound connections, ",
+                     machinery, " for ", needs.shards, " shards and ", needs.multis, " multi handles, ",
+                     needs.max_in_flight, " for attempts in flight, ", needs.multis,
+                     " for kept connections. Lower it, or raise the hard limit (LimitNOFILE, ulimit -Hn)"));
   }
-  return std::min(kMaxPerMulti, (limit - kReservedDescriptors - max_in_flight) / multis);
+  return std::min(kMaxConnectionsPerMulti, (limit - needed) / needs.multis + 1);
 }
 
 }  // namespace hookd

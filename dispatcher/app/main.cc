@@ -3,6 +3,7 @@
 // 130 a second signal.
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -21,26 +22,26 @@ constexpr int kExitStart = 1;
 constexpr int kExitUsage = 2;
 
 struct Flags {
-  std::string config;
-  std::string data_dir;
-  std::string grpc_listen;
-  std::string http_listen;
+  std::optional<std::string> config;
+  std::optional<std::string> data_dir;
+  std::optional<std::string> grpc_listen;
+  std::optional<std::string> http_listen;
   bool check_config = false;
 };
 
 // By the same rule that the file's value has to meet.
-absl::Status Override(const std::string& flag, const std::string& text, const char* field,
+absl::Status Override(const std::string& flag, const std::optional<std::string>& text, const char* field,
                       google::protobuf::Message& section) {
-  if (text.empty()) return absl::OkStatus();
-  const absl::Status set = config::SetValue(*section.GetDescriptor()->FindFieldByName(field), text, section);
+  if (!text) return absl::OkStatus();
+  const absl::Status set = config::SetValue(*section.GetDescriptor()->FindFieldByName(field), *text, section);
   if (set.ok()) return set;
   return absl::Status(set.code(), absl::StrCat(flag, ": ", set.message()));
 }
 
 absl::StatusOr<config::v1::Config> ReadConfig(const Flags& flags) {
   config::v1::Config config = DefaultConfig();
-  if (!flags.config.empty()) {
-    ASSIGN_OR_RETURN(config, LoadConfig(flags.config));
+  if (flags.config) {
+    ASSIGN_OR_RETURN(config, LoadConfig(*flags.config));
   }
   RETURN_IF_ERROR(Override("--data-dir", flags.data_dir, "data_dir", config));
   RETURN_IF_ERROR(Override("--grpc-listen", flags.grpc_listen, "listen", *config.mutable_grpc()));

@@ -1,22 +1,28 @@
 #include "dispatcher/telemetry/event_log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <string>
 #include <utility>
 
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 
 #include "base/check.h"
 
 namespace hookd {
 namespace {
+
+constexpr int kWriteNowMs = 1'000;
 
 // Writes each line with one call, so that lines stay whole and none waits in a buffer when the process dies.
 // spdlog's own file sink buffers, and its stderr sink shares stdio's lock.
@@ -103,12 +109,13 @@ class EventLog::Impl {
         fd = STDERR_FILENO;
       }
     }
+    fd_ = fd;
     auto sink = std::make_shared<LineSink>(fd);
     pool_ = std::make_shared<spdlog::details::thread_pool>(
         kLogQueueLines, 1, [] { pthread_setname_np(pthread_self(), "hookd-log"); });
     logger_ = std::make_shared<spdlog::async_logger>("hookd", std::move(sink), pool_,
                                                      spdlog::async_overflow_policy::overrun_oldest);
-    logger_->set_pattern("{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",%v}", spdlog::pattern_time_type::utc);
+    logger_->set_pattern(kPattern, spdlog::pattern_time_type::utc);
     logger_->set_level(ParseLevel(level));
     if (!failure.empty()) {
       JsonLine line;
@@ -120,6 +127,36 @@ class EventLog::Impl {
   bool Enabled(Level level) const { return logger_->should_log(ToSpdlog(level)); }
 
   void Write(Level level, std::string_view event, const JsonLine& fields) {
+    const std::string members = Members(level, event, fields);
+    logger_->log(ToSpdlog(level), spdlog::string_view_t(members.data(), members.size()));
+  }
+
+  // With a formatter of its own, since the logger's belongs to the log's thread.
+  void WriteNow(std::string_view event, const JsonLine& fields) const {
+    const std::string members = Members(Level::kError, event, fields);
+    spdlog::pattern_formatter formatter(kPattern, spdlog::pattern_time_type::utc);
+    spdlog::memory_buf_t line;
+    formatter.format({"hookd", spdlog::level::err, spdlog::string_view_t(members.data(), members.size())},
+                     line);
+    const char* data = line.data();
+    size_t left = line.size();
+    while (left > 0) {
+      pollfd ready{fd_, POLLOUT, 0};
+      if (poll(&ready, 1, kWriteNowMs) != 1) return;
+      // A pipe that is ready takes this much without waiting.
+      const ssize_t written = write(fd_, data, std::min<size_t>(left, PIPE_BUF));
+      if (written <= 0) return;
+      data += written;
+      left -= static_cast<size_t>(written);
+    }
+  }
+
+  uint64_t dropped() const { return pool_->overrun_counter(); }
+
+ private:
+  static constexpr const char* kPattern = "{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",%v}";
+
+  static std::string Members(Level level, std::string_view event, const JsonLine& fields) {
     JsonLine line;
     line.Text("level", NameOf(level)).Text("event", event);
     std::string members = line.members();
@@ -127,12 +164,10 @@ class EventLog::Impl {
       members += ',';
       members += fields.members();
     }
-    logger_->log(ToSpdlog(level), spdlog::string_view_t(members.data(), members.size()));
+    return members;
   }
 
-  uint64_t dropped() const { return pool_->overrun_counter(); }
-
- private:
+  int fd_ = -1;  // the sink's
   // Queued lines hold the logger; the pool's destructor writes them out and joins its thread.
   std::shared_ptr<spdlog::details::thread_pool> pool_;
   std::shared_ptr<spdlog::async_logger> logger_;
@@ -147,6 +182,8 @@ bool EventLog::Enabled(Level level) const { return impl_->Enabled(level); }
 void EventLog::Write(Level level, std::string_view event, const JsonLine& fields) {
   if (Enabled(level)) impl_->Write(level, event, fields);
 }
+
+void EventLog::WriteNow(std::string_view event, const JsonLine& fields) { impl_->WriteNow(event, fields); }
 
 void EventLog::WriteAttempt(const AttemptEvent& event) {
   HOOKD_CHECK(event.attempt != nullptr, "an attempt's event needs its attempt");

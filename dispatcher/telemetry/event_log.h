@@ -26,6 +26,9 @@ class EventLog {
 
   bool Enabled(Level level) const;
   void Write(Level level, std::string_view event, const JsonLine& fields);
+  // At level error, past the queue: written when it returns, or given up when the file takes nothing for a
+  // second. What is queued stays queued.
+  void WriteNow(std::string_view event, const JsonLine& fields);
   // Every field but the response body, at level info.
   void WriteAttempt(const AttemptEvent& event);
 

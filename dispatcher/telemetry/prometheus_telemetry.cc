@@ -57,6 +57,11 @@ class PrometheusTelemetry : public Telemetry {
   void Error(std::string_view event, std::string_view message) override {
     Write(EventLog::Level::kError, event, message);
   }
+  void Fatal(std::string_view event, std::string_view message) override {
+    JsonLine line;
+    line.Text("message", message);
+    log_.WriteNow(event, line);
+  }
 
   Totals Since() const override {
     return {events_accepted_.load(std::memory_order_relaxed),

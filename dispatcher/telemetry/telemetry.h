@@ -67,6 +67,9 @@ class Telemetry {
   virtual void Info(std::string_view event, std::string_view message) = 0;
   virtual void Warn(std::string_view event, std::string_view message) = 0;
   virtual void Error(std::string_view event, std::string_view message) = 0;
+  // As Error, for a process that ends next: the line is written, past the queue, when this returns; or given
+  // up if nobody reads the log for a second.
+  virtual void Fatal(std::string_view event, std::string_view message) = 0;
 
   // Totals since the start, for the status page.
   struct Totals {

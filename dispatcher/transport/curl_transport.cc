@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <functional>
 #include <list>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include <absl/hash/hash.h>
+#include <absl/strings/str_cat.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -258,6 +261,21 @@ void CurlTransport::CutDrained() {
 }
 
 }  // namespace
+
+absl::Status CheckCaFile(const std::string& path) {
+  constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
+  constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
+  std::ifstream file(path);
+  bool begun = false;
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.starts_with(kBegin)) begun = true;
+    if (begun && line.starts_with(kEnd)) return absl::OkStatus();
+  }
+  const char* reason = file.is_open() && file.eof() ? " holds no PEM certificate" : " cannot be read";
+  return absl::InvalidArgumentError(
+      absl::StrCat("transport.ca_file: ", path, reason, ": give a PEM bundle (Debian: ca-certificates)"));
+}
 
 void InitCurl() {
   static const bool done = [] {

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <absl/status/status.h>
+
 #include "base/clock.h"
 #include "base/model.h"
 #include "dispatcher/transport/http_transport.h"
@@ -29,6 +31,10 @@ struct CurlTransportOptions {
       500;  // kept alive per multi, 1..1000; at the bound the oldest idle one is closed
   std::vector<std::string> dns_servers;  // "ip:port", IPv6 in brackets; empty = the system's
 };
+
+// INVALID_ARGUMENT, naming transport.ca_file, unless `path` is a file with at least one PEM certificate:
+// libcurl would find out at the first TLS connection.
+absl::Status CheckCaFile(const std::string& path);
 
 // Once, before any other thread starts: initialises libcurl and c-ares and ignores SIGPIPE process-wide.
 void InitCurl();

@@ -71,13 +71,13 @@ BENCHMARK(BM_HistoryKey);
 
 // Accept, start, submit and record one delivery of a lane.
 void BM_LaneRoundTrip(benchmark::State& state) {
-  WindowBudget budget(64u << 20);
-  Lane lane(kEndpoint, 1, limits, budget);
+  LaneShared shared{{}, WindowBudget(64u << 20)};
+  Lane lane(kEndpoint, 1, shared);
   auto endpoint = std::make_shared<Endpoint>();
   endpoint->policy.rate.per_second = 0;
   lane.Configure(endpoint, false);
   const auto event = std::make_shared<const Event>(SomeEvent());
-  const SteadyTime now{std::chrono::hours(1)};
+  const Now now{SteadyTime(std::chrono::hours(1)), 0};
   Sequence sequence = 1;
   for (auto _ : state) {
     lane.Accepted(sequence, event, now);

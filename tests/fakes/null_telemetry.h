@@ -30,6 +30,7 @@ class NullTelemetry : public Telemetry {
   void Info(std::string_view, std::string_view) override {}
   void Warn(std::string_view, std::string_view) override {}
   void Error(std::string_view, std::string_view) override {}
+  void Fatal(std::string_view, std::string_view) override {}
   Totals Since() const override { return {accepted_, succeeded_, failed_}; }
   void SetGauges(std::function<Gauges()>) override {}
   std::string Scrape() const override { return ""; }

@@ -322,5 +322,31 @@ TEST_F(PrometheusTelemetryTest, DropsTheOldestLinesAndCountsThemWhenNobodyReadsT
   close(fd);
 }
 
+TEST_F(PrometheusTelemetryTest, AFatalLineIsThereAtOnce) {
+  telemetry_->Fatal("hookd.fatal", "the store \"failed\"");
+  std::ifstream stream(LogFile());
+  std::string line;
+  ASSERT_TRUE(std::getline(stream, line));
+  const boost::json::object object = boost::json::parse(line).as_object();
+  EXPECT_EQ(object.at("level"), "error");
+  EXPECT_EQ(object.at("event"), "hookd.fatal");
+  EXPECT_EQ(object.at("message"), "the store \"failed\"");
+  EXPECT_EQ(object.at("time").as_string().size(), 24u);
+}
+
+TEST(EventLogTest, ALogThatNobodyReadsHoldsUpNoFatalLine) {
+  const std::string fifo =
+      (std::filesystem::temp_directory_path() / ("hookd-fifo-" + std::to_string(getpid()))).string();
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  const int reader = open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  while (write(reader, "full", 4) > 0) {
+  }
+  EventLog log("info", fifo);
+  log.WriteNow("hookd.fatal", JsonLine());  // returns
+  close(reader);
+  unlink(fifo.c_str());
+}
+
 }  // namespace
 }  // namespace hookd

@@ -1,8 +1,11 @@
 #include "dispatcher/transport/curl_transport.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 
 #include <gmock/gmock.h>
 
@@ -374,6 +377,27 @@ TEST_F(CurlTransportTest, IPv6) {
   HttpResult result = Post(receiver->Url());
   EXPECT_EQ(result.status, 200);
   EXPECT_EQ(result.remote_address, "[::1]:" + std::to_string(receiver->port()));
+}
+
+TEST(CheckCaFileTest, WantsAReadableFileWithACertificate) {
+  const std::string file = ::testing::TempDir() + "hookd-ca-" + std::to_string(getpid());
+  const auto check = [&](const std::string& text) {
+    std::ofstream(file) << text;
+    return CheckCaFile(file);
+  };
+  const std::string begin = "-----BEGIN CERTIFICATE-----\n";
+  const std::string end = "-----END CERTIFICATE-----\n";
+  EXPECT_TRUE(check("# a comment\n" + begin + "MIIB\n" + end).ok());
+  for (const std::string& text : {std::string(), std::string("not PEM"), begin, end, end + begin}) {
+    const absl::Status refused = check(text);
+    EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(refused.message()),
+                ::testing::StartsWith("transport.ca_file: " + file + " holds no PEM certificate"));
+  }
+  std::remove(file.c_str());
+  for (const std::string& path : {file, ::testing::TempDir()}) {
+    EXPECT_THAT(std::string(CheckCaFile(path).message()), ::testing::HasSubstr(path + " cannot be read"));
+  }
 }
 
 }  // namespace
