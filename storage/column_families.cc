@@ -14,8 +14,8 @@ namespace {
 
 constexpr size_t kWriteBuffers = 128u << 20;  // all families together
 constexpr size_t kBlobThreshold = 4096;       // payloads of this size and up go to blob files
-// Few shards: by default each holds 1 MiB of the cache, and a filter block of many small rows, which is larger,
-// is then read and thrown away by every single read (of a lane: 118 us instead of 6).
+// Few shards: by default each holds 1 MiB of the cache, and a filter block of many small rows, which is
+// larger, is then read and thrown away by every single read (of a lane: 118 us instead of 6).
 constexpr int kCacheShardBits = 2;
 constexpr uint64_t kSafetyNetSeconds =
     6 * 3600;  // at the latest, drained key ranges are compacted after this

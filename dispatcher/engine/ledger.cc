@@ -108,7 +108,8 @@ PublishOutcome Ledger::Accept(NewEvent incoming) {
        Registry::Match(**account, event->type, event->channel)) {
     const EndpointId id = endpoint->id;
     const LaneState* lane = store_.Lane(id);
-    if (lane == nullptr) {  // the disk; the store is poisoned
+    if (lane == nullptr) {  // the disk; the store is poisoned, and the commit says so
+      has_facts_ = true;
       outcome.status = absl::UnavailableError("the store cannot be read: hookd is restarting");
       return outcome;
     }
@@ -149,7 +150,10 @@ void Ledger::Report(LaneReport report) {
     const DeliveryState state = outcome->fact.state;
     WatchOutage(*outcome);
     const LaneState* lane = store_.Lane(delivery.endpoint);
-    if (lane == nullptr) return;  // the disk; the store is poisoned, and the commit says so
+    if (lane == nullptr) {  // likewise
+      has_facts_ = true;
+      return;
+    }
     const LaneState before = *lane;
     AttemptRecorded& fact = outcome->fact;
     if (IsTerminal(state)) ++ended_[static_cast<size_t>(state)];

@@ -71,7 +71,6 @@ BENCHMARK(BM_HistoryKey);
 
 // Accept, start, submit and record one delivery of a lane.
 void BM_LaneRoundTrip(benchmark::State& state) {
-  const LaneLimits limits;
   WindowBudget budget(64u << 20);
   Lane lane(kEndpoint, 1, limits, budget);
   auto endpoint = std::make_shared<Endpoint>();

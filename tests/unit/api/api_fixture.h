@@ -12,14 +12,14 @@
 #include <gtest/gtest.h>
 
 #include "dispatcher/api/api_server.h"
-#include "storage/memory_store.h"
 #include "tests/fakes/fake_transport.h"
+#include "tests/fakes/forwarding_store.h"
 #include "tests/fakes/null_telemetry.h"
 
 namespace hookd::testing {
 
 // Commits wait while the gate is closed.
-class GatedStore final : public DeliveryStore {
+class GatedStore final : public ForwardingStore {
  public:
   void SetGate(bool open) {
     absl::MutexLock lock(&mutex_);
@@ -31,54 +31,10 @@ class GatedStore final : public DeliveryStore {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(&open_));
     }
-    return store_->Commit(now);
+    return ForwardingStore::Commit(now);
   }
-
-  absl::StatusOr<Recovered> Recover() override { return store_->Recover(); }
-  void Apply(const Fact& fact) override { store_->Apply(fact); }
-  const LaneState* Lane(EndpointId endpoint) override { return store_->Lane(endpoint); }
-  std::vector<BucketView> Buckets() const override { return store_->Buckets(); }
-  absl::StatusOr<StoredAccount> ReadAccount(const std::string& subscriber_id) const override {
-    return store_->ReadAccount(subscriber_id);
-  }
-  absl::StatusOr<StoredSubscriber> ReadSubscriber(const std::string& id) const override {
-    return store_->ReadSubscriber(id);
-  }
-  absl::StatusOr<StoredEndpoint> ReadEndpoint(EndpointId id) const override {
-    return store_->ReadEndpoint(id);
-  }
-  absl::StatusOr<std::vector<StoredSubscriber>> ListSubscribers(const std::string& after,
-                                                                size_t limit) const override {
-    return store_->ListSubscribers(after, limit);
-  }
-  absl::StatusOr<std::vector<StoredEndpoint>> ListEndpoints(const std::string& subscriber_id,
-                                                            EndpointId after, size_t limit) const override {
-    return store_->ListEndpoints(subscriber_id, after, limit);
-  }
-  absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
-                                                                WallMs now) const override {
-    return store_->FindIdempotency(key, now);
-  }
-  absl::StatusOr<std::vector<QueuedDelivery>> ReadQueue(EndpointId endpoint, Sequence from, size_t limit,
-                                                        size_t max_bytes) const override {
-    return store_->ReadQueue(endpoint, from, limit, max_bytes);
-  }
-  absl::StatusOr<std::vector<ParkedDelivery>> ReadParked(EndpointId endpoint, size_t limit) const override {
-    return store_->ReadParked(endpoint, limit);
-  }
-  absl::StatusOr<std::shared_ptr<const Event>> ReadEvent(EventId id) const override {
-    return store_->ReadEvent(id);
-  }
-  absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const override { return store_->ReadDelivery(id); }
-  absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const override {
-    return store_->ListDeliveries(query);
-  }
-  StoreStats Stats() const override { return store_->Stats(); }
-  bool Stalled() const override { return store_->Stalled(); }
-  absl::StatusOr<DiskSpace> Disk() const override { return store_->Disk(); }
 
  private:
-  const std::unique_ptr<DeliveryStore> store_ = MakeMemoryStore();
   absl::Mutex mutex_;
   bool open_ ABSL_GUARDED_BY(mutex_) = true;
 };
