@@ -93,7 +93,8 @@ void PublishStream::Offer(Unanswered* message, std::vector<NewEvent> events) {
     v1::PublishStreamRequest().Swap(&request_);
   }
   IntakeDemand demand;
-  if (absl::IsResourceExhausted(taken)) demand = DemandOf(RemakeEvents(request_.events(), message->positions));
+  if (absl::IsResourceExhausted(taken))
+    demand = DemandOf(RemakeEvents(request_.events(), message->positions));
   {
     absl::MutexLock lock(&mutex_);
     if (taken.ok()) {

@@ -16,14 +16,15 @@ METRICS = "docs/operations.md"
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
         kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kFarthestYear kFingerprintBytes
-        kGeneratedKeyBytes kLaneClasses kPartitions kSecondUs kSha256Bytes kStorageFormat""",
+        kGeneratedKeyBytes kLaneClasses kMaxTimestampSeconds kMinTimestampSeconds kPartitions kSecondUs
+        kSha256Bytes kStorageFormat""",
     "an exit code or an HTTP status": """
-        kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
+        kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
-    "decides, and nothing is full there": "kBlobThreshold kLeap kMinHosts kOverheadBytes kSlowUs",
+    "decides, and nothing is full there": "kBlobThreshold kLeap kMinHosts kOverheadBytes kResultBytes kSlowUs",
     "how often something is looked at or tried again": """
         kAcceptPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause kLastReconnectMs
-        kLater kLookEvery kReadRetry kRetentionEveryLooks kSafetyNetSeconds""",
+        kLater kLookEvery kPumpEvery kReadRetry kRetentionEveryLooks kSafetyNetSeconds""",
     "of the store in memory, which is for tests": "kIdempotencyMs",
 }
 

@@ -56,7 +56,10 @@ class CountingTelemetry final : public NullTelemetry {
   // False after 20 s.
   bool WaitForRejected(int count) {
     absl::MutexLock lock(&mutex_);
-    const auto holds = [this, count] { return rejected_ >= count; };
+    const auto holds = [this, count] {
+      mutex_.AssertHeld();
+      return rejected_ >= count;
+    };
     return mutex_.AwaitWithTimeout(absl::Condition(&holds), absl::Seconds(20));
   }
 
