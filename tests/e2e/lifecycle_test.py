@@ -26,9 +26,12 @@ class StopTest(harness.TestCase):
 
     def test_sigterm_lets_attempts_in_flight_end(self):
         self.start("50s")
-        self.hookd.create_endpoint(self.receiver, "acme", "/slow", "--mode", "parallel", *FAST, hold=True)
+        self.hookd.create_endpoint(self.receiver, "acme", "/slow", "--mode", "parallel", *FAST)
+        self.publish(1)  # what has never succeeded gets one attempt at a time
+        wait_for(lambda: self.hookd.pending() == 0, "the first delivery")
+        self.receiver.set("/slow", hold=True)
         self.publish(4)
-        self.arrived(4)
+        self.arrived(5)
         self.hookd.process.terminate()
         code, reason = wait_for(lambda: self.not_ready(), "hookd to say that it is draining")
         self.assertEqual((code, reason.strip()), (503, "shutting down"))
@@ -43,7 +46,7 @@ class StopTest(harness.TestCase):
         self.hookd.start()
         self.assertEqual(self.hookd.pending(), 0)
         self.assertEqual(self.hookd.terminate(), 0)
-        self.assertEqual(len(self.receiver.ledger.entries()), 4, "nothing was delivered twice")
+        self.assertEqual(len(self.receiver.ledger.entries()), 5, "nothing was delivered twice")
 
     def not_ready(self):
         code, reason = self.hookd.get("/readyz")

@@ -21,7 +21,9 @@ NOT_BOUNDS = {
     "an exit code or an HTTP status": """
         kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
-    "decides, and nothing is full there": "kBlobThreshold kLeap kMinHosts kOverheadBytes kResultBytes kSlowUs",
+    "decides, and nothing is full there": """
+        kAccountCost kAnsweredLately kBlobThreshold kCacheShardBits kEndpointCost kLeap kMinHosts kOverheadBytes
+        kResultBytes kSlowUs""",
     "how often something is looked at or tried again": """
         kAcceptPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause kLastReconnectMs
         kLater kLookEvery kPumpEvery kReadRetry kRetentionEveryLooks kSafetyNetSeconds""",
