@@ -137,8 +137,8 @@ Operations Committer::operations() const {
 
 std::vector<Committer::Waiter> Committer::TakeWoken() {
   std::vector<Waiter> woken;
-  // Counted as if they were in already, so that not all of them come for the same room. One that waits for its
-  // subscriber's share does not hold those behind it.
+  // Counted as if they were in already, so that not all of them come for the same room. One that waits for
+  // its subscriber's share does not hold those behind it.
   for (auto it = waiters_.begin(); it != waiters_.end();) {
     if (!Fits(it->demand).ok()) {
       ++it;
@@ -232,10 +232,10 @@ bool Committer::TakeRound(Round& round) {
       reports_.pop_front();
     }
     round.publishes.swap(carried_);
-    while (publishes && !publishes_.empty() &&
-           (round.publishes.empty() ||
-            (round.items + publishes_.front().events.size() <= options_.max_items &&
-             round.bytes + publishes_.front().demand.bytes <= options_.max_bytes))) {
+    while (
+        publishes && !publishes_.empty() &&
+        (round.publishes.empty() || (round.items + publishes_.front().events.size() <= options_.max_items &&
+                                     round.bytes + publishes_.front().demand.bytes <= options_.max_bytes))) {
       PendingPublish& next = publishes_.front();
       round.items += next.events.size();
       round.bytes += next.demand.bytes;

@@ -154,7 +154,7 @@ class Committer {
   size_t news_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // with the shards, and not taken yet
 
   std::deque<PendingPublish> carried_;  // the committer's thread alone: begun, goes first in the next round
-  Ledger ledger_;  // the committer's thread alone (and Recovered, before it)
+  Ledger ledger_;                       // the committer's thread alone (and Recovered, before it)
   std::atomic<uint64_t> subscribers_{0};
   std::atomic<uint64_t> endpoints_{0};
   std::atomic<bool> suspended_{false};

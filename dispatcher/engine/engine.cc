@@ -46,8 +46,8 @@ absl::Status NoSubscriber(const std::string& id) { return absl::NotFoundError(Co
 absl::Status NoEndpoint(EndpointId id) { return absl::NotFoundError(Concat("no endpoint ", id.ToString())); }
 
 CommitterOptions ForCommitter(const EngineOptions& options) {
-  return {options.shards, options.intake_bytes, options.intake_bytes_per_subscriber,
-          options.commit_max_items, options.commit_max_bytes};
+  return {options.shards, options.intake_bytes, options.intake_bytes_per_subscriber, options.commit_max_items,
+          options.commit_max_bytes};
 }
 
 SchedulerLimits ForShard(const EngineOptions& options) {
@@ -222,9 +222,8 @@ class Engine::Impl {
     return Ask<bool>([&](Ledger& ledger) -> absl::StatusOr<bool> {
              ASSIGN_OR_RETURN(const Registry::Account* account, FindAccount(ledger, id));
              if (!account->endpoints.empty()) {
-               return absl::FailedPreconditionError(Concat("subscriber ", id, " has ",
-                                                           account->endpoints.size(),
-                                                           " endpoints: delete them first"));
+               return absl::FailedPreconditionError(Concat(
+                   "subscriber ", id, " has ", account->endpoints.size(), " endpoints: delete them first"));
              }
              ledger.RemoveSubscriber(id);
              return true;

@@ -61,9 +61,9 @@ struct EngineStatus {
 };
 
 struct Retention {
-  Millis pending{30LL * 24 * 3'600'000};   // deliveries that are older end EXPIRED
-  Millis payloads{7LL * 24 * 3'600'000};   // of buckets with nothing pending, since their newest end
-  Millis history{30LL * 24 * 3'600'000};   // likewise; not less than `payloads`
+  Millis pending{30LL * 24 * 3'600'000};  // deliveries that are older end EXPIRED
+  Millis payloads{7LL * 24 * 3'600'000};  // of buckets with nothing pending, since their newest end
+  Millis history{30LL * 24 * 3'600'000};  // likewise; not less than `payloads`
 };
 
 struct EngineOptions {
@@ -71,13 +71,13 @@ struct EngineOptions {
   size_t max_in_flight = 512;  // attempts, over all shards
   size_t max_per_host = 128;   // of them, to one host and port
   size_t intake_bytes =
-      64 * 1024 * 1024;            // payloads that wait for their commit; full = publishes are refused
+      64 * 1024 * 1024;  // payloads that wait for their commit; full = publishes are refused
   size_t intake_bytes_per_subscriber = 16 * 1024 * 1024;  // of them, of one subscriber
-  size_t commit_max_items = 1024;  // facts' sources in one commit
-  size_t commit_max_bytes = 4 * 1024 * 1024;  // payload bytes in one commit
-  size_t window_bytes = 64 * 1024 * 1024;     // payloads held in memory for delivery, over all shards
-  size_t window_items = 256;                  // deliveries held in memory per lane
-  size_t parked_per_lane = 1000;              // waiting for a retry; at the bound the lane starts nothing new
+  size_t commit_max_items = 1024;                         // facts' sources in one commit
+  size_t commit_max_bytes = 4 * 1024 * 1024;              // payload bytes in one commit
+  size_t window_bytes = 64 * 1024 * 1024;  // payloads held in memory for delivery, over all shards
+  size_t window_items = 256;               // deliveries held in memory per lane
+  size_t parked_per_lane = 1000;           // waiting for a retry; at the bound the lane starts nothing new
   Retention retention;
   uint64_t disk_high_percent = 90;  // used; from there on events are refused
   uint64_t disk_low_percent = 85;   // and below this they are taken again
@@ -131,8 +131,8 @@ class Engine {
   absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint);
   absl::StatusOr<EndpointView> GetEndpoint(EndpointId id);
   // Ids greater than `after`, ascending; `subscriber_id` empty = of all.
-  absl::StatusOr<std::vector<EndpointView>> ListEndpoints(const std::string& subscriber_id,
-                                                          EndpointId after, size_t limit);
+  absl::StatusOr<std::vector<EndpointView>> ListEndpoints(const std::string& subscriber_id, EndpointId after,
+                                                          size_t limit);
   absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, std::function<absl::Status(Endpoint&)> change);
   absl::Status DeleteEndpoint(EndpointId id);
   // Ends a disablement, whatever its reason, and the row of failures. `note`: at most kMaxStateNote bytes.

@@ -43,8 +43,9 @@ bool Housekeeper::DiskIsFull() {
                       static_cast<double>(disk->total_bytes);
   const bool full = used >= static_cast<double>(mark);
   if (full && !disk_full_) {
-    telemetry_.Alert(AlertKind::kDisk, EndpointId{}, "",
-                     Concat("the disk is ", static_cast<int>(used), " % full: events are refused, deliveries go on"));
+    telemetry_.Alert(
+        AlertKind::kDisk, EndpointId{}, "",
+        Concat("the disk is ", static_cast<int>(used), " % full: events are refused, deliveries go on"));
   }
   return full;
 }

@@ -44,9 +44,7 @@ Millis LongestRateWait(const RateLimit& rate) {
   return rate.per_second == 0 ? Millis(0) : Millis(int64_t{1000} * rate.burst / rate.per_second + 1);
 }
 
-uint64_t KeyOf(const Event& event) {
-  return event.ordering_key.empty() ? 0 : StableHash(event.ordering_key);
-}
+uint64_t KeyOf(const Event& event) { return event.ordering_key.empty() ? 0 : StableHash(event.ordering_key); }
 
 }  // namespace
 
@@ -463,7 +461,8 @@ std::optional<LaneClass> Lane::Recorded(Sequence sequence) {
   if (done.slot) --attempts_in_flight_;
   if (done.trim) --trimming_;
   if (done.after.parked) {
-    Park(sequence, {done.event_id, nullptr, done.key, done.after.attempts, done.after.failures, done.after.due});
+    Park(sequence,
+         {done.event_id, nullptr, done.key, done.after.attempts, done.after.failures, done.after.due});
   }
   if (mode_ == DeliveryMode::kKeyed) {
     const auto key = keys_.find(done.key);

@@ -44,9 +44,9 @@ struct AfterAttempt {
 
 struct LaneStep {
   enum class Kind {
-    kStart,       // send `work`
-    kEnd,         // `work` ends EXPIRED for `reason`; tell the committer, with `cursor`
-    kPark,        // `work` waits in `parked` until `park_until_ms` and its turn; tell the committer, with `cursor`
+    kStart,  // send `work`
+    kEnd,    // `work` ends EXPIRED for `reason`; tell the committer, with `cursor`
+    kPark,   // `work` waits in `parked` until `park_until_ms` and its turn; tell the committer, with `cursor`
     kLoadParked,  // read the parked rows, give them to LoadedParked()
     kLoadQueue,   // read queue rows from `sequence` on, give them to LoadedQueue()
     kLoadEvent,   // read the event `event` of the parked `sequence`, give it to LoadedEvent()
@@ -97,8 +97,8 @@ inline constexpr size_t kMaxSettling = 256;
 struct LaneShared {
   LaneLimits limits;
   WindowBudget budget;
-  bool paused = false;             // by an operator, for everything
-  bool may_expire = true;          // false: the wall clock is not to be trusted
+  bool paused = false;                // by an operator, for everything
+  bool may_expire = true;             // false: the wall clock is not to be trusted
   WallMs expire_accepted_before = 0;  // retention: what was accepted earlier ends; acted on by CheckAge
 };
 

@@ -104,8 +104,7 @@ PublishOutcome Ledger::Accept(NewEvent incoming) {
   event->accepted_ms = event->id.accepted_ms();
   Accepted fact;
   fact.idempotency = incoming.idempotency;
-  for (std::shared_ptr<const Endpoint>& endpoint :
-       Registry::Match(**account, event->type, event->channel)) {
+  for (std::shared_ptr<const Endpoint>& endpoint : Registry::Match(**account, event->type, event->channel)) {
     const EndpointId id = endpoint->id;
     const LaneState* lane = store_.Lane(id);
     if (lane == nullptr) {  // the disk; the store is poisoned, and the commit says so
@@ -184,8 +183,8 @@ void Ledger::JudgeHealth(const AttemptRecorded& fact, const LaneState& before) {
   switch (AlertFor(endpoint.policy.alert_after, before.consecutive_failures, after.consecutive_failures)) {
     case HealthAlert::kFailing:
       telemetry_.Alert(AlertKind::kFailing, id, endpoint.subscriber_id,
-                       Concat(after.consecutive_failures, " attempts in a row failed, the last: ",
-                              fact.attempt.error_detail));
+                       Concat(after.consecutive_failures,
+                              " attempts in a row failed, the last: ", fact.attempt.error_detail));
       break;
     case HealthAlert::kRecovered:
       telemetry_.Alert(AlertKind::kRecovered, id, endpoint.subscriber_id,
@@ -232,8 +231,9 @@ void Ledger::WatchClock() {
   Operations operations = operations_;
   operations.clock_suspect = true;
   SetOperations(std::move(operations));
-  telemetry_.Alert(AlertKind::kClock, EndpointId{}, "",
-                   "the wall clock leapt by more than an hour: nothing expires until an operator confirms it");
+  telemetry_.Alert(
+      AlertKind::kClock, EndpointId{}, "",
+      "the wall clock leapt by more than an hour: nothing expires until an operator confirms it");
 }
 
 void Ledger::Keep(const Retention& retention, bool disk_full) {

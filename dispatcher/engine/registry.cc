@@ -21,7 +21,8 @@ size_t CostOf(const Endpoint& endpoint) {
   for (const std::string& type : endpoint.event_types) bytes += sizeof(type) + type.size();
   // Once in the endpoint, once in the index.
   for (const std::string& channel : endpoint.channels) bytes += 4 * sizeof(channel) + 2 * channel.size();
-  for (const Header& header : endpoint.headers) bytes += sizeof(header) + header.name.size() + header.value.size();
+  for (const Header& header : endpoint.headers)
+    bytes += sizeof(header) + header.name.size() + header.value.size();
   return bytes;
 }
 
@@ -137,7 +138,9 @@ void Registry::Index(Account& account, const std::shared_ptr<const Endpoint>& en
 }
 
 void Registry::Unindex(Account& account, const Endpoint& endpoint) {
-  const auto same = [&endpoint](const std::shared_ptr<const Endpoint>& one) { return one->id == endpoint.id; };
+  const auto same = [&endpoint](const std::shared_ptr<const Endpoint>& one) {
+    return one->id == endpoint.id;
+  };
   if (endpoint.channels.empty()) std::erase_if(account.any_channel, same);
   for (const std::string& channel : endpoint.channels) {
     const auto it = account.by_channel.find(channel);

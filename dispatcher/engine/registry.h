@@ -72,7 +72,7 @@ class Registry {
   const size_t max_bytes_;
   size_t bytes_ = 0;
   absl::flat_hash_map<std::string, std::unique_ptr<Account>> accounts_;
-  std::list<std::string> used_;  // the newest first
+  std::list<std::string> used_;                          // the newest first
   absl::flat_hash_map<EndpointId, std::string> owners_;  // of the endpoints in accounts_
   absl::flat_hash_set<std::string> removed_;             // in the open batch: the store still shows them
 };

@@ -152,7 +152,7 @@ class Scheduler {
   std::set<std::pair<SteadyTime, EndpointId>> wakes_;
   std::list<std::pair<EndpointId, Sequence>> reads_waiting_;  // one for each lane at most
   size_t reads_ = 0;                                          // under way
-  std::array<size_t, kLaneClasses> slots_{};  // taken, by the class at the start
+  std::array<size_t, kLaneClasses> slots_{};                  // taken, by the class at the start
   size_t attempts_ = 0;
   size_t unrecorded_ = 0;
   bool stopped_ = false;

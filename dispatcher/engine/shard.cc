@@ -66,7 +66,8 @@ void Shard::Tell(ShardNews news) {
     for (const ShardNews::Configured& one : news.configured) scheduler_.Configure(one.endpoint, one.held);
     for (const NewDelivery& one : news.accepted) scheduler_.Accepted(one, now);
     for (const ShardNews::Recorded& one : news.recorded) scheduler_.Recorded(one.endpoint, one.sequence);
-    for (const ShardNews::OverBacklog& one : news.over_backlog) scheduler_.OverBacklog(one.endpoint, one.excess);
+    for (const ShardNews::OverBacklog& one : news.over_backlog)
+      scheduler_.OverBacklog(one.endpoint, one.excess);
     for (const EndpointId endpoint : news.deleted) scheduler_.Delete(endpoint);
     if (news.expire_accepted_before != 0) scheduler_.ExpireAcceptedBefore(news.expire_accepted_before);
     context_.committer.Taken(news);

@@ -56,14 +56,13 @@ void Sweeper::Finished() {
 // To enter a drained queue at its beginning costs a second per million rows.
 void Sweeper::Begin(EndpointId endpoint) {
   const auto cursor = std::make_shared<Sequence>(0);
-  committer_.Submit(
-      {[endpoint, cursor](Ledger& ledger) {
-         const LaneState* lane = ledger.store().Lane(endpoint);
-         if (lane != nullptr) *cursor = lane->cursor;
-       },
-       [this, endpoint, cursor](const absl::Status& status) {
-         if (status.ok() && *cursor != 0) SweepFrom(endpoint, *cursor);
-       }});
+  committer_.Submit({[endpoint, cursor](Ledger& ledger) {
+                       const LaneState* lane = ledger.store().Lane(endpoint);
+                       if (lane != nullptr) *cursor = lane->cursor;
+                     },
+                     [this, endpoint, cursor](const absl::Status& status) {
+                       if (status.ok() && *cursor != 0) SweepFrom(endpoint, *cursor);
+                     }});
 }
 
 void Sweeper::SweepFrom(EndpointId endpoint, Sequence from) {

@@ -142,7 +142,7 @@ class Metrics::Impl {
   std::map<std::string_view, Counter*> rejected;
   std::array<Counter*, 6> ended{};                    // by DeliveryState
   std::array<Counter*, kOutcomes.size()> attempts{};  // by ErrorKind
-  std::array<Counter*, kAlertKinds> alerts{};  // by AlertKind
+  std::array<Counter*, kAlertKinds> alerts{};         // by AlertKind
   Histogram* name_phase = nullptr;
   Histogram* connect_phase = nullptr;
   Histogram* tls_phase = nullptr;
@@ -212,9 +212,10 @@ std::string Metrics::Scrape(const Gauges* gauges, uint64_t log_lines_dropped) co
     families.push_back(
         ComputedGauge("hookd_intake_bytes", "Payload bytes that wait to be on disk", gauges->intake_bytes));
     families.push_back(ComputedGauge("hookd_disk_bytes", "Size of the database", gauges->bytes_on_disk));
-    families.push_back(ComputedGauge("hookd_paused", "1 while an operator has paused everything", gauges->paused));
-    families.push_back(ComputedGauge("hookd_intake_held", "1 while events are refused: disk, or a write stall",
-                                     gauges->intake_held));
+    families.push_back(
+        ComputedGauge("hookd_paused", "1 while an operator has paused everything", gauges->paused));
+    families.push_back(ComputedGauge(
+        "hookd_intake_held", "1 while events are refused: disk, or a write stall", gauges->intake_held));
     families.push_back(ComputedGauge("hookd_auto_disable_suspended",
                                      "1 while more than half of the active hosts fail to connect",
                                      gauges->auto_disable_suspended));

@@ -43,7 +43,8 @@ class PrometheusTelemetry : public Telemetry {
              std::string_view message) override {
     JsonLine line;
     line.Text("kind", ToString(kind));
-    if (endpoint.value != 0) line.Text("endpoint_id", endpoint.ToString()).Text("subscriber_id", subscriber_id);
+    if (endpoint.value != 0)
+      line.Text("endpoint_id", endpoint.ToString()).Text("subscriber_id", subscriber_id);
     log_.Write(EventLog::Level::kWarn, "alert", line.Text("message", message));
     metrics_.Alert(kind);
   }

@@ -181,7 +181,7 @@ TEST_F(LanePolicyTest, AHoldStopsEverythingOfTheEndpointAndIsForgottenWithThePol
   Fail(1, seconds(15), seconds(60));
   AcceptKeys("c");
   EXPECT_EQ(Run(), "until 15");  // a look when the retry is due
-  Succeed(2);  // what was in flight has ended
+  Succeed(2);                    // what was in flight has ended
   Pass(seconds(30));
   EXPECT_EQ(Run(), "until 30");
   endpoint_.policy.retry_after_max = Millis(0);

@@ -321,7 +321,8 @@ TEST_F(LaneTest, AClockSetBackBeforeAStartFreezesNothing) {
   EXPECT_LE(wait.until, now_.steady + std::chrono::hours(1));
   EXPECT_LE(
       lane.rate_tat_us(),
-      1'100'000 + std::chrono::duration_cast<std::chrono::microseconds>(now_.steady.time_since_epoch()).count());
+      1'100'000 +
+          std::chrono::duration_cast<std::chrono::microseconds>(now_.steady.time_since_epoch()).count());
 }
 
 TEST_F(LaneTest, AnotherModeBeginsOnceNothingIsInFlight) {

@@ -18,7 +18,9 @@ using ::testing::ElementsAre;
 class RecordingHost : public SchedulerHost {
  public:
   void StartAttempt(Lane& lane, Work work) override { started.emplace_back(lane.id().value, work.sequence); }
-  void Settle(Lane& lane, LaneStep step) override { settled.emplace_back(lane.id().value, step.work.sequence); }
+  void Settle(Lane& lane, LaneStep step) override {
+    settled.emplace_back(lane.id().value, step.work.sequence);
+  }
   void ReadParked(EndpointId endpoint) override { parked_reads.push_back(endpoint); }
   void ReadQueue(EndpointId endpoint, Sequence from) override { queue_reads.emplace_back(endpoint, from); }
   void ReadEvent(EndpointId, Sequence sequence, EventId) override { event_reads.push_back(sequence); }
