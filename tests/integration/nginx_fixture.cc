@@ -134,7 +134,8 @@ absl::Status NginxFixture::Launch(const std::string& http_block) {
 
 NginxFixture::~NginxFixture() {
   if (pid_ <= 0) return;
-  kill(pid_, SIGTERM);
+  // As one process, nginx can miss a SIGTERM that comes just before it waits for events.
+  kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
 }
 
