@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <random>
 #include <utility>
 
@@ -227,9 +228,12 @@ bool Committer::TakeRound(Round& round) {
     // What is carried over comes first: the order of acceptance is that of the intake.
     const bool publishes = carried_.empty() && (stopping_ || MayTakePublish());
     round.changes.swap(changes_);
-    while (!reports_.empty() && round.reports.size() < kRoundReports) {
-      round.reports.push_back(std::move(reports_.front()));
-      reports_.pop_front();
+    if (reports_.size() <= kRoundReports) {
+      round.reports.swap(reports_);
+    } else {
+      const auto end = reports_.begin() + kRoundReports;
+      round.reports.assign(std::make_move_iterator(reports_.begin()), std::make_move_iterator(end));
+      reports_.erase(reports_.begin(), end);
     }
     round.publishes.swap(carried_);
     while (
