@@ -56,18 +56,6 @@ rocksdb::ColumnFamilyOptions Payloads(const std::shared_ptr<rocksdb::TableFactor
   return family;
 }
 
-// Rows come in the order of their keys within each such prefix: an insertion begins where the last one of its
-// prefix ended, instead of at the top of the memtable.
-rocksdb::ColumnFamilyOptions InOrder(rocksdb::ColumnFamilyOptions family, size_t prefix_bytes) {
-  family.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(prefix_bytes));
-  return family;
-}
-
-// Of the keys in storage/key_codec.h: endpoint; bucket; kind, bucket and endpoint.
-constexpr size_t kQueuePrefixBytes = 8;
-constexpr size_t kEventsPrefixBytes = 4;
-constexpr size_t kHistoryPrefixBytes = 13;
-
 }  // namespace
 
 rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options) {
@@ -107,10 +95,10 @@ std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies(const RocksDbOptions
   families.emplace_back("subscribers", Small(table));
   families.emplace_back("endpoints", Small(table));
   families.emplace_back("lanes", Small(table));
-  families.emplace_back("queue", InOrder(Drained(table), kQueuePrefixBytes));
+  families.emplace_back("queue", Drained(table));
   families.emplace_back("parked", Drained(table));
-  families.emplace_back("events", InOrder(Payloads(table), kEventsPrefixBytes));
-  families.emplace_back("history", InOrder(Small(table), kHistoryPrefixBytes));
+  families.emplace_back("events", Payloads(table));
+  families.emplace_back("history", Small(table));
   families.emplace_back("idempotency", Small(table));
   return families;
 }

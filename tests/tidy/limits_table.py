@@ -17,7 +17,6 @@ NOT_BOUNDS = {
     "part of a format, or of a standard": """
         kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kFarthestYear kFingerprintBytes
         kGeneratedKeyBytes kLaneClasses kMaxTimestampSeconds kMinTimestampSeconds kPartitions kSecondUs
-        kEventsPrefixBytes kHistoryPrefixBytes kQueuePrefixBytes
         kSha256Bytes kStorageFormat""",
     "an exit code or an HTTP status": """
         kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
