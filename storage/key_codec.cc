@@ -5,6 +5,9 @@ namespace {
 
 constexpr char kHistoryKind = 'd';
 constexpr char kStateKind = 's';
+constexpr char kTimeKind = 't';
+constexpr char kRemadeKind = 'e';
+constexpr char kJobKind = 'j';
 constexpr int64_t kDayMs = 86'400'000;
 
 template <typename T>
@@ -21,6 +24,18 @@ T Take(std::string_view& in) {
   return value;
 }
 
+// 6 bytes.
+void PutMs(std::string& out, WallMs ms) {
+  for (int shift = 40; shift >= 0; shift -= 8) out.push_back(static_cast<char>(ms >> shift));
+}
+
+WallMs TakeMs(std::string_view& in) {
+  WallMs ms = 0;
+  for (size_t i = 0; i < 6; ++i) ms = (ms << 8) | static_cast<uint8_t>(in[i]);
+  in.remove_prefix(6);
+  return ms;
+}
+
 std::string Prefixed(char kind, size_t reserve) {
   std::string key;
   key.reserve(reserve);
@@ -33,6 +48,14 @@ std::string Prefixed(char kind, size_t reserve) {
 std::string State() { return "s"; }
 
 std::string OperationsRow() { return "o"; }
+
+std::string JobPrefix() { return std::string(1, kJobKind); }
+
+std::string JobRow(uint64_t id) {
+  std::string key = JobPrefix();
+  Put(key, id);
+  return key;
+}
 
 std::string BucketRow(Bucket b) {
   std::string key = Prefixed('b', 5);
@@ -103,22 +126,62 @@ std::string HistoryRow(DeliveryId id, uint32_t attempt) {
 
 std::string HistoryEnd() { return After(std::string(1, kHistoryKind)); }
 
-std::string StatePrefix(DeliveryState state) {
-  std::string key = Prefixed(kStateKind, 22);
+std::string StateFrom(DeliveryState state, WallMs made_ms) {
+  std::string key = Prefixed(kStateKind, 24);
   Put(key, static_cast<uint8_t>(state));
+  PutMs(key, made_ms);
   return key;
 }
 
-std::string StateBucket(DeliveryState state, Bucket b) {
-  std::string key = StatePrefix(state);
+std::string StateRow(DeliveryState state, WallMs made_ms, EndpointId endpoint, Sequence sequence) {
+  std::string key = StateFrom(state, made_ms);
+  Put(key, endpoint.value);
+  Put(key, sequence);
+  return key;
+}
+
+std::string TimeBucket(Bucket b) {
+  std::string key = Prefixed(kTimeKind, 35);
   Put(key, b);
   return key;
 }
 
-std::string StateRow(DeliveryState state, DeliveryId id) {
-  std::string key = StateBucket(state, id.bucket);
-  Put(key, id.endpoint.value);
-  Put(key, id.sequence);
+std::string TimeFrom(uint64_t subscriber, WallMs made_ms) {
+  std::string key = TimeBucket(BucketOf(made_ms));
+  Put(key, subscriber);
+  PutMs(key, made_ms);
+  return key;
+}
+
+std::string TimeRow(uint64_t subscriber, WallMs made_ms, EndpointId endpoint, Sequence sequence) {
+  std::string key = TimeFrom(subscriber, made_ms);
+  Put(key, endpoint.value);
+  Put(key, sequence);
+  return key;
+}
+
+std::string RemadeFrom(WallMs event_accepted_ms) {
+  std::string key = Prefixed(kRemadeKind, 33);
+  PutMs(key, event_accepted_ms);
+  return key;
+}
+
+std::string RemadePrefix(EventId event) {
+  std::string key = Prefixed(kRemadeKind, 33);
+  key.append(reinterpret_cast<const char*>(event.bytes.data()), event.bytes.size());
+  return key;
+}
+
+std::string RemadeRow(EventId event, EndpointId endpoint, Sequence sequence) {
+  std::string key = RemadePrefix(event);
+  Put(key, endpoint.value);
+  Put(key, sequence);
+  return key;
+}
+
+std::string OfCommit(uint64_t commit) {
+  std::string key;
+  Put(key, commit);
   return key;
 }
 
@@ -168,14 +231,43 @@ std::optional<HistoryKey> ParseHistoryRow(std::string_view key) {
   return parsed;
 }
 
-std::optional<DeliveryId> ParseStateRow(std::string_view key) {
-  if (key.size() != 22 || key[0] != kStateKind) return std::nullopt;
+std::optional<MadeKey> ParseStateRow(std::string_view key) {
+  if (key.size() != 24 || key[0] != kStateKind) return std::nullopt;
   key.remove_prefix(2);
-  DeliveryId id;
-  id.bucket = Take<uint32_t>(key);
-  id.endpoint.value = Take<uint64_t>(key);
-  id.sequence = Take<uint64_t>(key);
-  return id;
+  MadeKey parsed;
+  parsed.made_ms = TakeMs(key);
+  parsed.id.bucket = BucketOf(parsed.made_ms);
+  parsed.id.endpoint.value = Take<uint64_t>(key);
+  parsed.id.sequence = Take<uint64_t>(key);
+  return parsed;
+}
+
+std::optional<TimeKey> ParseTimeRow(std::string_view key) {
+  if (key.size() != 35 || key[0] != kTimeKind) return std::nullopt;
+  key.remove_prefix(1);
+  TimeKey parsed;
+  parsed.id.bucket = Take<uint32_t>(key);
+  parsed.subscriber = Take<uint64_t>(key);
+  parsed.made_ms = TakeMs(key);
+  parsed.id.endpoint.value = Take<uint64_t>(key);
+  parsed.id.sequence = Take<uint64_t>(key);
+  return parsed;
+}
+
+std::optional<EndpointSequence> ParseRemadeRow(std::string_view key) {
+  if (key.size() != 33 || key[0] != kRemadeKind) return std::nullopt;
+  return ParseDelivery(key.substr(17));
+}
+
+std::optional<uint64_t> ParseCommit(std::string_view key) {
+  if (key.size() != 8) return std::nullopt;
+  return Take<uint64_t>(key);
+}
+
+std::optional<uint64_t> ParseJobRow(std::string_view key) {
+  if (key.size() != 9 || key[0] != kJobKind) return std::nullopt;
+  key.remove_prefix(1);
+  return Take<uint64_t>(key);
 }
 
 std::optional<Bucket> ParseBucketRow(std::string_view key) {

@@ -192,6 +192,9 @@ struct MemoryStore::Tables {
   }
 
   void Apply(const OperationsChanged& fact) { operations = fact.operations; }
+  void Apply(const Redelivered&) {}
+  void Apply(const JobChanged&) {}
+  void Apply(const JobDeleted&) {}
 
   void CheckCursor(EndpointId endpoint, Sequence cursor) const {
     const auto first = queue.lower_bound({endpoint, 0});
@@ -474,5 +477,15 @@ StoreStats MemoryStore::Stats() const {
 }
 
 std::unique_ptr<DeliveryStore> MakeMemoryStore() { return std::make_unique<MemoryStore>(); }
+
+absl::StatusOr<EventPage> MemoryStore::ListEvents(const EventQuery&) const {
+  return absl::UnimplementedError("");
+}
+absl::StatusOr<std::vector<DeliveryId>> MemoryStore::DeliveriesOf(const Event&, size_t) const {
+  return absl::UnimplementedError("");
+}
+absl::StatusOr<ChangePage> MemoryStore::ReadChanges(uint64_t, size_t) const {
+  return absl::UnimplementedError("");
+}
 
 }  // namespace hookd

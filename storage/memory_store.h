@@ -49,6 +49,9 @@ class MemoryStore final : public DeliveryStore {
   absl::StatusOr<std::shared_ptr<const Event>> ReadEvent(EventId id) const override;
   absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const override;
   absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const override;
+  absl::StatusOr<EventPage> ListEvents(const EventQuery& query) const override;
+  absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override;
+  absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override;
   StoreStats Stats() const override;
   bool Stalled() const override { return false; }
   absl::StatusOr<DiskSpace> Disk() const override { return DiskSpace{}; }

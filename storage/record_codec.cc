@@ -395,8 +395,8 @@ std::string Encode(const BucketView& bucket) {
 absl::StatusOr<BucketView> DecodeBucket(Bucket bucket, std::string_view bytes) {
   pb::BucketRecord record;
   if (!Parse(record, bytes)) return Damaged("bucket");
-  return BucketView{bucket, record.pending(), record.last_ended_ms(), record.payload_bytes(),
-                    record.payloads_gone()};
+  return BucketView{
+      bucket, record.pending(), 0, record.last_ended_ms(), record.payload_bytes(), record.payloads_gone()};
 }
 
 std::string Encode(const Operations& operations) {

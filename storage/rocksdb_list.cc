@@ -126,12 +126,12 @@ class RocksDbStore::Lister {
 
   // Through the index of what did not succeed.
   absl::Status AddOfState() {
-    const std::string prefix = keys::StatePrefix(*query_.state);
-    const std::string from = after_ ? keys::After(keys::StateRow(*query_.state, *after_)) : prefix;
-    return reader_.Scan(kHistory, from, keys::After(prefix),
+    const auto next_state = static_cast<DeliveryState>(static_cast<int>(*query_.state) + 1);
+    return reader_.Scan(kHistory, keys::StateFrom(*query_.state, 0), keys::StateFrom(next_state, 0),
                         [&](std::string_view key, std::string_view) -> absl::StatusOr<bool> {
-                          const std::optional<DeliveryId> id = keys::ParseStateRow(key);
-                          if (!id) return absl::DataLossError("an unknown row in the family history");
+                          const std::optional<keys::MadeKey> made = keys::ParseStateRow(key);
+                          if (!made) return absl::DataLossError("an unknown row in the family history");
+                          const DeliveryId* id = &made->id;
                           if (!Look(*id)) return false;
                           std::string value;
                           ASSIGN_OR_RETURN(

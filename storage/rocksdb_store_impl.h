@@ -87,6 +87,9 @@ class RocksDbStore final : public DeliveryStore {
   absl::StatusOr<std::shared_ptr<const Event>> ReadEvent(EventId id) const override;
   absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const override;
   absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const override;
+  absl::StatusOr<EventPage> ListEvents(const EventQuery& query) const override;
+  absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override;
+  absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override;
   StoreStats Stats() const override;
   bool Stalled() const override;
   absl::StatusOr<DiskSpace> Disk() const override { return SpaceOf(folder_.path()); }
@@ -98,7 +101,8 @@ class RocksDbStore final : public DeliveryStore {
   void Put(Family family, const std::string& key, const std::string& value);
   void Delete(Family family, const std::string& key);
   void DeletePrefix(Family family, const std::string& prefix);
-  void Ended(const DeliveryId& delivery, bool was_parked, const records::End& end);
+  void DeleteRange(Family family, const std::string& from, const std::string& to);
+  void Ended(const DeliveryId& delivery, WallMs made_ms, bool was_parked, const records::End& end);
   absl::Status FreeDropped();
   absl::StatusOr<std::optional<LaneState>> ReadLane(EndpointId endpoint) const;
 
@@ -118,6 +122,9 @@ class RocksDbStore final : public DeliveryStore {
   void Write(const LaneRemoved& fact);
   void Write(const BucketDropped& fact);
   void Write(const OperationsChanged& fact);
+  void Write(const Redelivered& fact);
+  void Write(const JobChanged& fact);
+  void Write(const JobDeleted& fact);
 
   rocksdb::ColumnFamilyHandle* Cf(Family family) const { return families_[family]; }
 

@@ -18,6 +18,8 @@ namespace {
 constexpr DeliveryState kIndexedStates[] = {DeliveryState::kExhausted, DeliveryState::kExpired,
                                             DeliveryState::kCanceled};
 
+WallMs StartOf(Bucket bucket) { return WallMs{bucket} * kBucketMs; }
+
 }  // namespace
 
 void RocksDbStore::Put(Family family, const std::string& key, const std::string& value) {
@@ -25,6 +27,10 @@ void RocksDbStore::Put(Family family, const std::string& key, const std::string&
 }
 
 void RocksDbStore::Delete(Family family, const std::string& key) { batch_.Delete(Cf(family), key); }
+
+void RocksDbStore::DeleteRange(Family family, const std::string& from, const std::string& to) {
+  batch_.DeleteRange(Cf(family), from, to);
+}
 
 void RocksDbStore::DeletePrefix(Family family, const std::string& prefix) {
   batch_.DeleteRange(Cf(family), prefix, keys::After(prefix));
@@ -75,10 +81,13 @@ void RocksDbStore::Write(const Accepted& fact) {
   }
 }
 
-void RocksDbStore::Ended(const DeliveryId& delivery, bool was_parked, const records::End& end) {
+void RocksDbStore::Ended(const DeliveryId& delivery, WallMs made_ms, bool was_parked,
+                         const records::End& end) {
   Delete(was_parked ? kParked : kQueue, keys::OfDelivery(delivery.endpoint, delivery.sequence));
   Put(kHistory, keys::HistoryRow(delivery, keys::kEndRow), records::Encode(end));
-  if (end.state != DeliveryState::kSucceeded) Put(kHistory, keys::StateRow(end.state, delivery), "");
+  if (end.state != DeliveryState::kSucceeded) {
+    Put(kHistory, keys::StateRow(end.state, made_ms, delivery.endpoint, delivery.sequence), "");
+  }
 }
 
 void RocksDbStore::Write(const AttemptRecorded& fact) {
@@ -95,7 +104,7 @@ void RocksDbStore::Write(const AttemptRecorded& fact) {
     end.subscriber_id = fact.subscriber_id;
     end.has_attempt = true;
     end.last_attempt = fact.attempt;
-    Ended(fact.delivery, fact.was_parked, end);
+    Ended(fact.delivery, AcceptedMs(fact.event, fact.remade), fact.was_parked, end);
     return;
   }
   const std::string key = keys::OfDelivery(fact.delivery.endpoint, fact.delivery.sequence);
@@ -126,7 +135,7 @@ void RocksDbStore::Write(const DeliveryEnded& fact) {
   end.attempt_count = fact.attempt_count;
   end.event_type = fact.event_type;
   end.subscriber_id = fact.subscriber_id;
-  Ended(fact.delivery, fact.was_parked, end);
+  Ended(fact.delivery, AcceptedMs(fact.event, fact.remade), fact.was_parked, end);
 }
 
 void RocksDbStore::Write(const LaneRemoved& fact) { lanes_.Apply(fact); }
@@ -140,13 +149,18 @@ void RocksDbStore::Write(const BucketDropped& fact) {
   if (!fact.history) return;
   DeletePrefix(kHistory, keys::HistoryBucket(fact.bucket));
   for (const DeliveryState state : kIndexedStates) {
-    DeletePrefix(kHistory, keys::StateBucket(state, fact.bucket));
+    DeleteRange(kHistory, keys::StateFrom(state, StartOf(fact.bucket)),
+                keys::StateFrom(state, StartOf(fact.bucket + 1)));
   }
 }
 
 void RocksDbStore::Write(const OperationsChanged& fact) {
   Put(kMeta, keys::OperationsRow(), records::Encode(fact.operations));
 }
+
+void RocksDbStore::Write(const Redelivered&) {}
+void RocksDbStore::Write(const JobChanged&) {}
+void RocksDbStore::Write(const JobDeleted&) {}
 
 absl::Status RocksDbStore::Commit(WallMs now) {
   if (poisoned_)
@@ -219,8 +233,8 @@ absl::Status RocksDbStore::FreeDropped() {
     if (const auto gap = buckets_.GapAround(fact.bucket, BucketTable::Kind::kHistory)) {
       RETURN_IF_ERROR(free(kHistory, keys::HistoryBucket(gap->first), keys::HistoryBucket(gap->end)));
       for (const DeliveryState state : kIndexedStates) {
-        RETURN_IF_ERROR(
-            free(kHistory, keys::StateBucket(state, gap->first), keys::StateBucket(state, gap->end)));
+        RETURN_IF_ERROR(free(kHistory, keys::StateFrom(state, StartOf(gap->first)),
+                             keys::StateFrom(state, StartOf(gap->end))));
       }
     }
   }

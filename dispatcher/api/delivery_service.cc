@@ -31,8 +31,8 @@ grpc::Status DeliveryService::GetDelivery(grpc::ServerContext*, const v1::GetDel
                                           v1::Delivery* response) {
   const absl::StatusOr<DeliveryId> id = DeliveryId::Parse(request->id());
   if (!id.ok()) return ToGrpc(absl::InvalidArgumentError(absl::StrCat("id: ", id.status().message())));
-  const absl::StatusOr<Delivery> delivery = engine_.GetDelivery(*id);
-  if (delivery.ok()) *response = ToProto(*delivery);
+  const absl::StatusOr<DeliveryView> delivery = engine_.GetDelivery(*id);
+  if (delivery.ok()) *response = ToProto(delivery->delivery);
   return ToGrpc(delivery.status());
 }
 

@@ -425,7 +425,42 @@ absl::Status Engine::SetPaused(bool paused, const std::string& note) {
 absl::Status Engine::ConfirmClock() {
   return impl_->ChangeOperations([](Operations& operations, WallMs) { operations.clock_suspect = false; });
 }
-absl::StatusOr<Delivery> Engine::GetDelivery(DeliveryId id) { return impl_->store().ReadDelivery(id); }
+absl::StatusOr<DeliveryView> Engine::GetDelivery(DeliveryId id) {
+  ASSIGN_OR_RETURN(Delivery delivery, impl_->store().ReadDelivery(id));
+  return DeliveryView{std::move(delivery), std::nullopt};
+}
+absl::StatusOr<std::shared_ptr<const Event>> Engine::GetEvent(EventId id) {
+  return impl_->store().ReadEvent(id);
+}
+absl::StatusOr<EventPage> Engine::ListEvents(const EventQuery& query) {
+  return impl_->store().ListEvents(query);
+}
+absl::StatusOr<std::vector<DeliveryId>> Engine::DeliveriesOf(const Event& event, size_t limit) {
+  return impl_->store().DeliveriesOf(event, limit);
+}
+absl::StatusOr<ChangePage> Engine::ReadChanges(uint64_t after_commit, size_t limit) {
+  return impl_->store().ReadChanges(after_commit, limit);
+}
+uint64_t Engine::WhenCommitted(uint64_t, std::function<void()>) { return 0; }
+bool Engine::StopWaiting(uint64_t) { return false; }
+absl::StatusOr<DeliveryView> Engine::RetryDelivery(DeliveryId) { return absl::UnimplementedError(""); }
+absl::StatusOr<DeliveryView> Engine::CancelDelivery(DeliveryId) { return absl::UnimplementedError(""); }
+absl::StatusOr<Job> Engine::StartJob(Job, bool) { return absl::UnimplementedError(""); }
+absl::StatusOr<Job> Engine::GetJob(uint64_t) { return absl::UnimplementedError(""); }
+absl::StatusOr<std::vector<Job>> Engine::ListJobs(uint64_t, size_t, bool) {
+  return absl::UnimplementedError("");
+}
+absl::StatusOr<Job> Engine::CancelJob(uint64_t) { return absl::UnimplementedError(""); }
+absl::StatusOr<BulkResult> Engine::ChangeEndpoints(const BulkChange&) { return absl::UnimplementedError(""); }
+absl::StatusOr<Statistics> Engine::EndpointStatistics(EndpointId, StatWindow) {
+  return absl::UnimplementedError("");
+}
+absl::StatusOr<Statistics> Engine::SubscriberStatistics(const std::string&, StatWindow) {
+  return absl::UnimplementedError("");
+}
+absl::StatusOr<std::vector<TopEndpoint>> Engine::TopEndpoints(TopBy, StatWindow, size_t, const std::string&) {
+  return absl::UnimplementedError("");
+}
 absl::StatusOr<DeliveryPage> Engine::ListDeliveries(const DeliveryQuery& query) {
   return impl_->store().ListDeliveries(query);
 }
