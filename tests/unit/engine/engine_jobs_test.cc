@@ -119,14 +119,14 @@ TEST_F(EngineJobsTest, RecoversEachExhaustedDeliveryOnce) {
 TEST_F(EngineJobsTest, TwoJobsOverTheSameRangeDoNotBothTakeIt) {
   CreateSubscriber();
   const EndpointId endpoint = CreateHasty();
-  Exhaust(600);
+  Exhaust(400);
   Job other = MakeJob(JobKind::kRecover);
   other.subscriber_id = "acme";
   const uint64_t first = Start(MakeJob(JobKind::kRecover, endpoint)).id;
   const uint64_t second = Start(other).id;
-  EXPECT_EQ(WaitForEnd(first).done + WaitForEnd(second).done, 600u);
+  EXPECT_EQ(WaitForEnd(first).done + WaitForEnd(second).done, 400u);
   WaitUntilDone();
-  EXPECT_THAT(Made(endpoint, Origin::kRecover), SizeIs(600));
+  EXPECT_THAT(Made(endpoint, Origin::kRecover), SizeIs(400));
 }
 
 TEST_F(EngineJobsTest, RecoversByHostTypeAndState) {
