@@ -16,6 +16,7 @@
 #include "dispatcher/engine/ledger.h"
 #include "dispatcher/engine/registry.h"
 #include "dispatcher/engine/shard.h"
+#include "dispatcher/engine/steering.h"
 #include "dispatcher/engine/sweeper.h"
 
 namespace hookd {
@@ -77,7 +78,13 @@ class Engine::Impl {
             std::move(on_fatal)),
         readers_(kReaderThreads),
         sweeper_(store, committer_, telemetry, readers_),
-        housekeeper_(options_, store, committer_, telemetry, readers_) {}
+        housekeeper_(options_, store, committer_, telemetry, readers_),
+        steering_(
+            store, committer_,
+            [this](std::function<void(Ledger&)> apply, const EndpointId* told) {
+              return OnCommitter(std::move(apply), told);
+            },
+            [this](EndpointId endpoint) -> Shard& { return ShardOf(endpoint); }) {}
 
   ~Impl() { Stop(); }
 
@@ -313,6 +320,7 @@ class Engine::Impl {
 
   Committer& committer() { return committer_; }
   DeliveryStore& store() { return store_; }
+  const Steering& steering() const { return steering_; }
 
  private:
   const EngineOptions options_;
@@ -324,6 +332,7 @@ class Engine::Impl {
   boost::asio::thread_pool readers_;
   Sweeper sweeper_;
   Housekeeper housekeeper_;
+  const Steering steering_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::atomic<bool> drained_{false};
   bool started_ = false;
@@ -425,10 +434,7 @@ absl::Status Engine::SetPaused(bool paused, const std::string& note) {
 absl::Status Engine::ConfirmClock() {
   return impl_->ChangeOperations([](Operations& operations, WallMs) { operations.clock_suspect = false; });
 }
-absl::StatusOr<DeliveryView> Engine::GetDelivery(DeliveryId id) {
-  ASSIGN_OR_RETURN(Delivery delivery, impl_->store().ReadDelivery(id));
-  return DeliveryView{std::move(delivery), std::nullopt};
-}
+absl::StatusOr<DeliveryView> Engine::GetDelivery(DeliveryId id) { return impl_->steering().View(id); }
 absl::StatusOr<std::shared_ptr<const Event>> Engine::GetEvent(EventId id) {
   return impl_->store().ReadEvent(id);
 }
@@ -441,10 +447,12 @@ absl::StatusOr<std::vector<DeliveryId>> Engine::DeliveriesOf(const Event& event,
 absl::StatusOr<ChangePage> Engine::ReadChanges(uint64_t after_commit, size_t limit) {
   return impl_->store().ReadChanges(after_commit, limit);
 }
-uint64_t Engine::WhenCommitted(uint64_t, std::function<void()>) { return 0; }
-bool Engine::StopWaiting(uint64_t) { return false; }
-absl::StatusOr<DeliveryView> Engine::RetryDelivery(DeliveryId) { return absl::UnimplementedError(""); }
-absl::StatusOr<DeliveryView> Engine::CancelDelivery(DeliveryId) { return absl::UnimplementedError(""); }
+uint64_t Engine::WhenCommitted(uint64_t commit, std::function<void()> ready) {
+  return impl_->committer().WhenCommitted(commit, std::move(ready));
+}
+bool Engine::StopWaiting(uint64_t ticket) { return impl_->committer().StopWaiting(ticket); }
+absl::StatusOr<DeliveryView> Engine::RetryDelivery(DeliveryId id) { return impl_->steering().Retry(id); }
+absl::StatusOr<DeliveryView> Engine::CancelDelivery(DeliveryId id) { return impl_->steering().Cancel(id); }
 absl::StatusOr<Job> Engine::StartJob(Job, bool) { return absl::UnimplementedError(""); }
 absl::StatusOr<Job> Engine::GetJob(uint64_t) { return absl::UnimplementedError(""); }
 absl::StatusOr<std::vector<Job>> Engine::ListJobs(uint64_t, size_t, bool) {

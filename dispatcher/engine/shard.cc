@@ -65,7 +65,10 @@ void Shard::Tell(ShardNews news) {
     if (news.operations) scheduler_.SetOperations(*news.operations);
     for (const ShardNews::Configured& one : news.configured) scheduler_.Configure(one.endpoint, one.held);
     for (const NewDelivery& one : news.accepted) scheduler_.Accepted(one, now);
-    for (const ShardNews::Recorded& one : news.recorded) scheduler_.Recorded(one.endpoint, one.sequence);
+    for (const ShardNews::Recorded& one : news.recorded) {
+      scheduler_.Recorded(one.endpoint, one.sequence);
+      Ended(one.endpoint, one.sequence);
+    }
     for (const ShardNews::OverBacklog& one : news.over_backlog)
       scheduler_.OverBacklog(one.endpoint, one.excess);
     for (const EndpointId endpoint : news.deleted) scheduler_.Delete(endpoint);
@@ -174,6 +177,7 @@ void Shard::ReadParked(EndpointId endpoint) {
       endpoint, [this, endpoint] { return context_.store.ReadParked(endpoint, kParkedRows); },
       [this, endpoint](std::vector<ParkedDelivery> rows) {
         scheduler_.LoadedParked(endpoint, rows, context_.clock.Read());
+        ParkedKnown(endpoint);
       });
 }
 
