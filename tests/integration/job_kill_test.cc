@@ -205,13 +205,16 @@ TEST(JobKillTest, TenKillsNeitherSkipNorRepeat) {
 
   size_t exhausted = 0;
   std::map<Sequence, size_t> replaced;
+  std::map<Sequence, EventId> events;  // of what was published: first in the list
   ForEachDelivery(server.engine(), endpoint, [&](const Delivery& delivery) {
     if (delivery.origin == Origin::kPublish) {
       EXPECT_EQ(delivery.state, DeliveryState::kExhausted);
-      EXPECT_TRUE(delivery.replaced_by.has_value());
+      EXPECT_TRUE(delivery.replaced_by.has_value()) << delivery.id.sequence;
+      events[delivery.id.sequence] = delivery.event;
       ++exhausted;
     } else {
       EXPECT_EQ(delivery.state, DeliveryState::kSucceeded);
+      EXPECT_EQ(delivery.event, events[delivery.replaces->sequence]) << delivery.id.sequence;
       ++replaced[delivery.replaces->sequence];
     }
   });

@@ -109,6 +109,7 @@ TEST_F(EngineJobsTest, RecoversEachExhaustedDeliveryOnce) {
     EXPECT_EQ(delivery.state, DeliveryState::kSucceeded);
     ASSERT_TRUE(delivery.replaces.has_value());
     EXPECT_TRUE(replaced.insert(delivery.replaces->sequence).second);
+    EXPECT_EQ(delivery.event, engine_->GetDelivery(*delivery.replaces)->delivery.event);
   }
   EXPECT_THAT(replaced, SizeIs(300));
   // All have a new delivery: there is nothing left for another.
