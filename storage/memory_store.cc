@@ -14,8 +14,9 @@ namespace hookd {
 namespace {
 
 using Key = std::pair<EndpointId, Sequence>;
-// The order in which ListDeliveries goes by state alone; the bucket is 0 while pending.
-using StateKey = std::tuple<DeliveryState, Bucket, EndpointId, Sequence>;
+// The order in which ListDeliveries goes by state alone: second is 0 while pending, the bucket of what
+// succeeded, and when the others were made.
+using StateKey = std::tuple<DeliveryState, uint64_t, EndpointId, Sequence>;
 
 // The order in which ListSubscribers goes.
 using SubscriberKey = std::pair<Partition, std::string>;
@@ -28,8 +29,11 @@ Key KeyOf(DeliveryId id) { return {id.endpoint, id.sequence}; }
 SubscriberKey KeyOf(const std::string& subscriber_id) { return {PartitionOf(subscriber_id), subscriber_id}; }
 
 StateKey StateKeyOf(const Delivery& delivery) {
-  return {delivery.state, IsTerminal(delivery.state) ? delivery.id.bucket : 0, delivery.id.endpoint,
-          delivery.id.sequence};
+  const uint64_t place = delivery.state == DeliveryState::kPending ? 0
+                         : delivery.state == DeliveryState::kSucceeded
+                             ? delivery.id.bucket
+                             : static_cast<uint64_t>(delivery.accepted_ms);
+  return {delivery.state, place, delivery.id.endpoint, delivery.id.sequence};
 }
 
 RemadePtr RemadeOf(const Delivery& delivery) {
@@ -66,9 +70,9 @@ std::string PositionPrefix(const DeliveryQuery& query) {
 }
 
 std::string PositionOf(const DeliveryQuery& query, const Delivery& delivery) {
-  const auto [state, bucket, endpoint, sequence] = StateKeyOf(delivery);
+  const auto [state, place, endpoint, sequence] = StateKeyOf(delivery);
   if (query.endpoint) return absl::StrFormat("%s%016x", PositionPrefix(query), sequence);
-  return absl::StrFormat("%s%08x%016x%016x", PositionPrefix(query), bucket, endpoint.value, sequence);
+  return absl::StrFormat("%s%016x%016x%016x", PositionPrefix(query), place, endpoint.value, sequence);
 }
 
 // The key after which the page begins.
@@ -79,17 +83,16 @@ absl::StatusOr<StateKey> ParsePosition(const DeliveryQuery& query) {
   std::string_view rest = query.position;
   if (rest.substr(0, prefix.size()) != prefix) return bad;
   rest.remove_prefix(prefix.size());
-  std::optional<uint64_t> bucket = 0;
+  std::optional<uint64_t> place = 0;
   std::optional<uint64_t> endpoint = 0;
   if (!query.endpoint) {
-    bucket = TakeHex(rest, 8);
+    place = TakeHex(rest, 16);
     endpoint = TakeHex(rest, 16);
   }
   const std::optional<uint64_t> sequence = TakeHex(rest, 16);
-  if (!bucket || !endpoint || !sequence || !rest.empty()) return bad;
-  if (query.state == DeliveryState::kPending && *bucket != 0) return bad;
-  return StateKey{query.state.value_or(DeliveryState::kPending), static_cast<Bucket>(*bucket),
-                  EndpointId{*endpoint}, *sequence};
+  if (!place || !endpoint || !sequence || !rest.empty()) return bad;
+  if (query.state == DeliveryState::kPending && *place != 0) return bad;
+  return StateKey{query.state.value_or(DeliveryState::kPending), *place, EndpointId{*endpoint}, *sequence};
 }
 
 }  // namespace
@@ -231,9 +234,10 @@ struct MemoryStore::Tables {
   void Apply(const BucketDropped& fact) {
     std::erase_if(events, [&](const auto& entry) { return entry.first.bucket() == fact.bucket; });
     if (!fact.history) return;
-    std::erase_if(deliveries, [&](const auto& entry) { return entry.second.id.bucket == fact.bucket; });
-    std::erase_if(by_state, [&](const StateKey& key) {
-      return IsTerminal(std::get<0>(key)) && std::get<1>(key) == fact.bucket;
+    std::erase_if(deliveries, [&](const auto& entry) {
+      if (entry.second.id.bucket != fact.bucket) return false;
+      by_state.erase(StateKeyOf(entry.second));
+      return true;
     });
   }
 
@@ -528,7 +532,7 @@ absl::StatusOr<DeliveryPage> MemoryStore::ListDeliveries(const DeliveryQuery& qu
     after = *position;
   }
   absl::MutexLock lock(&mutex_);
-  if (query.endpoint) return committed_->ListByEndpoint(query, std::get<Sequence>(after));
+  if (query.endpoint) return committed_->ListByEndpoint(query, std::get<3>(after));
   return committed_->ListByState(query, after);
 }
 

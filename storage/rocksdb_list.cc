@@ -80,8 +80,11 @@ class RocksDbStore::Lister {
   // An end row of the history, taken if it has the state asked for.
   absl::StatusOr<bool> TakeEnd(const DeliveryId& id, std::string_view value) {
     ASSIGN_OR_RETURN(records::End end, records::DecodeEnd(value));
-    if (!query_.state || *query_.state == end.state)
-      page_.deliveries.push_back(Reader::Ended(id, std::move(end)));
+    if (!query_.state || *query_.state == end.state) {
+      Delivery delivery = Reader::Ended(id, std::move(end));
+      ASSIGN_OR_RETURN(delivery.replaced_by, reader_.ReplacedBy(delivery));
+      page_.deliveries.push_back(std::move(delivery));
+    }
     full_ = page_.deliveries.size() >= query_.limit;
     return !full_;
   }
@@ -127,7 +130,18 @@ class RocksDbStore::Lister {
   // Through the index of what did not succeed.
   absl::Status AddOfState() {
     const auto next_state = static_cast<DeliveryState>(static_cast<int>(*query_.state) + 1);
-    return reader_.Scan(kHistory, keys::StateFrom(*query_.state, 0), keys::StateFrom(next_state, 0),
+    std::string from = keys::StateFrom(*query_.state, 0);
+    if (after_) {
+      std::string value;
+      ASSIGN_OR_RETURN(const bool found,
+                       reader_.Get(kHistory, keys::HistoryRow(*after_, keys::kEndRow), value));
+      if (found) {
+        ASSIGN_OR_RETURN(const records::End end, records::DecodeEnd(value));
+        from = keys::JustAfter(keys::StateRow(*query_.state, AcceptedMs(end.event, end.remade),
+                                              after_->endpoint, after_->sequence));
+      }
+    }
+    return reader_.Scan(kHistory, from, keys::StateFrom(next_state, 0),
                         [&](std::string_view key, std::string_view) -> absl::StatusOr<bool> {
                           const std::optional<keys::MadeKey> made = keys::ParseStateRow(key);
                           if (!made) return absl::DataLossError("an unknown row in the family history");
