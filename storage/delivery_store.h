@@ -243,6 +243,9 @@ class DeliveryStore {
 
   virtual StoreStats Stats() const = 0;
 
+  // As in StoreStats; cheap.
+  virtual uint64_t LastCommit() const = 0;
+
   // The database delays or refuses writes until it has compacted: commits may take seconds. Any thread,
   // cheap.
   virtual bool Stalled() const = 0;

@@ -91,6 +91,7 @@ class RocksDbStore final : public DeliveryStore {
   absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override;
   absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override;
   StoreStats Stats() const override;
+  uint64_t LastCommit() const override { return last_commit_.load(std::memory_order_relaxed); }
   bool Stalled() const override;
   absl::StatusOr<DiskSpace> Disk() const override { return SpaceOf(folder_.path()); }
 

@@ -13,6 +13,8 @@
 #include "dispatcher/api/delivery_service.h"
 #include "dispatcher/api/endpoint_service.h"
 #include "dispatcher/api/event_service.h"
+#include "dispatcher/api/feed_context.h"
+#include "dispatcher/api/job_service.h"
 #include "dispatcher/api/operations_service.h"
 #include "dispatcher/api/publish_batch.h"
 #include "dispatcher/api/subscriber_service.h"
@@ -59,10 +61,12 @@ class ApiServer::Impl {
  public:
   Impl(const ApiServerOptions& options, Engine& engine, Telemetry& telemetry, const Clock& clock)
       : publish_(std::make_shared<PublishContext>(engine, telemetry, clock)),
-        events_(publish_),
+        feed_(std::make_shared<FeedContext>(engine, clock)),
+        events_(publish_, feed_),
         subscribers_(engine),
         endpoints_(engine),
-        deliveries_(engine),
+        deliveries_(engine, feed_),
+        jobs_(engine),
         operations_(options.version, options.storage_format, engine, telemetry, clock) {}
 
   ~Impl() { Shutdown(Duration::zero()); }
@@ -78,6 +82,7 @@ class ApiServer::Impl {
     builder.RegisterService(&subscribers_);
     builder.RegisterService(&endpoints_);
     builder.RegisterService(&deliveries_);
+    builder.RegisterService(&jobs_);
     builder.RegisterService(&operations_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
@@ -92,6 +97,7 @@ class ApiServer::Impl {
   void StopIntake() {
     if (server_ != nullptr) server_->GetHealthCheckService()->SetServingStatus(false);
     publish_->calls.StopIntake();
+    feed_->calls.StopIntake();
   }
 
   void Shutdown(Duration deadline) {
@@ -104,16 +110,19 @@ class ApiServer::Impl {
       server_.reset();
     }
     publish_->answers.Stop();
+    feed_->Stop();
   }
 
   const std::string& address() const { return address_; }
 
  private:
   const std::shared_ptr<PublishContext> publish_;
+  const std::shared_ptr<FeedContext> feed_;
   EventService events_;
   SubscriberService subscribers_;
   EndpointService endpoints_;
   DeliveryService deliveries_;
+  JobService jobs_;
   OperationsService operations_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

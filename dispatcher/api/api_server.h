@@ -1,4 +1,4 @@
-// The gRPC server: the five services of hookd.v1, health checking and reflection.
+// The gRPC server: the services of hookd.v1, health checking and reflection.
 #pragma once
 
 #include <cstdint>

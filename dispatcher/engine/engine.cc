@@ -441,8 +441,7 @@ absl::StatusOr<std::vector<DeliveryId>> Engine::DeliveriesOf(const Event& event,
 absl::StatusOr<ChangePage> Engine::ReadChanges(uint64_t after_commit, size_t limit) {
   return impl_->store().ReadChanges(after_commit, limit);
 }
-uint64_t Engine::WhenCommitted(uint64_t, std::function<void()>) { return 0; }
-bool Engine::StopWaiting(uint64_t) { return false; }
+uint64_t Engine::last_commit() const { return impl_->store().LastCommit(); }
 absl::StatusOr<DeliveryView> Engine::RetryDelivery(DeliveryId) { return absl::UnimplementedError(""); }
 absl::StatusOr<DeliveryView> Engine::CancelDelivery(DeliveryId) { return absl::UnimplementedError(""); }
 absl::StatusOr<Job> Engine::StartJob(Job, bool) { return absl::UnimplementedError(""); }

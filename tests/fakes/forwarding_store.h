@@ -63,6 +63,7 @@ class ForwardingStore : public DeliveryStore {
     return inner_->ReadChanges(after_commit, limit);
   }
   StoreStats Stats() const override { return inner_->Stats(); }
+  uint64_t LastCommit() const override { return inner_->LastCommit(); }
   bool Stalled() const override { return inner_->Stalled(); }
   absl::StatusOr<DiskSpace> Disk() const override { return inner_->Disk(); }
 
