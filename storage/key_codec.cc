@@ -8,6 +8,8 @@ constexpr char kStateKind = 's';
 constexpr char kTimeKind = 't';
 constexpr char kRemadeKind = 'e';
 constexpr char kJobKind = 'j';
+constexpr char kBucketKind = 'b';
+constexpr char kChangesHourKind = 'c';
 constexpr int64_t kDayMs = 86'400'000;
 
 template <typename T>
@@ -58,8 +60,16 @@ std::string JobRow(uint64_t id) {
 }
 
 std::string BucketRow(Bucket b) {
-  std::string key = Prefixed('b', 5);
+  std::string key = Prefixed(kBucketKind, 5);
   Put(key, b);
+  return key;
+}
+
+std::string ChangesHours() { return std::string(1, kChangesHourKind); }
+
+std::string ChangesHour(Bucket hour) {
+  std::string key = ChangesHours();
+  Put(key, hour);
   return key;
 }
 
@@ -199,6 +209,41 @@ std::string OfIdempotency(uint16_t day, const std::array<uint8_t, 16>& key) {
   return out;
 }
 
+std::string OfId(DeliveryId id) {
+  std::string value;
+  value.reserve(20);
+  Put(value, id.bucket);
+  Put(value, id.endpoint.value);
+  Put(value, id.sequence);
+  return value;
+}
+
+std::string OfNumber(uint64_t n) {
+  std::string value;
+  Put(value, n);
+  return value;
+}
+
+std::string OfNumber(Bucket bucket) {
+  std::string value;
+  Put(value, bucket);
+  return value;
+}
+
+std::optional<DeliveryId> ParseId(std::string_view value) {
+  if (value.size() != 20) return std::nullopt;
+  DeliveryId id;
+  id.bucket = Take<uint32_t>(value);
+  id.endpoint.value = Take<uint64_t>(value);
+  id.sequence = Take<uint64_t>(value);
+  return id;
+}
+
+std::optional<uint64_t> ParseNumber(std::string_view value) {
+  if (value.size() != 8) return std::nullopt;
+  return Take<uint64_t>(value);
+}
+
 std::optional<SubscriberKey> ParseSubscriber(std::string_view key) {
   if (key.size() < sizeof(Partition)) return std::nullopt;
   key.remove_prefix(sizeof(Partition));
@@ -271,7 +316,13 @@ std::optional<uint64_t> ParseJobRow(std::string_view key) {
 }
 
 std::optional<Bucket> ParseBucketRow(std::string_view key) {
-  if (key.size() != 5 || key[0] != 'b') return std::nullopt;
+  if (key.size() != 5 || key[0] != kBucketKind) return std::nullopt;
+  key.remove_prefix(1);
+  return Take<uint32_t>(key);
+}
+
+std::optional<Bucket> ParseChangesHour(std::string_view key) {
+  if (key.size() != 5 || key[0] != kChangesHourKind) return std::nullopt;
   key.remove_prefix(1);
   return Take<uint32_t>(key);
 }

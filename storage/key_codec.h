@@ -18,7 +18,9 @@ std::string State();              // "s"
 std::string OperationsRow();      // "o"
 std::string JobRow(uint64_t id);  // "j" id(8)
 std::string JobPrefix();
-std::string BucketRow(Bucket b);  // "b" bucket(4)
+std::string ChangesHour(Bucket hour);  // "c" hour(4): in `changes`, the hours that are kept
+std::string ChangesHours();            // their prefix
+std::string BucketRow(Bucket b);       // "b" bucket(4)
 
 // subscribers: partition(2) id, and its endpoints directly behind it: partition(2) id 0x00 endpoint(8). An id
 // holds no NUL.
@@ -66,7 +68,14 @@ uint16_t DayOf(WallMs ms);
 std::string OfIdempotency(uint16_t day, const std::array<uint8_t, 16>& key);
 std::string IdempotencyDay(uint16_t day);
 
-// Parsers: nullopt = not such a key.
+// Values: integers as in keys.
+std::string OfId(DeliveryId id);      // bucket(4) endpoint(8) sequence(8)
+std::string OfNumber(uint64_t n);     // 8 bytes
+std::string OfNumber(Bucket bucket);  // 4 bytes
+
+// Parsers: nullopt = not such a key, or value.
+std::optional<DeliveryId> ParseId(std::string_view value);
+std::optional<uint64_t> ParseNumber(std::string_view value);
 struct EndpointSequence {
   EndpointId endpoint;
   Sequence sequence = 0;
@@ -98,6 +107,7 @@ std::optional<EndpointSequence> ParseRemadeRow(std::string_view key);
 std::optional<uint64_t> ParseCommit(std::string_view key);
 std::optional<uint64_t> ParseJobRow(std::string_view key);
 std::optional<Bucket> ParseBucketRow(std::string_view key);
+std::optional<Bucket> ParseChangesHour(std::string_view key);
 
 // The smallest key greater than this one.
 std::string JustAfter(std::string key);

@@ -32,6 +32,16 @@ StateKey StateKeyOf(const Delivery& delivery) {
           delivery.id.sequence};
 }
 
+RemadePtr RemadeOf(const Delivery& delivery) {
+  if (delivery.origin == Origin::kPublish) return nullptr;
+  return std::make_shared<const Remade>(Remade{delivery.accepted_ms, delivery.origin, delivery.replaces});
+}
+
+bool SameRemade(const RemadePtr& a, const RemadePtr& b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  return a->accepted_ms == b->accepted_ms && a->origin == b->origin && a->replaces == b->replaces;
+}
+
 WallMs EndOf(const Attempt& attempt) { return attempt.started_ms + attempt.us.total / 1000; }
 
 // Removes a number of exactly `digits` lower-case hex digits from the front of `text`; nullopt if none is
@@ -97,6 +107,10 @@ struct MemoryStore::Tables {
   std::map<std::array<uint8_t, 16>, IdempotencyHit> idempotency;
   std::map<Bucket, BucketView> buckets;
   Operations operations;
+  std::map<uint64_t, Job> jobs;
+  uint64_t next_job = 1;
+  std::map<uint64_t, std::string> changes;  // by commit
+  ChangeHours change_hours;
   uint64_t last_commit = 0;
   uint64_t next_endpoint_number = 1;
   WallMs wall_high_water_ms = 0;
@@ -133,17 +147,42 @@ struct MemoryStore::Tables {
     if (fact.idempotency) {
       idempotency[fact.idempotency->key] = {event.id, fact.idempotency->fingerprint};
     }
-    for (const AcceptedDelivery& accepted : fact.deliveries) {
-      Delivery delivery;
-      delivery.id = {event.id.bucket(), accepted.endpoint, accepted.sequence};
-      delivery.event = event.id;
-      delivery.subscriber_id = event.subscriber_id;
-      delivery.event_type = event.type;
-      delivery.accepted_ms = event.accepted_ms;
-      queue.insert(KeyOf(delivery.id));
-      by_state.insert(StateKeyOf(delivery));
-      deliveries.emplace(KeyOf(delivery.id), std::move(delivery));
+    for (const AcceptedDelivery& accepted : fact.deliveries) Make(event, nullptr, accepted);
+  }
+
+  void Apply(const Redelivered& fact) {
+    HOOKD_CHECK(fact.remade->origin != Origin::kPublish, "what is made later says why");
+    HOOKD_CHECK(events.contains(fact.event->id), "what is made anew needs its payload");
+    wall_high_water_ms = std::max(wall_high_water_ms, fact.remade->accepted_ms);
+    const DeliveryId id = Make(*fact.event, fact.remade, fact.delivery);
+    if (!fact.remade->replaces) return;
+    const auto replaced = deliveries.find(KeyOf(*fact.remade->replaces));
+    if (replaced == deliveries.end()) return;
+    Delivery& delivery = replaced->second;
+    HOOKD_CHECK(delivery.id == *fact.remade->replaces && IsTerminal(delivery.state),
+                "only what ended is replaced");
+    if (delivery.state == DeliveryState::kSucceeded) return;
+    HOOKD_CHECK(delivery.state == fact.replaced_state && delivery.accepted_ms == fact.replaced_accepted_ms,
+                "the fact is about another delivery");
+    delivery.replaced_by = id;
+  }
+
+  DeliveryId Make(const Event& event, const RemadePtr& remade, const AcceptedDelivery& accepted) {
+    Delivery delivery;
+    delivery.id = MakeDeliveryId(event.id, remade, accepted.endpoint, accepted.sequence);
+    delivery.event = event.id;
+    delivery.subscriber_id = event.subscriber_id;
+    delivery.event_type = event.type;
+    delivery.accepted_ms = AcceptedMs(event.id, remade);
+    if (remade != nullptr) {
+      delivery.origin = remade->origin;
+      delivery.replaces = remade->replaces;
     }
+    queue.insert(KeyOf(delivery.id));
+    by_state.insert(StateKeyOf(delivery));
+    const DeliveryId id = delivery.id;
+    deliveries.emplace(KeyOf(id), std::move(delivery));
+    return id;
   }
 
   void Apply(const AttemptRecorded& fact) {
@@ -153,10 +192,13 @@ struct MemoryStore::Tables {
     HOOKD_CHECK(fact.attempt.number == delivery.attempt_count + 1, "attempts are numbered without gaps");
     delivery.attempts.push_back(fact.attempt);
     delivery.attempt_count = fact.attempt.number;
+    delivery.last_status = fact.attempt.status;
+    delivery.last_error = fact.attempt.error;
     if (fact.state == DeliveryState::kPending) {
       delivery.next_due_ms = fact.attempt.next_due_ms;
-      parked[KeyOf(fact.delivery)] = {fact.delivery.sequence, fact.event,    fact.ordering_key_hash,
-                                      fact.attempt.number,    fact.failures, fact.attempt.next_due_ms};
+      parked[KeyOf(fact.delivery)] = {fact.delivery.sequence, fact.event,         fact.ordering_key_hash,
+                                      fact.attempt.number,    fact.failures,      fact.attempt.next_due_ms,
+                                      fact.attempt.status,    fact.attempt.error, fact.remade};
     } else {
       End(delivery, fact.state, fact.reason, EndOf(fact.attempt));
     }
@@ -167,7 +209,8 @@ struct MemoryStore::Tables {
     Delivery& delivery = TakePending(fact, false);
     delivery.next_due_ms = fact.due_ms;
     parked[KeyOf(fact.delivery)] = {
-        fact.delivery.sequence, fact.event, fact.ordering_key_hash, 0, 0, fact.due_ms};
+        fact.delivery.sequence, fact.event, fact.ordering_key_hash, 0, 0, fact.due_ms, 0,
+        ErrorKind::kNone,       fact.remade};
     CheckCursor(fact.delivery.endpoint, fact.cursor);
   }
 
@@ -176,6 +219,9 @@ struct MemoryStore::Tables {
     HOOKD_CHECK(delivery.event_type == fact.event_type && delivery.subscriber_id == fact.subscriber_id,
                 "the fact is about another delivery");
     HOOKD_CHECK(fact.attempt_count == delivery.attempt_count, "the attempts made so far");
+    // They are kept with a delivery's last attempt or its retry, and this is neither.
+    delivery.last_status = 0;
+    delivery.last_error = ErrorKind::kNone;
     End(delivery, fact.state, fact.reason, fact.at_ms);
     CheckCursor(fact.delivery.endpoint, fact.cursor);
   }
@@ -192,9 +238,22 @@ struct MemoryStore::Tables {
   }
 
   void Apply(const OperationsChanged& fact) { operations = fact.operations; }
-  void Apply(const Redelivered&) {}
-  void Apply(const JobChanged&) {}
-  void Apply(const JobDeleted&) {}
+
+  void Apply(const JobChanged& fact) {
+    jobs[fact.job.id] = fact.job;
+    next_job = std::max(next_job, fact.job.id + 1);
+  }
+
+  void Apply(const JobDeleted& fact) { jobs.erase(fact.id); }
+
+  // The newest commit's, with the time of the store.
+  void KeepChanges(const std::string& record) {
+    if (!record.empty()) changes[last_commit] = record;
+    change_hours.Begin(wall_high_water_ms, last_commit);
+    while (change_hours.TakeExpired(wall_high_water_ms)) {
+    }
+    changes.erase(changes.begin(), changes.lower_bound(change_hours.first()));
+  }
 
   void CheckCursor(EndpointId endpoint, Sequence cursor) const {
     const auto first = queue.lower_bound({endpoint, 0});
@@ -215,7 +274,8 @@ struct MemoryStore::Tables {
     const size_t rows = was_parked ? parked.erase(key) : queue.erase(key);
     HOOKD_CHECK(rows == 1, "the delivery is not pending, or not where the fact says");
     Delivery& delivery = deliveries.at(key);
-    HOOKD_CHECK(delivery.id == fact.delivery && delivery.event == fact.event,
+    HOOKD_CHECK(delivery.id == fact.delivery && delivery.event == fact.event &&
+                    SameRemade(RemadeOf(delivery), fact.remade),
                 "the fact is about another delivery");
     return delivery;
   }
@@ -304,6 +364,8 @@ absl::StatusOr<DeliveryStore::Recovered> MemoryStore::Recover() {
   for (const auto& [number, bucket] : committed_->buckets) buckets_.Load(bucket);
   recovered.next_endpoint_number = committed_->next_endpoint_number;
   recovered.wall_high_water_ms = committed_->wall_high_water_ms;
+  for (const auto& [id, job] : committed_->jobs) recovered.jobs.push_back(job);
+  recovered.next_job = committed_->next_job;
   return recovered;
 }
 
@@ -313,6 +375,7 @@ void MemoryStore::Apply(const Fact& fact) {
       [this](const auto& f) {
         if constexpr (requires { lanes_.Apply(f); }) lanes_.Apply(f);
         if constexpr (requires { buckets_.Apply(f); }) buckets_.Apply(f);
+        if constexpr (requires { changes_.Apply(f); }) changes_.Apply(f);
       },
       fact);
   open_.push_back(fact);
@@ -343,6 +406,7 @@ absl::Status MemoryStore::Commit(WallMs now) {
   lanes_.Trim();
   tables.wall_high_water_ms = std::max(tables.wall_high_water_ms, now);
   ++tables.last_commit;
+  tables.KeepChanges(changes_.Take(tables.wall_high_water_ms));
   ++commits_;
   return absl::OkStatus();
 }
@@ -417,10 +481,11 @@ absl::StatusOr<std::vector<QueuedDelivery>> MemoryStore::ReadQueue(EndpointId en
   size_t bytes = 0;
   for (auto it = committed_->queue.lower_bound({endpoint, from});
        it != committed_->queue.end() && it->first == endpoint && rows.size() < limit; ++it) {
-    const auto& event = committed_->events.at(committed_->deliveries.at(*it).event);
+    const Delivery& delivery = committed_->deliveries.at(*it);
+    const auto& event = committed_->events.at(delivery.event);
     bytes += event->payload.size();
     if (!rows.empty() && bytes > max_bytes) break;
-    rows.push_back({it->second, event});
+    rows.push_back({it->second, event, RemadeOf(delivery)});
   }
   return rows;
 }
@@ -484,8 +549,24 @@ absl::StatusOr<EventPage> MemoryStore::ListEvents(const EventQuery&) const {
 absl::StatusOr<std::vector<DeliveryId>> MemoryStore::DeliveriesOf(const Event&, size_t) const {
   return absl::UnimplementedError("");
 }
-absl::StatusOr<ChangePage> MemoryStore::ReadChanges(uint64_t, size_t) const {
-  return absl::UnimplementedError("");
+
+absl::StatusOr<ChangePage> MemoryStore::ReadChanges(uint64_t after_commit, size_t limit) const {
+  absl::MutexLock lock(&mutex_);
+  const Tables& tables = *committed_;
+  if (after_commit > tables.last_commit) return LaterThanNewest(tables.last_commit);
+  if (!tables.change_hours.empty() && after_commit + 1 < tables.change_hours.first()) {
+    return OlderThanKept(tables.change_hours.first());
+  }
+  ChangePage page;
+  page.commit = tables.last_commit;
+  for (auto it = tables.changes.upper_bound(after_commit); it != tables.changes.end(); ++it) {
+    if (absl::Status decoded = DecodeChanges(it->second, page.changes); !decoded.ok()) return decoded;
+    if (page.changes.size() < limit || it->first == tables.last_commit) continue;
+    page.commit = it->first;
+    page.more = true;
+    break;
+  }
+  return page;
 }
 
 }  // namespace hookd

@@ -11,6 +11,7 @@
 #include <absl/synchronization/mutex.h>
 
 #include "storage/bucket_table.h"
+#include "storage/change_log.h"
 #include "storage/delivery_store.h"
 #include "storage/lane_table.h"
 
@@ -64,6 +65,7 @@ class MemoryStore final : public DeliveryStore {
   // The committer's alone: lanes and buckets as of the last Apply, and the open batch.
   LaneTable lanes_;
   BucketTable buckets_;
+  ChangeLog changes_;
   std::vector<Fact> open_;
   bool recovered_ = false;
 

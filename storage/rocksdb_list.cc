@@ -165,6 +165,7 @@ class RocksDbStore::Lister {
   struct PendingRow {
     Sequence sequence = 0;
     EventId event;
+    RemadePtr remade;
     std::optional<ParkedDelivery> parked;
   };
 
@@ -180,11 +181,11 @@ class RocksDbStore::Lister {
         const std::optional<keys::EndpointSequence> at = keys::ParseDelivery(key);
         if (!at) return absl::DataLossError("an unknown row in the family queue or parked");
         if (family == kQueue) {
-          ASSIGN_OR_RETURN(const EventId event, records::DecodeQueued(value));
-          rows.push_back({at->sequence, event, std::nullopt});
+          ASSIGN_OR_RETURN(const records::Queued queued, records::DecodeQueued(value));
+          rows.push_back({at->sequence, queued.event, queued.remade, std::nullopt});
         } else {
           ASSIGN_OR_RETURN(const ParkedDelivery parked, records::DecodeParked(at->sequence, value));
-          rows.push_back({at->sequence, parked.event, parked});
+          rows.push_back({at->sequence, parked.event, parked.remade, parked});
         }
         return ++count < query_.limit + 1;
       };
@@ -195,7 +196,7 @@ class RocksDbStore::Lister {
     for (const PendingRow& row : rows) {
       // The scan of what ended got only as far as last_: nothing beyond it may come before that is complete.
       if (full_ && row.sequence > last_.sequence) break;
-      ASSIGN_OR_RETURN(Delivery delivery, reader_.Pending(endpoint, row.sequence, row.event,
+      ASSIGN_OR_RETURN(Delivery delivery, reader_.Pending(endpoint, row.sequence, row.event, row.remade,
                                                           row.parked ? &*row.parked : nullptr));
       page_.deliveries.push_back(std::move(delivery));
     }

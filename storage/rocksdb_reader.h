@@ -1,5 +1,5 @@
-// Consistent reads of the database: what rocksdb_reads.cc, rocksdb_configuration.cc and
-// rocksdb_list.cc share.
+// Consistent reads of the database: what rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc
+// and rocksdb_list.cc share.
 #pragma once
 
 #include <memory>
@@ -88,17 +88,19 @@ class RocksDbStore::Reader {
                 });
   }
 
-  // A delivery of queue or parked; `parked` null = it was never attempted.
-  absl::StatusOr<Delivery> Pending(EndpointId endpoint, Sequence sequence, EventId event,
-                                   const ParkedDelivery* parked) const {
+  // A delivery of queue or parked; `parked` null = it is in the queue.
+  absl::StatusOr<Delivery> Pending(EndpointId endpoint, Sequence sequence, const EventId& event,
+                                   const RemadePtr& remade, const ParkedDelivery* parked) const {
     Delivery delivery;
-    delivery.id = {event.bucket(), endpoint, sequence};
+    delivery.id = MakeDeliveryId(event, remade, endpoint, sequence);
     delivery.event = event;
     delivery.state = DeliveryState::kPending;
-    delivery.accepted_ms = event.accepted_ms();
+    SetMade(event, remade, delivery);
     if (parked != nullptr) {
       delivery.attempt_count = parked->attempts;
       delivery.next_due_ms = parked->due_ms;
+      delivery.last_status = parked->last_status;
+      delivery.last_error = parked->last_error;
     }
     ASSIGN_OR_RETURN(const std::shared_ptr<const Event> stored, GetEvent(event));
     delivery.event_type = stored->type;
@@ -106,6 +108,7 @@ class RocksDbStore::Reader {
     return delivery;
   }
 
+  // Without replaced_by, which is in the index by state.
   static Delivery Ended(DeliveryId id, records::End end) {
     Delivery delivery;
     delivery.id = id;
@@ -114,13 +117,45 @@ class RocksDbStore::Reader {
     delivery.event_type = std::move(end.event_type);
     delivery.state = end.state;
     delivery.reason = end.reason;
-    delivery.accepted_ms = end.event.accepted_ms();
+    SetMade(end.event, end.remade, delivery);
     delivery.ended_ms = end.ended_ms;
     delivery.attempt_count = end.attempt_count;
+    if (end.has_attempt) {
+      delivery.last_status = end.last_attempt.status;
+      delivery.last_error = end.last_attempt.error;
+    }
     return delivery;
   }
 
+  // The value of a row of the index by state; nullopt = not replaced.
+  static absl::StatusOr<std::optional<DeliveryId>> DecodeReplacedBy(std::string_view value) {
+    if (value.empty()) return std::nullopt;
+    const std::optional<DeliveryId> id = keys::ParseId(value);
+    if (!id) return absl::DataLossError("a row of the index by state is damaged");
+    return id;
+  }
+
+  absl::StatusOr<std::optional<DeliveryId>> ReplacedBy(const Delivery& ended) const {
+    if (ended.state == DeliveryState::kPending || ended.state == DeliveryState::kSucceeded) {
+      return std::nullopt;
+    }
+    std::string value;
+    ASSIGN_OR_RETURN(
+        const bool found,
+        Get(kHistory, keys::StateRow(ended.state, ended.accepted_ms, ended.id.endpoint, ended.id.sequence),
+            value));
+    if (!found) return std::nullopt;
+    return DecodeReplacedBy(value);
+  }
+
  private:
+  static void SetMade(const EventId& event, const RemadePtr& remade, Delivery& delivery) {
+    delivery.accepted_ms = AcceptedMs(event, remade);
+    if (remade == nullptr) return;
+    delivery.origin = remade->origin;
+    delivery.replaces = remade->replaces;
+  }
+
   const RocksDbStore& store_;
   rocksdb::ManagedSnapshot snapshot_;
   rocksdb::ReadOptions options_;

@@ -1,5 +1,5 @@
 // The class behind OpenRocksDbStore: opening and recovery in rocksdb_open.cc, writes in rocksdb_writes.cc,
-// reads in rocksdb_reads.cc, rocksdb_configuration.cc and rocksdb_list.cc.
+// reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc and rocksdb_list.cc.
 #pragma once
 
 #include <atomic>
@@ -20,6 +20,7 @@
 
 #include "storage/ballast.h"
 #include "storage/bucket_table.h"
+#include "storage/change_log.h"
 #include "storage/column_families.h"
 #include "storage/data_folder.h"
 #include "storage/delivery_store.h"
@@ -103,9 +104,12 @@ class RocksDbStore final : public DeliveryStore {
   void Delete(Family family, const std::string& key);
   void DeletePrefix(Family family, const std::string& prefix);
   void DeleteRange(Family family, const std::string& from, const std::string& to);
-  void Ended(const DeliveryId& delivery, WallMs made_ms, bool was_parked, const records::End& end);
+  void Ended(const DeliveryId& delivery, bool was_parked, const records::End& end);
+  void MadeRow(const Event& event, WallMs made_ms, const AcceptedDelivery& delivery);
+  void WriteChanges();
   absl::Status FreeDropped();
   absl::StatusOr<std::optional<LaneState>> ReadLane(EndpointId endpoint) const;
+  absl::StatusOr<uint64_t> OldestKeptCommit() const;
 
   absl::Status RecoverMeta(Recovered& recovered);
   absl::Status RecoverLanes(Recovered& recovered);
@@ -140,6 +144,9 @@ class RocksDbStore final : public DeliveryStore {
   bool poisoned_ = false;
   LaneTable lanes_;
   BucketTable buckets_;
+  ChangeLog changes_;
+  ChangeHours change_hours_;
+  bool changes_expired_ = false;        // in the open batch
   std::vector<BucketDropped> dropped_;  // in the open batch
   records::StoreState state_;
   uint16_t pruned_day_ = 0;  // idempotency rows of earlier days are gone

@@ -242,7 +242,7 @@ void Ledger::Keep(const Retention& retention, bool disk_full) {
   for (ShardNews& news : news_) news.expire_accepted_before = expire_before;
   bool dropped_early = false;
   for (const BucketView& bucket : store_.Buckets()) {
-    if (bucket.pending > 0) continue;
+    if (bucket.pending > 0 || bucket.pins > 0) continue;
     const WallMs accepted_end = (WallMs{bucket.bucket} + 1) * kBucketMs;
     const WallMs age = now_.wall - std::max(accepted_end, bucket.last_ended_ms);
     if (age > retention.history.count()) {
