@@ -83,14 +83,14 @@ LaneClass Lane::lane_class() const {
   return proven_ ? LaneClass::kGood : LaneClass::kUnproven;
 }
 
-void Lane::Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, Now now) {
+void Lane::Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, Now now, RemadePtr remade) {
   tail_ = std::max(tail_, sequence + 1);
   if (sequence != window_end_ || loading_queue_ || window_.size() >= shared_.limits.window_items ||
       !shared_.budget.Fits(*event)) {
     return;  // it is on disk, and read from there in its turn
   }
   shared_.budget.Take(*event);
-  window_.push_back({sequence, event, KeyOf(*event), now.steady});
+  window_.push_back({sequence, event, KeyOf(*event), now.steady, std::move(remade)});
   ++window_end_;
 }
 
@@ -103,7 +103,7 @@ void Lane::LoadedQueue(std::vector<QueuedDelivery> rows, Now now) {
     shared_.budget.Take(*row.event);
     window_end_ = row.sequence + 1;
     const uint64_t key = KeyOf(*row.event);
-    window_.push_back({row.sequence, std::move(row.event), key, now.steady});
+    window_.push_back({row.sequence, std::move(row.event), key, now.steady, std::move(row.remade)});
   }
   tail_ = std::max(tail_, window_end_);
   // Nothing is where rows were on disk when they were asked for: they ended without an attempt.
@@ -115,7 +115,7 @@ void Lane::LoadedParked(const std::vector<ParkedDelivery>& rows, Now now) {
   parked_known_ = true;
   for (const ParkedDelivery& row : rows) {
     Park(row.sequence, {row.event, nullptr, row.ordering_key_hash, row.attempts, row.failures,
-                        OnSteady(row.due_ms, LongestWait(endpoint_->policy, row.attempts), now)});
+                        OnSteady(row.due_ms, LongestWait(endpoint_->policy, row.attempts), now), row.remade});
   }
 }
 
@@ -183,7 +183,7 @@ Lane::Windowed Lane::TakeWindowed(size_t index) {
 }
 
 void Lane::Flying(const Work& work, uint64_t key, std::optional<LaneClass> slot, const AfterAttempt& after) {
-  in_flight_[work.sequence] = {work.event->id, key, slot, after};
+  in_flight_[work.sequence] = {work.event->id, key, slot, after, work.remade};
   if (!work.was_parked) from_queue_.insert(work.sequence);
   if (slot) ++attempts_in_flight_;
   if (mode_ != DeliveryMode::kKeyed) return;
@@ -292,11 +292,13 @@ std::optional<LaneStep> Lane::TrimStep() {
     check_age_ = false;
     return std::nullopt;
   }
-  const EventId event = from_parked ? parked_.begin()->second.event_id : window_.front().event->id;
-  const bool too_old = shared_.may_expire && event.accepted_ms() < shared_.expire_accepted_before;
+  const WallMs made_ms = from_parked
+                             ? AcceptedMs(parked_.begin()->second.event_id, parked_.begin()->second.remade)
+                             : AcceptedMs(window_.front().event->id, window_.front().remade);
+  const bool too_old = shared_.may_expire && made_ms < shared_.expire_accepted_before;
   if (trims_ == 0 && !too_old) {
     check_age_ = false;
-    oldest_ms_ = event.accepted_ms();
+    oldest_ms_ = made_ms;
     return std::nullopt;
   }
   if (from_parked && parked_.begin()->second.event == nullptr) return LoadEvent(first_parked);
@@ -305,11 +307,12 @@ std::optional<LaneStep> Lane::TrimStep() {
   if (from_parked) {
     Parked parked = TakeParked(first_parked);
     key = parked.key;
-    work = {first_parked, std::move(parked.event), parked.attempts + 1, parked.failures, true, parked.due};
+    work = {first_parked, std::move(parked.event), parked.attempts + 1, parked.failures, true,
+            parked.due,   std::move(parked.remade)};
   } else {
     Windowed entry = TakeWindowed(0);
     key = entry.key;
-    work = {entry.sequence, std::move(entry.event), 1, 0, false, entry.since};
+    work = {entry.sequence, std::move(entry.event), 1, 0, false, entry.since, std::move(entry.remade)};
   }
   const Sequence sequence = work.sequence;
   LaneStep step = Settle(Kind::kEnd, std::move(work), key, {});
@@ -392,7 +395,8 @@ LaneStep Lane::ParkedStep(Sequence sequence, Now now) {
   const bool expired = Expired(*head.event, now);
   Parked parked = TakeParked(sequence);
   const uint64_t key = parked.key;
-  Work work{sequence, std::move(parked.event), parked.attempts + 1, parked.failures, true, parked.due};
+  Work work{sequence,   std::move(parked.event), parked.attempts + 1, parked.failures, true,
+            parked.due, std::move(parked.remade)};
   if (!expired) return Start(std::move(work), key, now);
   step = Settle(Kind::kEnd, std::move(work), key, {});
   step.reason = EndReason::kExpiresAt;
@@ -424,7 +428,7 @@ std::optional<LaneStep> Lane::WindowStep(Now now, SteadyTime* wait) {
       }
     }
     Windowed taken = TakeWindowed(i);
-    Work work{taken.sequence, std::move(taken.event), 1, 0, false, taken.since};
+    Work work{taken.sequence, std::move(taken.event), 1, 0, false, taken.since, std::move(taken.remade)};
     if (expired) {
       LaneStep step = Settle(Kind::kEnd, std::move(work), taken.key, {});
       step.reason = EndReason::kExpiresAt;
@@ -461,8 +465,8 @@ std::optional<LaneClass> Lane::Recorded(Sequence sequence) {
   if (done.slot) --attempts_in_flight_;
   if (done.trim) --trimming_;
   if (done.after.parked) {
-    Park(sequence,
-         {done.event_id, nullptr, done.key, done.after.attempts, done.after.failures, done.after.due});
+    Park(sequence, {done.event_id, nullptr, done.key, done.after.attempts, done.after.failures,
+                    done.after.due, done.remade});
   }
   if (mode_ == DeliveryMode::kKeyed) {
     const auto key = keys_.find(done.key);

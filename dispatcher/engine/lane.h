@@ -28,6 +28,7 @@ struct Work {
   uint32_t failures = 0;  // counted before it
   bool was_parked = false;
   SteadyTime due;  // since when it could have gone; a first attempt: when it came into memory
+  RemadePtr remade = nullptr;
 };
 
 // How an attempt that ended goes on.
@@ -131,7 +132,8 @@ class Lane {
   void Delete() { deleted_ = true; }
 
   // A delivery was accepted and is on disk. Kept in memory if it follows on and there is room.
-  void Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, Now now);
+  void Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, Now now,
+                RemadePtr remade = nullptr);
   // As of the newest commit, so many deliveries are pending above the policy's backlog: the oldest that are
   // not in flight end.
   void OverBacklog(uint64_t excess);
@@ -171,18 +173,21 @@ class Lane {
     uint32_t attempts = 0;
     uint32_t failures = 0;
     SteadyTime due;
+    RemadePtr remade = nullptr;
   };
   struct Windowed {
     Sequence sequence = 0;
     std::shared_ptr<const Event> event;
     uint64_t key = 0;
     SteadyTime since;
+    RemadePtr remade = nullptr;
   };
   struct InFlight {
     EventId event_id;
     uint64_t key = 0;
     std::optional<LaneClass> slot;  // of an attempt
     AfterAttempt after;
+    RemadePtr remade = nullptr;
     bool trim = false;  // ends because the backlog is full
   };
   // KEYED: an ordering key with anything parked or in flight.

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/status/statusor.h>
 
 #include "base/clock.h"
 #include "base/ids.h"
@@ -80,6 +82,11 @@ class Ledger {
   std::vector<ShardNews> Committed();
 
   PublishOutcome Accept(NewEvent event);
+  // Makes a new delivery of a stored event, at the tail of the endpoint's lane. `replaced_*`: of `replaces`,
+  // as storage/facts.h says. NOT_FOUND: the endpoint or the payload is gone; nothing is made then.
+  absl::StatusOr<DeliveryId> Redeliver(const std::shared_ptr<const Event>& event, EndpointId endpoint,
+                                       Origin origin, std::optional<DeliveryId> replaces,
+                                       DeliveryState replaced_state, WallMs replaced_accepted_ms);
   void Report(LaneReport report);
   // Ends what is older than the retention, and drops what nobody needs any more. `disk_full`: also payloads
   // before their time, the oldest bucket first, one in each call.
@@ -108,6 +115,11 @@ class Ledger {
 
  private:
   ShardNews& NewsFor(EndpointId endpoint) { return news_[ShardOf(endpoint)]; }
+  // The next delivery of the endpoint: watches its backlog, and fills in all but event and remade. Error: of
+  // the disk.
+  absl::StatusOr<NewDelivery> NextDelivery(const Registry::Account& account,
+                                           const std::shared_ptr<const Endpoint>& endpoint);
+  bool PayloadsKept(Bucket bucket);
   absl::StatusOr<std::optional<IdempotencyHit>> FindKey(const IdempotencyKey& key);
   EventId NextEventId(WallMs now, Partition partition);
   // The alerts and the disablement that follow from the lane's row of failures.
@@ -135,6 +147,7 @@ class Ledger {
   std::vector<ShardNews> news_;
   // Idempotency keys of the open batch, which the store does not find yet.
   absl::flat_hash_map<std::array<uint8_t, 16>, IdempotencyHit> open_keys_;
+  std::optional<absl::flat_hash_set<Bucket>> kept_;  // buckets with payloads, once somebody asked
   // For the counters, once it is on disk.
   uint64_t accepted_ = 0;
   uint64_t created_ = 0;

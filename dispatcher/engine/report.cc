@@ -32,8 +32,9 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   AttemptOutcome outcome;
   outcome.host = StableHash(host);
   AttemptRecorded& fact = outcome.fact;
-  fact.delivery = {work.event->id.bucket(), lane.id(), work.sequence};
+  fact.delivery = MakeDeliveryId(work.event->id, work.remade, lane.id(), work.sequence);
   fact.event = work.event->id;
+  fact.remade = work.remade;
   fact.event_type = work.event->type;
   fact.subscriber_id = work.event->subscriber_id;
   fact.ordering_key_hash = KeyHash(*work.event);
@@ -89,11 +90,12 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
 LaneReport MakeSettlement(const Lane& lane, const LaneStep& step) {
   const Work& work = step.work;
   const Event& event = *work.event;
-  const DeliveryId delivery{event.id.bucket(), lane.id(), work.sequence};
+  const DeliveryId delivery = MakeDeliveryId(event.id, work.remade, lane.id(), work.sequence);
   if (step.kind == LaneStep::Kind::kPark) {
     DeliveryParked fact;
     fact.delivery = delivery;
     fact.event = event.id;
+    fact.remade = work.remade;
     fact.ordering_key_hash = KeyHash(event);
     fact.due_ms = step.park_until_ms;
     fact.cursor = step.cursor;
@@ -102,6 +104,7 @@ LaneReport MakeSettlement(const Lane& lane, const LaneStep& step) {
   DeliveryEnded fact;
   fact.delivery = delivery;
   fact.event = event.id;
+  fact.remade = work.remade;
   fact.event_type = event.type;
   fact.subscriber_id = event.subscriber_id;
   fact.state = DeliveryState::kExpired;

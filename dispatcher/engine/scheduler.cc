@@ -117,7 +117,7 @@ void Scheduler::Accepted(const NewDelivery& delivery, Now now) {
     entry = &EntryOf(delivery.endpoint, delivery.held, delivery.sequence);
     entry->lane.Know(delivery.proven, delivery.failing);
   }
-  entry->lane.Accepted(delivery.sequence, delivery.event, now);
+  entry->lane.Accepted(delivery.sequence, delivery.event, now, delivery.remade);
   MakeReady(*entry);
 }
 

@@ -54,7 +54,7 @@ class SchedulerHost {
   virtual void LaneAtRest(EndpointId endpoint) = 0;
 };
 
-// An accepted delivery, with what its lane has to know if it is made for it.
+// A new delivery, with what its lane has to know if it is made for it.
 struct NewDelivery {
   std::shared_ptr<const Endpoint> endpoint;
   bool held = false;     // paused or disabled, itself or its subscriber
@@ -62,6 +62,7 @@ struct NewDelivery {
   bool failing = false;  // its last attempts failed
   Sequence sequence = 0;
   std::shared_ptr<const Event> event;
+  RemadePtr remade = nullptr;
 };
 
 // Only lanes with something to do are in memory. Thread: the shard's.
