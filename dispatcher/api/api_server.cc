@@ -14,6 +14,7 @@
 #include "dispatcher/api/endpoint_service.h"
 #include "dispatcher/api/event_service.h"
 #include "dispatcher/api/feed_context.h"
+#include "dispatcher/api/gateway.h"
 #include "dispatcher/api/job_service.h"
 #include "dispatcher/api/operations_service.h"
 #include "dispatcher/api/publish_batch.h"
@@ -24,6 +25,7 @@ namespace {
 
 // Above kMaxBatchBytes by enough that a batch somewhat too big is refused by name, not by gRPC.
 constexpr int kMaxReceiveBytes = static_cast<int>(kMaxBatchBytes) + 1024 * 1024;
+static_assert(kMaxGatewayBodyBytes / 4 * 3 > kMaxReceiveBytes, "a batch of payloads in base64 fits");
 constexpr int kMaxMetadataBytes = 16 * 1024;
 constexpr int kMaxStreamsPerConnection = 128;
 // Threads of the synchronous services; above, calls are refused with RESOURCE_EXHAUSTED.
@@ -33,6 +35,8 @@ constexpr size_t kMaxBufferBytes = 256 * 1024 * 1024;
 constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kMinPingIntervalMs = 10'000;
+// Of the gateway's calls, before it becomes JSON.
+constexpr int kMaxInProcessAnswerBytes = 16 * 1024 * 1024;
 // What is left after that long is cut: Shutdown's second step.
 constexpr int64_t kCutAfterMs = 1000;
 
@@ -55,6 +59,12 @@ void Configure(grpc::ServerBuilder& builder) {
   builder.SetResourceQuota(quota);
 }
 
+grpc::ChannelArguments InProcessArguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxInProcessAnswerBytes);
+  return arguments;
+}
+
 }  // namespace
 
 class ApiServer::Impl {
@@ -67,7 +77,8 @@ class ApiServer::Impl {
         endpoints_(engine),
         deliveries_(engine, feed_),
         jobs_(engine),
-        operations_(options.version, options.storage_format, engine, telemetry, clock) {}
+        operations_(options.version, options.storage_format, engine, telemetry, clock),
+        gateway_(options.gateway) {}
 
   ~Impl() { Shutdown(Duration::zero()); }
 
@@ -91,6 +102,7 @@ class ApiServer::Impl {
     }
     address_ = absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
     server_->GetHealthCheckService()->SetServingStatus(true);
+    if (gateway_ != nullptr) gateway_->Open(server_->InProcessChannel(InProcessArguments()));
     return absl::OkStatus();
   }
 
@@ -103,10 +115,12 @@ class ApiServer::Impl {
   void Shutdown(Duration deadline) {
     StopIntake();
     if (!publish_->calls.WaitEmpty(deadline)) publish_->calls.AbortAll();
+    if (gateway_ != nullptr) gateway_->StopIntake();
     if (server_ != nullptr) {
       server_->Shutdown(
           gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(kCutAfterMs, GPR_TIMESPAN)));
       server_->Wait();
+      if (gateway_ != nullptr) gateway_->Close();
       server_.reset();
     }
     publish_->answers.Stop();
@@ -124,6 +138,7 @@ class ApiServer::Impl {
   DeliveryService deliveries_;
   JobService jobs_;
   OperationsService operations_;
+  Gateway* const gateway_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };
