@@ -8,10 +8,13 @@
 #include <cstdio>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include "base/status_macros.h"
+#include "config/config_loader.h"
 #include "dispatcher/api/api_server.h"
 #include "dispatcher/api/gateway.h"
 #include "dispatcher/api/http_port.h"
@@ -44,6 +47,15 @@ Millis ToMillis(const google::protobuf::Duration& duration) {
   return std::chrono::duration_cast<Millis>(FromProto(duration));
 }
 
+EngineTunables MakeTunables(const config::v1::Config& config) {
+  EngineTunables tunables;
+  tunables.retention = {ToMillis(config.retention().pending()), ToMillis(config.retention().payloads()),
+                        ToMillis(config.retention().history())};
+  tunables.disk_high_percent = static_cast<uint64_t>(config.storage().disk_high_percent());
+  tunables.disk_low_percent = static_cast<uint64_t>(config.storage().disk_low_percent());
+  return tunables;
+}
+
 EngineOptions MakeEngineOptions(const config::v1::Config& config, const std::string& version) {
   EngineOptions options;
   options.max_in_flight = static_cast<size_t>(config.delivery().max_in_flight());
@@ -57,10 +69,7 @@ EngineOptions MakeEngineOptions(const config::v1::Config& config, const std::str
   options.window_bytes = static_cast<size_t>(config.delivery().window_bytes().bytes());
   options.window_items = static_cast<size_t>(config.delivery().window_items());
   options.parked_per_lane = static_cast<size_t>(config.delivery().parked_per_lane());
-  options.retention = {ToMillis(config.retention().pending()), ToMillis(config.retention().payloads()),
-                       ToMillis(config.retention().history())};
-  options.disk_high_percent = static_cast<uint64_t>(config.storage().disk_high_percent());
-  options.disk_low_percent = static_cast<uint64_t>(config.storage().disk_low_percent());
+  options.tunables = MakeTunables(config);
   options.user_agent = absl::StrCat("hookd/", version);
   return options;
 }
@@ -87,7 +96,7 @@ class Application::Impl {
   ~Impl() { Stop(); }
 
   absl::Status Start(const config::v1::Config& config, const std::string& version) {
-    deadline_ = FromProto(config.shutdown().deadline());
+    config_ = config;
     const EngineOptions engine_options = MakeEngineOptions(config, version);
     ASSIGN_OR_RETURN(const CurlTransportOptions transport_options,
                      MakeTransportOptions(config, engine_options));
@@ -138,7 +147,7 @@ class Application::Impl {
       api_->StopIntake();
     }
     if (engine_ != nullptr) {
-      engine_->Drain(deadline_);
+      engine_->Drain(FromProto(config_.shutdown().deadline()));
       if (api_ != nullptr) api_->Shutdown(kAnswerTime);
       telemetry_->SetGauges(nullptr);
       engine_->Stop();
@@ -149,6 +158,34 @@ class Application::Impl {
     store_.reset();
     if (telemetry_ != nullptr) telemetry_->Info("hookd.stopped", "the store is closed");
     telemetry_.reset();
+  }
+
+  void Reload(const absl::StatusOr<config::v1::Config>& config) {
+    if (!config.ok()) {
+      telemetry_->Error("config.refused", absl::StrCat("nothing has changed: ", config.status().message()));
+      return;
+    }
+    std::vector<std::string> changed;
+    std::vector<std::string> later;
+    for (const ChangedKey& key : ChangedKeys(config_, *config)) {
+      (key.reload ? changed : later).push_back(key.key);
+    }
+    // What needs a restart stays as it is, so that the next reload says so again.
+    *config_.mutable_retention() = config->retention();
+    config_.mutable_storage()->set_disk_high_percent(config->storage().disk_high_percent());
+    config_.mutable_storage()->set_disk_low_percent(config->storage().disk_low_percent());
+    *config_.mutable_shutdown() = config->shutdown();
+    config_.mutable_log()->set_level(config->log().level());
+    engine_->Tune(MakeTunables(config_));
+    if (!telemetry_->ReopenLog(config_.log().level())) {
+      telemetry_->Error("log.file", "cannot be opened anew: the log goes on in the old one");
+    }
+    telemetry_->Info("config.reloaded",
+                     changed.empty() ? "nothing has changed" : absl::StrJoin(changed, ", "));
+    if (!later.empty()) {
+      telemetry_->Warn("config.restart",
+                       absl::StrCat("act from the next start on: ", absl::StrJoin(later, ", ")));
+    }
   }
 
   const std::string& grpc_address() const { return api_->address(); }
@@ -181,7 +218,7 @@ class Application::Impl {
     _exit(kExitFatal);
   }
 
-  Duration deadline_{};
+  config::v1::Config config_;  // as it acts
   Readiness readiness_;
   std::unique_ptr<Telemetry> telemetry_;
   Gateway gateway_;
@@ -203,6 +240,7 @@ Application::~Application() = default;
 
 const std::string& Application::grpc_address() const { return impl_->grpc_address(); }
 const std::string& Application::http_address() const { return impl_->http_address(); }
+void Application::Reload(const absl::StatusOr<config::v1::Config>& config) { impl_->Reload(config); }
 void Application::Stop() { impl_->Stop(); }
 
 }  // namespace hookd

@@ -24,6 +24,10 @@ class Application {
   const std::string& grpc_address() const;
   const std::string& http_address() const;
 
+  // Takes over what may change while it runs, opens the log's file anew, and logs what changed and what waits
+  // for a restart. An error changes nothing and is logged.
+  void Reload(const absl::StatusOr<config::v1::Config>& config);
+
   // Not ready; intake ends; attempts in flight may end until shutdown.deadline; everything is on disk and
   // closed when it returns. Idempotent.
   void Stop();

@@ -69,7 +69,7 @@ int Run(const Flags& flags) {
   std::printf("hookd ready grpc=%s http=%s\n", (*application)->grpc_address().c_str(),
               (*application)->http_address().c_str());
   std::fflush(stdout);
-  signals.WaitForStop();
+  signals.WaitForStop([&] { (*application)->Reload(ReadConfig(flags)); });
   (*application)->Stop();
   return 0;
 }

@@ -77,7 +77,7 @@ class Engine::Impl {
             std::move(on_fatal)),
         readers_(kReaderThreads),
         sweeper_(store, committer_, telemetry, readers_),
-        housekeeper_(options_, store, committer_, telemetry, readers_) {}
+        housekeeper_(options_.tunables, store, committer_, telemetry, readers_) {}
 
   ~Impl() { Stop(); }
 
@@ -311,6 +311,8 @@ class Engine::Impl {
     return status;
   }
 
+  void Tune(const EngineTunables& tunables) { housekeeper_.Tune(tunables); }
+
   Committer& committer() { return committer_; }
   DeliveryStore& store() { return store_; }
 
@@ -464,5 +466,6 @@ absl::StatusOr<DeliveryPage> Engine::ListDeliveries(const DeliveryQuery& query) 
   return impl_->store().ListDeliveries(query);
 }
 EngineStatus Engine::Status() { return impl_->Status(); }
+void Engine::Tune(const EngineTunables& tunables) { impl_->Tune(tunables); }
 
 }  // namespace hookd

@@ -66,6 +66,13 @@ struct Retention {
   Millis history{30LL * 24 * 3'600'000};  // likewise; not less than `payloads`
 };
 
+// What may change while it runs.
+struct EngineTunables {
+  Retention retention;
+  uint64_t disk_high_percent = 90;  // used; from there on events are refused
+  uint64_t disk_low_percent = 85;   // and below this they are taken again
+};
+
 struct EngineOptions {
   size_t shards = 2;           // threads that deliver, 1..64
   size_t max_in_flight = 512;  // attempts, over all shards
@@ -78,9 +85,7 @@ struct EngineOptions {
   size_t window_bytes = 64 * 1024 * 1024;  // payloads held in memory for delivery, over all shards
   size_t window_items = 256;               // deliveries held in memory per lane
   size_t parked_per_lane = 1000;           // waiting for a retry; at the bound the lane starts nothing new
-  Retention retention;
-  uint64_t disk_high_percent = 90;  // used; from there on events are refused
-  uint64_t disk_low_percent = 85;   // and below this they are taken again
+  EngineTunables tunables;
   std::string user_agent = "hookd";
 };
 
@@ -256,6 +261,9 @@ class Engine {
                                                         const std::string& subscriber_id);
 
   EngineStatus Status();
+
+  // Acted on from the next look at disk and retention on, about a second later.
+  void Tune(const EngineTunables& tunables);
 
  private:
   class Impl;

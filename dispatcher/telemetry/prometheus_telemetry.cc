@@ -64,6 +64,8 @@ class PrometheusTelemetry : public Telemetry {
     log_.WriteNow(event, line);
   }
 
+  bool ReopenLog(const std::string& level) override { return log_.Reopen(level); }
+
   Totals Since() const override {
     return {events_accepted_.load(std::memory_order_relaxed),
             deliveries_succeeded_.load(std::memory_order_relaxed),

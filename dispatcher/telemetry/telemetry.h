@@ -71,6 +71,10 @@ class Telemetry {
   // up if nobody reads the log for a second.
   virtual void Fatal(std::string_view event, std::string_view message) = 0;
 
+  // Another log level (trace, debug, info, warn, error), and the log's file opened anew. False: that failed,
+  // and the log goes on where it was.
+  virtual bool ReopenLog(const std::string& level) = 0;
+
   // Totals since the start, for the status page.
   struct Totals {
     uint64_t events_accepted = 0;

@@ -32,6 +32,7 @@ class NullTelemetry : public Telemetry {
   void Error(std::string_view, std::string_view) override {}
   void Fatal(std::string_view, std::string_view) override {}
   Totals Since() const override { return {accepted_, succeeded_, failed_}; }
+  bool ReopenLog(const std::string&) override { return true; }
   void SetGauges(std::function<Gauges()>) override {}
   std::string Scrape() const override { return ""; }
 

@@ -138,7 +138,7 @@ TEST_F(SteerTest, AnAttemptSaysWhatWasDecidedAndARetryIsANewDelivery) {
   EXPECT_EQ(delivery.attempts(0).decision(), v1::ATTEMPT_DECISION_RETRIES_USED_UP);
   EXPECT_FALSE(delivery.attempts(0).request_headers().empty());
   for (const v1::HeaderField& header : delivery.attempts(0).request_headers()) {
-    if (header.name() == "webhook-signature") EXPECT_TRUE(header.masked());
+    EXPECT_EQ(header.masked(), header.name() == "webhook-signature") << header.name();
   }
 
   receiver_.SetHandler([](const testing::SentRequest&) { return 200; });
