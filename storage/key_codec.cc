@@ -1,5 +1,7 @@
 #include "storage/key_codec.h"
 
+#include <algorithm>
+
 namespace hookd::keys {
 namespace {
 
@@ -242,6 +244,18 @@ std::optional<DeliveryId> ParseId(std::string_view value) {
 std::optional<uint64_t> ParseNumber(std::string_view value) {
   if (value.size() != 8) return std::nullopt;
   return Take<uint64_t>(value);
+}
+
+std::optional<EventId> ParseEventId(std::string_view value) {
+  EventId id;
+  if (value.size() != id.bytes.size()) return std::nullopt;
+  std::copy(value.begin(), value.end(), id.bytes.begin());
+  return id;
+}
+
+std::optional<EventId> ParseEvent(std::string_view key) {
+  if (key.size() < sizeof(Bucket)) return std::nullopt;
+  return ParseEventId(key.substr(sizeof(Bucket)));
 }
 
 std::optional<SubscriberKey> ParseSubscriber(std::string_view key) {

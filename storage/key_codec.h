@@ -75,6 +75,8 @@ std::string OfNumber(Bucket bucket);  // 4 bytes
 
 // Parsers: nullopt = not such a key, or value.
 std::optional<DeliveryId> ParseId(std::string_view value);
+std::optional<EventId> ParseEventId(std::string_view value);
+std::optional<EventId> ParseEvent(std::string_view key);
 std::optional<uint64_t> ParseNumber(std::string_view value);
 struct EndpointSequence {
   EndpointId endpoint;

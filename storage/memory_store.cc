@@ -3,19 +3,15 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
 #include <utility>
 
-#include <absl/strings/str_format.h>
-
 #include "base/check.h"
+#include "storage/memory_store_list.h"
 
 namespace hookd {
 namespace {
 
 using Key = std::pair<EndpointId, Sequence>;
-// The order in which ListDeliveries goes by state alone; the bucket is 0 while pending.
-using StateKey = std::tuple<DeliveryState, Bucket, EndpointId, Sequence>;
 
 // The order in which ListSubscribers goes.
 using SubscriberKey = std::pair<Partition, std::string>;
@@ -26,11 +22,6 @@ constexpr uint64_t kEndpointNumberMask = (uint64_t{1} << 48) - 1;
 Key KeyOf(DeliveryId id) { return {id.endpoint, id.sequence}; }
 
 SubscriberKey KeyOf(const std::string& subscriber_id) { return {PartitionOf(subscriber_id), subscriber_id}; }
-
-StateKey StateKeyOf(const Delivery& delivery) {
-  return {delivery.state, IsTerminal(delivery.state) ? delivery.id.bucket : 0, delivery.id.endpoint,
-          delivery.id.sequence};
-}
 
 RemadePtr RemadeOf(const Delivery& delivery) {
   if (delivery.origin == Origin::kPublish) return nullptr;
@@ -44,54 +35,6 @@ bool SameRemade(const RemadePtr& a, const RemadePtr& b) {
 
 WallMs EndOf(const Attempt& attempt) { return attempt.started_ms + attempt.us.total / 1000; }
 
-// Removes a number of exactly `digits` lower-case hex digits from the front of `text`; nullopt if none is
-// there.
-std::optional<uint64_t> TakeHex(std::string_view& text, size_t digits) {
-  if (text.size() < digits) return std::nullopt;
-  uint64_t value = 0;
-  for (char c : text.substr(0, digits)) {
-    const size_t digit = std::string_view("0123456789abcdef").find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    value = (value << 4) | digit;
-  }
-  text.remove_prefix(digits);
-  return value;
-}
-
-// A position begins with the query that it belongs to.
-std::string PositionPrefix(const DeliveryQuery& query) {
-  const unsigned state = query.state ? static_cast<unsigned>(*query.state) : 0;
-  if (query.endpoint) return absl::StrFormat("e%016x.%x.", query.endpoint->value, state);
-  return absl::StrFormat("s%x.", state);
-}
-
-std::string PositionOf(const DeliveryQuery& query, const Delivery& delivery) {
-  const auto [state, bucket, endpoint, sequence] = StateKeyOf(delivery);
-  if (query.endpoint) return absl::StrFormat("%s%016x", PositionPrefix(query), sequence);
-  return absl::StrFormat("%s%08x%016x%016x", PositionPrefix(query), bucket, endpoint.value, sequence);
-}
-
-// The key after which the page begins.
-absl::StatusOr<StateKey> ParsePosition(const DeliveryQuery& query) {
-  const absl::Status bad = absl::InvalidArgumentError(
-      "position: not one that this query gave; pass next_position of the page before, or leave it empty");
-  const std::string prefix = PositionPrefix(query);
-  std::string_view rest = query.position;
-  if (rest.substr(0, prefix.size()) != prefix) return bad;
-  rest.remove_prefix(prefix.size());
-  std::optional<uint64_t> bucket = 0;
-  std::optional<uint64_t> endpoint = 0;
-  if (!query.endpoint) {
-    bucket = TakeHex(rest, 8);
-    endpoint = TakeHex(rest, 16);
-  }
-  const std::optional<uint64_t> sequence = TakeHex(rest, 16);
-  if (!bucket || !endpoint || !sequence || !rest.empty()) return bad;
-  if (query.state == DeliveryState::kPending && *bucket != 0) return bad;
-  return StateKey{query.state.value_or(DeliveryState::kPending), static_cast<Bucket>(*bucket),
-                  EndpointId{*endpoint}, *sequence};
-}
-
 }  // namespace
 
 // What was committed.
@@ -99,9 +42,8 @@ struct MemoryStore::Tables {
   std::map<SubscriberKey, Subscriber> subscribers;
   std::map<EndpointId, std::shared_ptr<const Endpoint>> endpoints;
   std::map<EndpointId, LaneState> lanes;
-  std::map<EventId, std::shared_ptr<const Event>> events;
-  std::map<Key, Delivery> deliveries;  // pending and ended, with their attempts
-  std::set<StateKey> by_state;         // of the same
+  MemoryEvents events;
+  MemoryDeliveries deliveries;  // pending and ended, with their attempts
   std::set<Key> queue;
   std::map<Key, ParkedDelivery> parked;
   std::map<std::array<uint8_t, 16>, IdempotencyHit> idempotency;
@@ -179,7 +121,6 @@ struct MemoryStore::Tables {
       delivery.replaces = remade->replaces;
     }
     queue.insert(KeyOf(delivery.id));
-    by_state.insert(StateKeyOf(delivery));
     const DeliveryId id = delivery.id;
     deliveries.emplace(KeyOf(id), std::move(delivery));
     return id;
@@ -232,9 +173,6 @@ struct MemoryStore::Tables {
     std::erase_if(events, [&](const auto& entry) { return entry.first.bucket() == fact.bucket; });
     if (!fact.history) return;
     std::erase_if(deliveries, [&](const auto& entry) { return entry.second.id.bucket == fact.bucket; });
-    std::erase_if(by_state, [&](const StateKey& key) {
-      return IsTerminal(std::get<0>(key)) && std::get<1>(key) == fact.bucket;
-    });
   }
 
   void Apply(const OperationsChanged& fact) { operations = fact.operations; }
@@ -282,42 +220,10 @@ struct MemoryStore::Tables {
 
   void End(Delivery& delivery, DeliveryState state, EndReason reason, WallMs at_ms) {
     HOOKD_CHECK(IsTerminal(state), "a delivery ends in a terminal state");
-    by_state.erase(StateKeyOf(delivery));
     delivery.state = state;
     delivery.reason = reason;
     delivery.ended_ms = at_ms;
     delivery.next_due_ms = 0;
-    by_state.insert(StateKeyOf(delivery));
-  }
-
-  // Adds a delivery to the page; false = the page was full before it, and has its next position now.
-  static bool AddToPage(const DeliveryQuery& query, const Delivery& delivery, DeliveryPage& page) {
-    if (page.deliveries.size() == query.limit) {
-      page.next_position = PositionOf(query, page.deliveries.back());
-      return false;
-    }
-    Delivery& shown = page.deliveries.emplace_back(delivery);
-    shown.attempts.clear();
-    return true;
-  }
-
-  DeliveryPage ListByEndpoint(const DeliveryQuery& query, Sequence after) const {
-    DeliveryPage page;
-    for (auto it = deliveries.upper_bound({*query.endpoint, after});
-         it != deliveries.end() && it->first.first == *query.endpoint; ++it) {
-      if (query.state && it->second.state != *query.state) continue;
-      if (!AddToPage(query, it->second, page)) break;
-    }
-    return page;
-  }
-
-  DeliveryPage ListByState(const DeliveryQuery& query, const StateKey& after) const {
-    DeliveryPage page;
-    for (auto it = by_state.upper_bound(after); it != by_state.end() && std::get<0>(*it) == *query.state;
-         ++it) {
-      if (!AddToPage(query, deliveries.at({std::get<2>(*it), std::get<3>(*it)}), page)) break;
-    }
-    return page;
   }
 };
 
@@ -517,19 +423,19 @@ absl::StatusOr<Delivery> MemoryStore::ReadDelivery(DeliveryId id) const {
 }
 
 absl::StatusOr<DeliveryPage> MemoryStore::ListDeliveries(const DeliveryQuery& query) const {
-  if (!query.endpoint && !query.state) {
-    return absl::InvalidArgumentError("query: needs an endpoint or a state");
-  }
-  HOOKD_CHECK(query.limit >= 1, "a page holds at least one delivery");
-  StateKey after{query.state.value_or(DeliveryState::kPending), 0, EndpointId{}, 0};
-  if (!query.position.empty()) {
-    const absl::StatusOr<StateKey> position = ParsePosition(query);
-    if (!position.ok()) return position.status();
-    after = *position;
-  }
   absl::MutexLock lock(&mutex_);
-  if (query.endpoint) return committed_->ListByEndpoint(query, std::get<Sequence>(after));
-  return committed_->ListByState(query, after);
+  return ListDeliveriesOf(committed_->deliveries, query);
+}
+
+absl::StatusOr<EventPage> MemoryStore::ListEvents(const EventQuery& query) const {
+  absl::MutexLock lock(&mutex_);
+  return ListEventsOf(committed_->deliveries, committed_->events, query);
+}
+
+absl::StatusOr<std::vector<DeliveryId>> MemoryStore::DeliveriesOf(const Event& event, size_t limit) const {
+  absl::MutexLock lock(&mutex_);
+  const bool history = committed_->buckets.contains(event.id.bucket());
+  return DeliveriesOfEvent(committed_->deliveries, event, history, limit);
 }
 
 StoreStats MemoryStore::Stats() const {
@@ -542,13 +448,6 @@ StoreStats MemoryStore::Stats() const {
 }
 
 std::unique_ptr<DeliveryStore> MakeMemoryStore() { return std::make_unique<MemoryStore>(); }
-
-absl::StatusOr<EventPage> MemoryStore::ListEvents(const EventQuery&) const {
-  return absl::UnimplementedError("");
-}
-absl::StatusOr<std::vector<DeliveryId>> MemoryStore::DeliveriesOf(const Event&, size_t) const {
-  return absl::UnimplementedError("");
-}
 
 absl::StatusOr<ChangePage> MemoryStore::ReadChanges(uint64_t after_commit, size_t limit) const {
   absl::MutexLock lock(&mutex_);

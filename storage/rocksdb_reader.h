@@ -34,6 +34,15 @@ class RocksDbStore::Reader {
     return true;
   }
 
+  // Over [*lower, *upper), which outlive it.
+  std::unique_ptr<rocksdb::Iterator> NewIterator(Family family, const rocksdb::Slice* lower,
+                                                 const rocksdb::Slice* upper) const {
+    rocksdb::ReadOptions options = options_;
+    options.iterate_lower_bound = lower;
+    options.iterate_upper_bound = upper;
+    return std::unique_ptr<rocksdb::Iterator>(store_.db_->NewIterator(options, store_.Cf(family)));
+  }
+
   // A bounded scan of [from, to): stops when `row` returns false.
   template <typename Row>
   absl::Status Scan(Family family, const std::string& from, const std::string& to, Row&& row) const {
@@ -89,23 +98,27 @@ class RocksDbStore::Reader {
   }
 
   // A delivery of queue or parked; `parked` null = it is in the queue.
-  absl::StatusOr<Delivery> Pending(EndpointId endpoint, Sequence sequence, const EventId& event,
-                                   const RemadePtr& remade, const ParkedDelivery* parked) const {
+  static Delivery Pending(EndpointId endpoint, Sequence sequence, const Event& event, const RemadePtr& remade,
+                          const ParkedDelivery* parked) {
     Delivery delivery;
-    delivery.id = MakeDeliveryId(event, remade, endpoint, sequence);
-    delivery.event = event;
+    delivery.id = MakeDeliveryId(event.id, remade, endpoint, sequence);
+    delivery.event = event.id;
+    delivery.subscriber_id = event.subscriber_id;
+    delivery.event_type = event.type;
     delivery.state = DeliveryState::kPending;
-    SetMade(event, remade, delivery);
+    SetMade(event.id, remade, delivery);
     if (parked != nullptr) {
       delivery.attempt_count = parked->attempts;
       delivery.next_due_ms = parked->due_ms;
       delivery.last_status = parked->last_status;
       delivery.last_error = parked->last_error;
     }
-    ASSIGN_OR_RETURN(const std::shared_ptr<const Event> stored, GetEvent(event));
-    delivery.event_type = stored->type;
-    delivery.subscriber_id = stored->subscriber_id;
     return delivery;
+  }
+  absl::StatusOr<Delivery> Pending(EndpointId endpoint, Sequence sequence, const EventId& event,
+                                   const RemadePtr& remade, const ParkedDelivery* parked) const {
+    ASSIGN_OR_RETURN(const std::shared_ptr<const Event> stored, GetEvent(event));
+    return Pending(endpoint, sequence, *stored, remade, parked);
   }
 
   // Without replaced_by, which is in the index by state.

@@ -119,11 +119,4 @@ absl::StatusOr<Delivery> RocksDbStore::ReadDelivery(DeliveryId id) const {
   return *std::move(delivery);
 }
 
-absl::StatusOr<EventPage> RocksDbStore::ListEvents(const EventQuery&) const {
-  return absl::UnimplementedError("");
-}
-absl::StatusOr<std::vector<DeliveryId>> RocksDbStore::DeliveriesOf(const Event&, size_t) const {
-  return absl::UnimplementedError("");
-}
-
 }  // namespace hookd

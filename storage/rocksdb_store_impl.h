@@ -62,6 +62,8 @@ class DatabaseListener final : public rocksdb::EventListener {
 
 class RocksDbStore final : public DeliveryStore {
  public:
+  class Reader;  // consistent reads under one snapshot
+
   RocksDbStore(DataFolder folder, std::shared_ptr<DatabaseListener> listener, std::unique_ptr<rocksdb::DB> db,
                std::vector<rocksdb::ColumnFamilyHandle*> families);
   ~RocksDbStore() override;
@@ -97,8 +99,8 @@ class RocksDbStore final : public DeliveryStore {
   absl::StatusOr<DiskSpace> Disk() const override { return SpaceOf(folder_.path()); }
 
  private:
-  class Reader;  // consistent reads under one snapshot
-  class Lister;  // one page of ListDeliveries
+  class Lister;       // one page of ListDeliveries
+  class EventLister;  // one page of ListEvents
 
   void Put(Family family, const std::string& key, const std::string& value);
   void Delete(Family family, const std::string& key);
