@@ -164,6 +164,15 @@ bool Ledger::PayloadsKept(Bucket bucket) {
   return kept_->contains(bucket);
 }
 
+void Ledger::RememberReplaced(DeliveryId delivery) {
+  const std::pair<EndpointId, Sequence> key{delivery.endpoint, delivery.sequence};
+  if (!replaced_.insert(key).second) return;
+  replaced_order_.push_back(key);
+  if (replaced_order_.size() <= kReplacedLately) return;
+  replaced_.erase(replaced_order_.front());
+  replaced_order_.pop_front();
+}
+
 absl::StatusOr<DeliveryId> Ledger::Redeliver(const std::shared_ptr<const Event>& event, EndpointId endpoint,
                                              Origin origin, std::optional<DeliveryId> replaces,
                                              DeliveryState replaced_state, WallMs replaced_accepted_ms) {
@@ -187,6 +196,7 @@ absl::StatusOr<DeliveryId> Ledger::Redeliver(const std::shared_ptr<const Event>&
   if (replaces) {
     fact.replaced_state = replaced_state;
     fact.replaced_accepted_ms = replaced_accepted_ms;
+    RememberReplaced(*replaces);
   }
   delivery.event = event;
   delivery.remade = fact.remade;

@@ -5,10 +5,12 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -67,6 +69,10 @@ using LaneReport = std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked>;
 inline constexpr Millis kMinPayloadRetention{24LL * 3'600'000};
 
 // Thread: the committer's.
+// Deliveries that others were made for lately, as Ledger::ReplacedLately knows them: far more than there can
+// be between the read of a job's page and its commit.
+inline constexpr size_t kReplacedLately = 4'096;
+
 class Ledger {
  public:
   Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64_t seed);
@@ -87,6 +93,10 @@ class Ledger {
   absl::StatusOr<DeliveryId> Redeliver(const std::shared_ptr<const Event>& event, EndpointId endpoint,
                                        Origin origin, std::optional<DeliveryId> replaces,
                                        DeliveryState replaced_state, WallMs replaced_accepted_ms);
+  // A delivery was made for it a moment ago: a page read before may not show it.
+  bool ReplacedLately(DeliveryId delivery) const {
+    return replaced_.contains({delivery.endpoint, delivery.sequence});
+  }
   void Report(LaneReport report);
   // Ends what is older than the retention, and drops what nobody needs any more. `disk_full`: also payloads
   // before their time, the oldest bucket first, one in each call.
@@ -120,6 +130,7 @@ class Ledger {
   absl::StatusOr<NewDelivery> NextDelivery(const Registry::Account& account,
                                            const std::shared_ptr<const Endpoint>& endpoint);
   bool PayloadsKept(Bucket bucket);
+  void RememberReplaced(DeliveryId delivery);
   absl::StatusOr<std::optional<IdempotencyHit>> FindKey(const IdempotencyKey& key);
   EventId NextEventId(WallMs now, Partition partition);
   // The alerts and the disablement that follow from the lane's row of failures.
@@ -139,6 +150,8 @@ class Ledger {
   uint64_t endpoints_ = 0;
   WallMs last_event_ms_ = 0;
   uint16_t event_counter_ = 0;
+  absl::flat_hash_set<std::pair<EndpointId, Sequence>> replaced_;
+  std::deque<std::pair<EndpointId, Sequence>> replaced_order_;  // the oldest first
   std::mt19937_64 random_;
 
   // Of the round.

@@ -56,6 +56,7 @@ void Shard::Recover(const Operations& operations, const std::vector<DeliveryStor
     const bool held =
         lane.endpoint->paused || lane.endpoint->disabled != DisableReason::kNone || lane.subscriber_paused;
     scheduler_.Restore(lane.endpoint, held, lane.lane, now);
+    if (lane.lane.pending() > 0) context_.statistics->Seen(lane.id, now);
   }
 }
 
@@ -64,7 +65,10 @@ void Shard::Tell(ShardNews news) {
     const Now now = context_.clock.Read();
     if (news.operations) scheduler_.SetOperations(*news.operations);
     for (const ShardNews::Configured& one : news.configured) scheduler_.Configure(one.endpoint, one.held);
-    for (const NewDelivery& one : news.accepted) scheduler_.Accepted(one, now);
+    for (const NewDelivery& one : news.accepted) {
+      scheduler_.Accepted(one, now);
+      context_.statistics->Seen(one.endpoint->id, now);
+    }
     for (const ShardNews::Recorded& one : news.recorded) scheduler_.Recorded(one.endpoint, one.sequence);
     for (const ShardNews::OverBacklog& one : news.over_backlog)
       scheduler_.OverBacklog(one.endpoint, one.excess);
@@ -143,6 +147,7 @@ void Shard::AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<
                            std::chrono::microseconds(attempt.us.total)
                      : std::chrono::milliseconds(started - work.event->accepted_ms);
   context_.telemetry.AttemptDone(event);
+  context_.statistics->Attempted(endpoint, attempt, now);
   context_.committer.Report(std::move(outcome));
   Pump();
 }

@@ -20,6 +20,7 @@
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/engine/ledger.h"
 #include "dispatcher/engine/scheduler.h"
+#include "dispatcher/engine/statistics.h"
 #include "dispatcher/telemetry/telemetry.h"
 #include "dispatcher/transport/http_transport.h"
 #include "storage/delivery_store.h"
@@ -36,6 +37,7 @@ struct ShardContext {
   std::function<void(EndpointId)> sweep;  // a deleted lane is at rest; any thread
   uint32_t epoch = 1;
   std::string user_agent;
+  StatisticsTable* statistics = nullptr;  // this shard's
 };
 
 class Shard final : private SchedulerHost {
