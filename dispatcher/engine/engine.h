@@ -151,6 +151,13 @@ class Engine {
 
   EngineStatus Status();
 
+  // For the metrics: what the lanes waited for when they were last counted. Each call starts the next count;
+  // it never waits.
+  LaneGauges Survey();
+  // The least number of counts that any shard has ended. While it grows from Survey to Survey, every shard
+  // runs.
+  uint64_t Surveys() const;
+
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;

@@ -54,6 +54,7 @@ class ForwardingStore : public DeliveryStore {
     return inner_->ListDeliveries(query);
   }
   StoreStats Stats() const override { return inner_->Stats(); }
+  DatabaseStats Database() const override { return inner_->Database(); }
   bool Stalled() const override { return inner_->Stalled(); }
   absl::StatusOr<DiskSpace> Disk() const override { return inner_->Disk(); }
 
