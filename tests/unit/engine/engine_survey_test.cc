@@ -63,5 +63,40 @@ TEST_F(EngineSurveyTest, CountsByStateAndLeavesOutWhatIsHeld) {
   EXPECT_TRUE(Shows([](const LaneGauges& seen) { return seen.disabled == 1 && seen.paused == 0; }));
 }
 
+TEST_F(EngineSurveyTest, CountsMoreLanesThanOneSlice) {
+  receiver_.SetHandler([](const SentRequest&) { return 500; });
+  CreateSubscriber();
+  constexpr uint64_t kLanes = 600;
+  for (uint64_t i = 0; i < kLanes; ++i) {
+    CreateEndpoint(DeliveryMode::kOrdered, [](Endpoint& made) {
+      made.policy.backoff = LinearBackoff(Millis(3'600'000), Millis(3'600'000), 0);
+    });
+  }
+  Publish("1");
+  EXPECT_TRUE(Shows([](const LaneGauges& seen) { return seen.enabled == kLanes && seen.retries_due == 0; }));
+}
+
+TEST_F(EngineSurveyTest, StandsStillWhileAShardIsStuck) {
+  Close();
+  options_.shards = 1;
+  Open(MakeMemoryStore());
+  absl::Notification stuck;
+  absl::Notification go_on;
+  receiver_.SetHandler([&](const SentRequest&) {
+    if (!stuck.HasBeenNotified()) stuck.Notify();
+    go_on.WaitForNotification();
+    return 200;
+  });
+  CreateSubscriber();
+  CreateEndpoint();
+  Publish("1");
+  stuck.WaitForNotification();
+  const uint64_t before = engine_->Surveys();
+  for (int i = 0; i < 10; ++i) engine_->Survey();
+  EXPECT_EQ(engine_->Surveys(), before);
+  go_on.Notify();
+  EXPECT_TRUE(Shows([&](const LaneGauges&) { return engine_->Surveys() >= before + 2; }));
+}
+
 }  // namespace
 }  // namespace hookd
