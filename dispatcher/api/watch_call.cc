@@ -62,6 +62,7 @@ grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* WatchCall::Start(
   }
   auto call = std::make_shared<WatchCall>(feed, *std::move(filter), after);
   if (!feed->calls.Add(call)) return new Refused(ShuttingDown());
+  call->StartSendInitialMetadata();  // that it watches, also before there is anything to send
   call->PostStep();
   return call.get();
 }

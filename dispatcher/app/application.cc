@@ -98,6 +98,8 @@ class Application::Impl {
   absl::Status Start(const config::v1::Config& config, const std::string& version) {
     config_ = config;
     const EngineOptions engine_options = MakeEngineOptions(config, version);
+    max_in_flight_ = engine_options.max_in_flight;
+    max_intake_bytes_ = engine_options.intake_bytes;
     ASSIGN_OR_RETURN(const CurlTransportOptions transport_options,
                      MakeTransportOptions(config, engine_options));
     InitCurl();
@@ -186,6 +188,13 @@ class Application::Impl {
       telemetry_->Warn("config.restart",
                        absl::StrCat("act from the next start on: ", absl::StrJoin(later, ", ")));
     }
+  // The shards never block. The committer may, on a slow disk, and a restart would not help it.
+  bool Alive() {
+    const uint64_t surveys = engine_->Surveys();
+    const bool alive = surveys > surveys_;
+    surveys_ = surveys;
+    engine_->Survey();
+    return alive;
   }
 
   const std::string& grpc_address() const { return api_->address(); }
@@ -195,6 +204,16 @@ class Application::Impl {
   Gauges ReadGauges() {
     const EngineStatus status = engine_->Status();
     Gauges gauges;
+    gauges.now_ms = RealClock().Wall();
+    gauges.ready = readiness_.Check().ok();
+    gauges.max_attempts_in_flight = max_in_flight_;
+    gauges.max_intake_bytes = max_intake_bytes_;
+    if (const absl::StatusOr<DiskSpace> disk = store_->Disk(); disk.ok()) {
+      gauges.disk_size_bytes = disk->total_bytes;
+      gauges.disk_free_bytes = disk->free_bytes;
+    }
+    gauges.lanes = engine_->Survey();
+    gauges.database = ReadDatabase();
     gauges.pending_deliveries = status.store.pending;
     gauges.attempts_in_flight = status.attempts_in_flight;
     gauges.endpoints = status.endpoints;
@@ -205,6 +224,24 @@ class Application::Impl {
     gauges.clock_suspect = status.operations.clock_suspect;
     gauges.intake_held = !status.intake_closed.empty();
     gauges.auto_disable_suspended = status.auto_disable_suspended;
+    return gauges;
+  }
+
+  DatabaseGauges ReadDatabase() const {
+    const DatabaseStats stats = store_->Database();
+    DatabaseGauges gauges;
+    gauges.stalled = store_->Stalled();
+    gauges.stalls = stats.stalls;
+    gauges.background_errors = stats.background_errors;
+    gauges.pending_compaction_bytes = stats.pending_compaction_bytes;
+    gauges.running_compactions = stats.running_compactions;
+    gauges.running_flushes = stats.running_flushes;
+    gauges.memtable_bytes = stats.memtable_bytes;
+    gauges.block_cache_bytes = stats.block_cache_bytes;
+    gauges.table_reader_bytes = stats.table_reader_bytes;
+    gauges.table_files = stats.table_files;
+    gauges.blob_files = stats.blob_files;
+    gauges.blob_garbage_bytes = stats.blob_garbage_bytes;
     return gauges;
   }
 
@@ -219,6 +256,9 @@ class Application::Impl {
   }
 
   config::v1::Config config_;  // as it acts
+  uint64_t surveys_ = 0;  // of Alive
+  uint64_t max_in_flight_ = 0;
+  uint64_t max_intake_bytes_ = 0;
   Readiness readiness_;
   std::unique_ptr<Telemetry> telemetry_;
   Gateway gateway_;
@@ -241,6 +281,7 @@ Application::~Application() = default;
 const std::string& Application::grpc_address() const { return impl_->grpc_address(); }
 const std::string& Application::http_address() const { return impl_->http_address(); }
 void Application::Reload(const absl::StatusOr<config::v1::Config>& config) { impl_->Reload(config); }
+bool Application::Alive() { return impl_->Alive(); }
 void Application::Stop() { impl_->Stop(); }
 
 }  // namespace hookd

@@ -324,6 +324,29 @@ class Engine::Impl {
   }
 
   void Tune(const EngineTunables& tunables) { housekeeper_.Tune(tunables); }
+  LaneGauges Survey() {
+    LaneGauges sum;
+    for (const std::unique_ptr<Shard>& shard : shards_) {
+      const LaneGauges one = shard->Survey();
+      sum.enabled += one.enabled;
+      sum.paused += one.paused;
+      sum.disabled += one.disabled;
+      sum.throttled += one.throttled;
+      sum.held_back += one.held_back;
+      sum.retries_due += one.retries_due;
+      if (sum.oldest_accepted_ms == 0 ||
+          (one.oldest_accepted_ms != 0 && one.oldest_accepted_ms < sum.oldest_accepted_ms)) {
+        sum.oldest_accepted_ms = one.oldest_accepted_ms;
+      }
+    }
+    return sum;
+  }
+
+  uint64_t Surveys() const {
+    uint64_t least = UINT64_MAX;
+    for (const std::unique_ptr<Shard>& shard : shards_) least = std::min(least, shard->surveys());
+    return least;
+  }
 
   Committer& committer() { return committer_; }
   DeliveryStore& store() { return store_; }
@@ -485,5 +508,7 @@ absl::StatusOr<DeliveryPage> Engine::ListDeliveries(const DeliveryQuery& query) 
 }
 EngineStatus Engine::Status() { return impl_->Status(); }
 void Engine::Tune(const EngineTunables& tunables) { impl_->Tune(tunables); }
+LaneGauges Engine::Survey() { return impl_->Survey(); }
+uint64_t Engine::Surveys() const { return impl_->Surveys(); }
 
 }  // namespace hookd

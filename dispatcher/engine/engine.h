@@ -264,6 +264,12 @@ class Engine {
 
   // Acted on from the next look at disk and retention on, about a second later.
   void Tune(const EngineTunables& tunables);
+  // For the metrics: what the lanes waited for when they were last counted. Each call starts the next count;
+  // it never waits.
+  LaneGauges Survey();
+  // The least number of counts that any shard has ended. While it grows from Survey to Survey, every shard
+  // runs.
+  uint64_t Surveys() const;
 
  private:
   class Impl;

@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -59,6 +61,11 @@ class Shard final : private SchedulerHost {
   void Quiesce(std::function<void()> at_rest);
   // Ends what is still in flight as LOCAL.
   void CancelAll();
+  // What the last count of the lanes found; starts the next one unless one is under way. A count never holds
+  // up the shard: it goes on between other work.
+  LaneGauges Survey();
+  // Counts that ended: while it grows, the shard's thread runs.
+  uint64_t surveys() const { return surveys_; }
   uint64_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
 
  private:
@@ -71,6 +78,7 @@ class Shard final : private SchedulerHost {
 
   void AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<const Endpoint> settings,
                     WallMs started, HttpResult result);
+  void SurveySlice();
   // Runs what is due, and sets the timer for what comes next.
   void Pump();
   // Runs `read` on the readers' pool and `answer` with its value back here; on an error, tries again later.
@@ -88,6 +96,12 @@ class Shard final : private SchedulerHost {
   std::mt19937_64 random_;
   std::function<void()> at_rest_;
   std::atomic<uint64_t> in_flight_{0};
+  std::atomic<bool> surveying_{false};
+  std::atomic<uint64_t> surveys_{0};
+  std::vector<EndpointId> survey_left_;  // of the count under way
+  LaneGauges survey_;                    // likewise
+  absl::Mutex surveyed_mutex_;
+  LaneGauges surveyed_ ABSL_GUARDED_BY(surveyed_mutex_);
   std::thread thread_;
 };
 

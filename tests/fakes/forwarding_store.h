@@ -64,6 +64,7 @@ class ForwardingStore : public DeliveryStore {
   }
   StoreStats Stats() const override { return inner_->Stats(); }
   uint64_t LastCommit() const override { return inner_->LastCommit(); }
+  DatabaseStats Database() const override { return inner_->Database(); }
   bool Stalled() const override { return inner_->Stalled(); }
   absl::StatusOr<DiskSpace> Disk() const override { return inner_->Disk(); }
 

@@ -10,14 +10,14 @@ ROOMS = ("base", "cli", "config", "dispatcher", "storage")
 SETTINGS = "config/hookd.default.yaml"
 SCHEMA = "proto/hookd/config/v1/config.proto"
 PAGE = "docs/limits.md"
-METRICS = "docs/operations.md"
+METRICS = "docs/metrics.md"
 
 # Constants that bound nothing. Every other number or duration that is `constexpr` and has a name is a bound.
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
         kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
-        kFingerprintBytes kGeneratedKeyBytes kLaneClasses kMaxTimeoutDigits kMaxTimestampSeconds kMinTimestampSeconds
-        kPartitions kSecondUs kSha256Bytes kStorageFormat""",
+        kFingerprintBytes kGeneratedKeyBytes kJobEnds kLaneClasses kLevels kMaxTimeoutDigits kMaxTimestampSeconds
+        kMicros kMinTimestampSeconds kPartitions kSecondUs kSha256Bytes kStorageFormat""",
     "an exit code or an HTTP status": """
         kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
