@@ -13,6 +13,7 @@
 
 #include "base/status_macros.h"
 #include "dispatcher/api/api_server.h"
+#include "dispatcher/api/gateway.h"
 #include "dispatcher/api/http_port.h"
 #include "dispatcher/app/descriptors.h"
 #include "dispatcher/app/readiness.h"
@@ -97,6 +98,7 @@ class Application::Impl {
     http_options.listen = config.http().listen();
     http_options.metrics = [this] { return telemetry_->Scrape(); };
     http_options.ready = [this] { return readiness_.Check(); };
+    http_options.gateway = &gateway_;
     ASSIGN_OR_RETURN(http_, HttpPort::Start(std::move(http_options)));
 
     RocksDbOptions store_options;
@@ -120,6 +122,7 @@ class Application::Impl {
     api_options.listen = config.grpc().listen();
     api_options.version = version;
     api_options.storage_format = kStorageFormat;
+    api_options.gateway = &gateway_;
     ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
 
     readiness_.Set();
@@ -181,6 +184,7 @@ class Application::Impl {
   Duration deadline_{};
   Readiness readiness_;
   std::unique_ptr<Telemetry> telemetry_;
+  Gateway gateway_;
   std::unique_ptr<HttpPort> http_;
   std::unique_ptr<DeliveryStore> store_;
   std::unique_ptr<Engine> engine_;

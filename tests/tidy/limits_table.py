@@ -15,9 +15,9 @@ METRICS = "docs/operations.md"
 # Constants that bound nothing. Every other number or duration that is `constexpr` and has a name is a bound.
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
-        kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kFarthestYear kFingerprintBytes
-        kGeneratedKeyBytes kLaneClasses kMaxTimestampSeconds kMinTimestampSeconds kPartitions kSecondUs
-        kSha256Bytes kStorageFormat""",
+        kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
+        kFingerprintBytes kGeneratedKeyBytes kLaneClasses kMaxTimeoutDigits kMaxTimestampSeconds kMinTimestampSeconds
+        kPartitions kSecondUs kSha256Bytes kStorageFormat""",
     "an exit code or an HTTP status": """
         kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
