@@ -1,5 +1,6 @@
 #include "dispatcher/api/api_server.h"
 
+#include <chrono>
 #include <cstdint>
 #include <utility>
 
@@ -37,7 +38,7 @@ constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kMinPingIntervalMs = 10'000;
 // Of the gateway's calls, before it becomes JSON.
 constexpr int kMaxInProcessAnswerBytes = 16 * 1024 * 1024;
-// What is left after that long is cut: Shutdown's second step.
+// What is left after that long is cut: Shutdown's second step, and the gateway's answers after it.
 constexpr int64_t kCutAfterMs = 1000;
 
 void Configure(grpc::ServerBuilder& builder) {
@@ -120,7 +121,7 @@ class ApiServer::Impl {
       server_->Shutdown(
           gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(kCutAfterMs, GPR_TIMESPAN)));
       server_->Wait();
-      if (gateway_ != nullptr) gateway_->Close();
+      if (gateway_ != nullptr) gateway_->Close(std::chrono::milliseconds(kCutAfterMs));
       server_.reset();
     }
     publish_->answers.Stop();

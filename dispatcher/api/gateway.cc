@@ -7,6 +7,7 @@
 #include <absl/base/thread_annotations.h>
 #include <absl/container/flat_hash_set.h>
 #include <absl/synchronization/mutex.h>
+#include <absl/time/time.h>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <google/protobuf/descriptor.h>
@@ -118,7 +119,7 @@ class LiveCalls {
     stub_.reset();
   }
 
-  void Close();
+  void Close(Duration grace);
 
  private:
   bool Empty() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return calls_.empty(); }
@@ -204,9 +205,13 @@ class Call final : public GatewayCall,
     absl::Status end(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
     {
       absl::MutexLock lock(&mutex_);
-      if (!failure_.ok()) end = failure_;
+      if (!failure_.ok()) {
+        end = failure_;
+      } else if (canceled_) {
+        end = ShuttingDown();  // also when the server said OK: its messages may have been dropped
+      }
     }
-    // No service says so by itself: the server was cut, or this side.
+    // No service says so by itself: the server was cut.
     if (absl::IsCancelled(end)) end = ShuttingDown();
     End(std::move(end));
   }
@@ -301,11 +306,12 @@ class Call final : public GatewayCall,
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 };
 
-void LiveCalls::Close() {
+void LiveCalls::Close(Duration grace) {
   std::vector<std::shared_ptr<Call>> calls;
   {
     absl::MutexLock lock(&mutex_);
     stub_.reset();
+    mutex_.AwaitWithTimeout(absl::Condition(this, &LiveCalls::Empty), absl::FromChrono(grace));
     calls.assign(calls_.begin(), calls_.end());
   }
   for (const std::shared_ptr<Call>& call : calls) call->Cancel();
@@ -320,7 +326,7 @@ class Gateway::Impl {
  public:
   explicit Impl(const google::protobuf::DescriptorPool& pool) : services(pool) {}
   ~Impl() {
-    live->Close();
+    live->Close(Duration::zero());
     workers.join();
   }
 
@@ -338,7 +344,7 @@ Gateway::~Gateway() = default;
 const google::protobuf::DescriptorPool& Gateway::services() const { return impl_->services; }
 void Gateway::Open(std::shared_ptr<grpc::Channel> channel) { impl_->live->Open(std::move(channel)); }
 void Gateway::StopIntake() { impl_->live->StopIntake(); }
-void Gateway::Close() { impl_->live->Close(); }
+void Gateway::Close(Duration grace) { impl_->live->Close(grace); }
 
 absl::StatusOr<std::shared_ptr<GatewayPlace>> Gateway::Admit(bool stream, size_t body_bytes) {
   if (!impl_->live->open()) return absl::UnavailableError("hookd is starting or shutting down: try again");

@@ -12,6 +12,8 @@
 #include <absl/status/statusor.h>
 #include <boost/asio/any_io_executor.hpp>
 
+#include "base/clock.h"
+
 namespace grpc {
 class Channel;
 }
@@ -95,9 +97,9 @@ class Gateway {
   void Open(std::shared_ptr<grpc::Channel> channel);
   // No call begins after it; those that have begun go on. Before the channel's server shuts down. Idempotent.
   void StopIntake();
-  // StopIntake; ends what is left with UNAVAILABLE. No call is running or begins after it, and no listener is
-  // told anything that is not on its executor yet. Idempotent; not from a listener.
-  void Close();
+  // StopIntake; what is left after `grace` ends with UNAVAILABLE. No call is running or begins after it, and
+  // no listener is told anything that is not on its executor yet. Idempotent; not from a listener.
+  void Close(Duration grace = Duration::zero());
 
   // UNAVAILABLE, or RESOURCE_EXHAUSTED: no place, or no memory.
   absl::StatusOr<std::shared_ptr<GatewayPlace>> Admit(bool stream, size_t body_bytes);

@@ -26,7 +26,7 @@ GatewayExchange::GatewayExchange(boost::beast::tcp_stream& stream, boost::beast:
 void GatewayExchange::Start(HeaderParser&& parser) {
   const auto& request = parser.get();
   const bool chunked = parser.chunked();
-  const uint64_t length = chunked ? kMaxGatewayBodyBytes : parser.content_length().value_or(0);
+  const uint64_t length = parser.content_length().value_or(0);  // chunked: 0, its place grows as it comes
   body_read_ = !chunked && length == 0;
   keep_ = parser.keep_alive();
   header_ = ReadConnectHeader(request.base(), gateway_.services());
@@ -53,15 +53,22 @@ void GatewayExchange::Start(HeaderParser&& parser) {
 }
 
 void GatewayExchange::ReadBody() {
-  http::async_read(stream_, buffer_, *body_,
-                   [self = shared_from_this()](error_code error, size_t) { self->OnBody(error); });
+  if (body_->is_done()) return OnBody();
+  http::async_read_some(stream_, buffer_, *body_,
+                        [self = shared_from_this()](error_code error, size_t) { self->OnPiece(error); });
 }
 
-void GatewayExchange::OnBody(error_code error) {
+void GatewayExchange::OnPiece(error_code error) {
   if (error == http::error::body_limit) {
     return Write(MakeError(header_.form, absl::ResourceExhaustedError("the body is larger than 7 MiB")));
   }
   if (error) return End(Connection::kBroken);  // gone, too slow, or not HTTP
+  const absl::Status room = place_->Hold(body_->get().body().capacity());
+  if (!room.ok()) return Write(MakeError(header_.form, room));
+  ReadBody();
+}
+
+void GatewayExchange::OnBody() {
   body_read_ = true;
   if (header_.form.stream) {
     const absl::StatusOr<std::string_view> message = OnlyFrame(body_->get().body());

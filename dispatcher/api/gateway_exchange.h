@@ -40,7 +40,8 @@ class GatewayExchange final : public GatewayListener, public std::enable_shared_
 
  private:
   void ReadBody();
-  void OnBody(boost::system::error_code error);
+  void OnPiece(boost::system::error_code error);
+  void OnBody();
   void Call();
   void WatchForItsEnd();
   void StopWatching();

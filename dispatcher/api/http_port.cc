@@ -156,7 +156,8 @@ class HttpPort::Impl {
     if (!thread_.joinable()) return;
     io_.stop();
     thread_.join();
-    if (options_.gateway != nullptr) options_.gateway->Close();  // nothing starts any more, nor is told after it
+    if (options_.gateway != nullptr)
+      options_.gateway->Close();  // nothing starts any more, nor is told after it
     stopped_ = true;
   }
 

@@ -39,7 +39,7 @@ class ConnectTest(harness.TestCase):
         folder.mkdir()
         plugin = MODULES / ".bin" / "protoc-gen-es"
         protos = sorted(str(path) for path in (ROOT / "proto" / "hookd" / "v1").glob("*.proto"))
-        command = ["protoc", f"--plugin=protoc-gen-es={plugin}", f"--es_out={folder}", "--es_opt=target=js"]
+        command = ["protoc", f"--plugin=protoc-gen-es={plugin}", f"--es_out={folder}", "--es_opt=target=js,import_extension=js"]
         subprocess.run([*command, "-I", str(ROOT / "proto"), *protos], check=True)
         (folder / "node_modules").symlink_to(MODULES)
         (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")

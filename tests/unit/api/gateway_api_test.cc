@@ -62,8 +62,8 @@ TEST_F(GatewayApiTest, AShutdownUnderLoadAnswersEveryCall) {
   }
   server_->Shutdown(std::chrono::seconds(10));
   for (HttpClient& client : clients) {
-    const unsigned status = client.Read().result_int();
-    EXPECT_TRUE(status == 200 || status == 503) << status;
+    const HttpResponse answer = client.Read();
+    EXPECT_TRUE(answer.result_int() == 200 || answer.result_int() == 503) << answer.body();
   }
 }
 
