@@ -256,7 +256,6 @@ class LaneSource final : public RowSource {
   absl::Status Begin(Half& half, Sequence first) {
     std::string from = keys::OfDelivery(endpoint_, first);
     std::string to = keys::OfDelivery(endpoint_, lane_.next);
-    RETURN_IF_ERROR(Narrow(half.family, from, to));
     if (context_.after && context_.after->endpoint == endpoint_) {
       std::string after = keys::OfDelivery(endpoint_, context_.after->sequence);
       if (backwards()) {
@@ -265,6 +264,8 @@ class LaneSource final : public RowSource {
         from = std::max(from, keys::JustAfter(std::move(after)));
       }
     }
+    if (from >= to) return absl::OkStatus();
+    RETURN_IF_ERROR(Narrow(half.family, first, from, to));
     half.cursor =
         std::make_unique<RowCursor>(context_.reader, half.family, from, to, backwards(), context_.budget);
     half.cursor->Begin();
@@ -281,9 +282,9 @@ class LaneSource final : public RowSource {
   }
 
   // To the times asked for. Within a lane they go up with the sequence.
-  absl::Status Narrow(Family family, std::string& from, std::string& to) const {
-    const Sequence first = keys::ParseDelivery(from)->sequence;
-    RowCursor cursor(context_.reader, family, from, to, false, context_.budget);
+  absl::Status Narrow(Family family, Sequence first, std::string& from, std::string& to) const {
+    RowCursor cursor(context_.reader, family, keys::OfDelivery(endpoint_, first),
+                     keys::OfDelivery(endpoint_, lane_.next), false, context_.budget);
     const auto at_or_after = [&](WallMs made_ms) -> absl::StatusOr<std::string> {
       Sequence low = first;
       Sequence high = lane_.next;
@@ -305,10 +306,12 @@ class LaneSource final : public RowSource {
       return keys::OfDelivery(endpoint_, low);
     };
     if (context_.query.accepted_from_ms > 0) {
-      ASSIGN_OR_RETURN(from, at_or_after(context_.range.from));
+      ASSIGN_OR_RETURN(const std::string earliest, at_or_after(context_.range.from));
+      from = std::max(from, earliest);
     }
     if (context_.query.accepted_before_ms != 0) {
-      ASSIGN_OR_RETURN(to, at_or_after(context_.range.before));
+      ASSIGN_OR_RETURN(const std::string latest, at_or_after(context_.range.before));
+      to = std::min(to, latest);
     }
     return absl::OkStatus();
   }
@@ -402,6 +405,7 @@ RowSource::RowSource(ListContext& context) : context_(context), reached_(Beginni
 
 absl::StatusOr<RowSource::Have> RowSource::Peek() {
   if (!have_) {
+    row_ = {};
     ASSIGN_OR_RETURN(have_, Find());
   }
   return *have_;

@@ -61,7 +61,7 @@ class RowSource {
   const ListPosition& reached() const { return reached_; }
 
  protected:
-  virtual absl::StatusOr<Have> Find() = 0;  // the first, or the one after row_
+  virtual absl::StatusOr<Have> Find() = 0;  // the first, or the next one
   bool backwards() const { return context_.query.newest_first; }
 
   ListContext& context_;

@@ -20,11 +20,11 @@ void ExpectGap(const BucketTable& table, Bucket bucket, Kind kind, Bucket first,
 // Whole tables are deleted in these ranges: none may hold what is still stored.
 TEST(BucketTableTest, GapsEndAtWhatIsStored) {
   BucketTable table;
-  table.Load({10, 0, 1, 5, false});
-  table.Load({12, 0, 1, 0, true});
-  table.Load({13, 0, 1, 0, true});
-  table.Load({20, 3, 1, 5, false});
-  table.Load({22, 0, 1, 0, true});
+  table.Load({10, 0, 0, 1, 5, false});
+  table.Load({12, 0, 0, 1, 0, true});
+  table.Load({13, 0, 0, 1, 0, true});
+  table.Load({20, 3, 0, 1, 5, false});
+  table.Load({22, 0, 0, 1, 0, true});
   ExpectGap(table, 12, Kind::kPayloads, 11, 20);
   ExpectGap(table, 13, Kind::kPayloads, 11, 20);
   ExpectGap(table, 5, Kind::kPayloads, 0, 10);
@@ -43,7 +43,7 @@ TEST(BucketTableTest, ABucketInUseAgainIsNoGap) {
   BucketTable table;
   auto event = std::make_shared<Event>();
   event->id = EventId::Make(7 * kBucketMs, 0, 1, 1);
-  table.Load({7, 0, 1, 5, false});
+  table.Load({7, 0, 0, 1, 5, false});
   table.Apply(BucketDropped{7, true});
   ExpectGap(table, 7, Kind::kPayloads, 0, 8);
   table.Apply(Accepted{event, {}, std::nullopt});
