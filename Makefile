@@ -1,11 +1,13 @@
 # Every target works as the first command after a clone on a fresh Debian 12 with git and make.
-.PHONY: help demo test run bench bench-size check format clean
+.PHONY: help demo test package run bench bench-size check format clean
 help:      ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 demo:      ## builds, runs the main job end to end, shows what happened
 	@scripts/demo
 test:      ## installs what is missing, builds twice, runs everything that CI runs
 	@scripts/test
+package:   ## builds the Debian package, in build/package
+	@scripts/package
 run:       ## builds and runs hookd with the default configuration, data in build/data
 	@scripts/run
 bench:     ## throughput and CPU beside the bare libraries, latency, size, isolation

@@ -141,6 +141,21 @@ struct DeliveryPage {
   std::string next_position;         // empty = this was the last page
 };
 
+// The database's own figures; all 0 in memory.
+struct DatabaseStats {
+  uint64_t stalls = 0;             // since it was opened: how often writes began to be delayed or stopped
+  uint64_t background_errors = 0;  // likewise
+  uint64_t pending_compaction_bytes = 0;
+  uint64_t running_compactions = 0;
+  uint64_t running_flushes = 0;
+  uint64_t memtable_bytes = 0;
+  uint64_t block_cache_bytes = 0;
+  uint64_t table_reader_bytes = 0;
+  uint64_t table_files = 0;
+  uint64_t blob_files = 0;
+  uint64_t blob_garbage_bytes = 0;
+};
+
 // Numbers that go up with every write; for the status page and the metrics.
 struct StoreStats {
   uint64_t commits = 0;
@@ -242,6 +257,11 @@ class DeliveryStore {
   virtual absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const = 0;
 
   virtual StoreStats Stats() const = 0;
+
+  // As in StoreStats; cheap.
+  virtual uint64_t LastCommit() const = 0;
+  // Any thread; takes the database's mutex some hundred times.
+  virtual DatabaseStats Database() const { return {}; }
 
   // The database delays or refuses writes until it has compacted: commits may take seconds. Any thread,
   // cheap.

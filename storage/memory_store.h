@@ -54,6 +54,7 @@ class MemoryStore final : public DeliveryStore {
   absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override;
   absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override;
   StoreStats Stats() const override;
+  uint64_t LastCommit() const override { return Stats().last_commit; }
   bool Stalled() const override { return false; }
   absl::StatusOr<DiskSpace> Disk() const override { return DiskSpace{}; }
 

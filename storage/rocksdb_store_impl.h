@@ -1,5 +1,5 @@
 // The class behind OpenRocksDbStore: opening and recovery in rocksdb_open.cc, writes in rocksdb_writes.cc,
-// reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc and rocksdb_list.cc.
+// reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc, rocksdb_list.cc and rocksdb_stats.cc.
 #pragma once
 
 #include <atomic>
@@ -45,17 +45,20 @@ class DatabaseListener final : public rocksdb::EventListener {
       stalled_families_.erase(info.cf_name);
     } else {
       stalled_families_.insert(info.cf_name);
+      if (!stalled_) ++stalls_;
     }
     stalled_ = !stalled_families_.empty();
   }
   bool failed() const { return failed_; }
   // As far as was told: of two changes at nearly the same time the older may be told last.
   bool stalled() const { return stalled_; }
+  uint64_t stalls() const { return stalls_; }
 
  private:
   const std::function<void(absl::Status)> on_failure_;
   std::atomic<bool> failed_{false};
   std::atomic<bool> stalled_{false};
+  std::atomic<uint64_t> stalls_{0};
   absl::Mutex mutex_;
   std::set<std::string> stalled_families_ ABSL_GUARDED_BY(mutex_);
 };
@@ -94,6 +97,8 @@ class RocksDbStore final : public DeliveryStore {
   absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override;
   absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override;
   StoreStats Stats() const override;
+  uint64_t LastCommit() const override { return last_commit_.load(std::memory_order_relaxed); }
+  DatabaseStats Database() const override;
   bool Stalled() const override;
   absl::StatusOr<DiskSpace> Disk() const override { return SpaceOf(folder_.path()); }
 

@@ -81,7 +81,7 @@ class Engine::Impl {
             std::move(on_fatal)),
         readers_(kReaderThreads),
         sweeper_(store, committer_, telemetry, readers_),
-        housekeeper_(options_, store, committer_, telemetry, readers_),
+        housekeeper_(options_.tunables, store, committer_, telemetry, readers_),
         jobs_({store, clock, telemetry, committer_,
                [this](const Delivery& delivery, std::function<void(absl::Status)> done) {
                  ShardOf(delivery.id.endpoint)
@@ -328,8 +328,34 @@ class Engine::Impl {
     status.operations = committer_.operations();
     status.intake_closed = committer_.intake_held();
     status.auto_disable_suspended = committer_.auto_disable_suspended();
+    status.jobs_running = jobs_.table().running();
     status.store = store_.Stats();
     return status;
+  }
+
+  void Tune(const EngineTunables& tunables) { housekeeper_.Tune(tunables); }
+  LaneGauges Survey() {
+    LaneGauges sum;
+    for (const std::unique_ptr<Shard>& shard : shards_) {
+      const LaneGauges one = shard->Survey();
+      sum.enabled += one.enabled;
+      sum.paused += one.paused;
+      sum.disabled += one.disabled;
+      sum.throttled += one.throttled;
+      sum.held_back += one.held_back;
+      sum.retries_due += one.retries_due;
+      if (sum.oldest_accepted_ms == 0 ||
+          (one.oldest_accepted_ms != 0 && one.oldest_accepted_ms < sum.oldest_accepted_ms)) {
+        sum.oldest_accepted_ms = one.oldest_accepted_ms;
+      }
+    }
+    return sum;
+  }
+
+  uint64_t Surveys() const {
+    uint64_t least = UINT64_MAX;
+    for (const std::unique_ptr<Shard>& shard : shards_) least = std::min(least, shard->surveys());
+    return least;
   }
 
   Committer& committer() { return committer_; }
@@ -455,10 +481,7 @@ absl::StatusOr<std::vector<DeliveryId>> Engine::DeliveriesOf(const Event& event,
 absl::StatusOr<ChangePage> Engine::ReadChanges(uint64_t after_commit, size_t limit) {
   return impl_->store().ReadChanges(after_commit, limit);
 }
-uint64_t Engine::WhenCommitted(uint64_t commit, std::function<void()> ready) {
-  return impl_->committer().WhenCommitted(commit, std::move(ready));
-}
-bool Engine::StopWaiting(uint64_t ticket) { return impl_->committer().StopWaiting(ticket); }
+uint64_t Engine::last_commit() const { return impl_->store().LastCommit(); }
 absl::StatusOr<DeliveryView> Engine::RetryDelivery(DeliveryId id) { return impl_->steering().Retry(id); }
 absl::StatusOr<DeliveryView> Engine::CancelDelivery(DeliveryId id) { return impl_->steering().Cancel(id); }
 absl::StatusOr<Job> Engine::StartJob(Job job, bool dry_run) {
@@ -493,5 +516,8 @@ absl::StatusOr<DeliveryPage> Engine::ListDeliveries(const DeliveryQuery& query) 
   return impl_->store().ListDeliveries(query);
 }
 EngineStatus Engine::Status() { return impl_->Status(); }
+void Engine::Tune(const EngineTunables& tunables) { impl_->Tune(tunables); }
+LaneGauges Engine::Survey() { return impl_->Survey(); }
+uint64_t Engine::Surveys() const { return impl_->Surveys(); }
 
 }  // namespace hookd

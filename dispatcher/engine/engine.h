@@ -57,6 +57,7 @@ struct EngineStatus {
   Operations operations;
   std::string intake_closed;            // why events are refused: "disk", "stall"; empty = they are not
   bool auto_disable_suspended = false;  // more than half of the active hosts fail to connect
+  uint64_t jobs_running = 0;
   StoreStats store;
 };
 
@@ -64,6 +65,13 @@ struct Retention {
   Millis pending{30LL * 24 * 3'600'000};  // deliveries that are older end EXPIRED
   Millis payloads{7LL * 24 * 3'600'000};  // of buckets with nothing pending, since their newest end
   Millis history{30LL * 24 * 3'600'000};  // likewise; not less than `payloads`
+};
+
+// What may change while it runs.
+struct EngineTunables {
+  Retention retention;
+  uint64_t disk_high_percent = 90;  // used; from there on events are refused
+  uint64_t disk_low_percent = 85;   // and below this they are taken again
 };
 
 struct EngineOptions {
@@ -78,9 +86,7 @@ struct EngineOptions {
   size_t window_bytes = 64 * 1024 * 1024;  // payloads held in memory for delivery, over all shards
   size_t window_items = 256;               // deliveries held in memory per lane
   size_t parked_per_lane = 1000;           // waiting for a retry; at the bound the lane starts nothing new
-  Retention retention;
-  uint64_t disk_high_percent = 90;  // used; from there on events are refused
-  uint64_t disk_low_percent = 85;   // and below this they are taken again
+  EngineTunables tunables;
   std::string user_agent = "hookd";
 };
 
@@ -227,11 +233,8 @@ class Engine {
   absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit);
   absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit);
 
-  // Runs `ready` once, on any thread, when a commit after `commit` is on disk (perhaps at once), or the
-  // engine stops. Gives a ticket with which StopWaiting forgets it; when that returns false `ready` has run
-  // or runs.
-  uint64_t WhenCommitted(uint64_t commit, std::function<void()> ready);
-  bool StopWaiting(uint64_t ticket);
+  // The number of the newest commit. Cheap.
+  uint64_t last_commit() const;
 
   // A pending delivery that is the next of its lane is due now; of a terminal one a new delivery is made,
   // which is returned. NOT_FOUND: it, its endpoint, or its payload; FAILED_PRECONDITION: in flight, or behind
@@ -259,6 +262,15 @@ class Engine {
                                                         const std::string& subscriber_id);
 
   EngineStatus Status();
+
+  // Acted on from the next look at disk and retention on, about a second later.
+  void Tune(const EngineTunables& tunables);
+  // For the metrics: what the lanes waited for when they were last counted. Each call starts the next count;
+  // it never waits.
+  LaneGauges Survey();
+  // The least number of counts that any shard has ended. While it grows from Survey to Survey, every shard
+  // runs.
+  uint64_t Surveys() const;
 
  private:
   class Impl;

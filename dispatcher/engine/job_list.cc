@@ -123,9 +123,14 @@ absl::StatusOr<JobPage> RecoveryPageFor(const DeliveryStore& store, const Job& j
 
 absl::StatusOr<JobPage> EventPageFor(const DeliveryStore& store, const Job& job, const JobPlace& from,
                                      size_t limit) {
-  ASSIGN_OR_RETURN(const StoredEndpoint endpoint, store.ReadEndpoint(job.endpoint));
+  const absl::StatusOr<StoredEndpoint> stored = store.ReadEndpoint(job.endpoint);
+  if (absl::IsNotFound(stored.status())) {
+    return absl::NotFoundError(Concat("endpoint ", job.endpoint.ToString(), " is gone"));
+  }
+  if (!stored.ok()) return stored.status();
+  const Endpoint& endpoint = *stored->endpoint;
   EventQuery query;
-  query.subscriber_id = endpoint.endpoint->subscriber_id;
+  query.subscriber_id = endpoint.subscriber_id;
   query.delivered_only = false;
   query.accepted_from_ms = job.from_ms;
   query.accepted_before_ms = job.before_ms;
@@ -138,7 +143,7 @@ absl::StatusOr<JobPage> EventPageFor(const DeliveryStore& store, const Job& job,
   ASSIGN_OR_RETURN(EventPage events, store.ListEvents(query));
   JobPage page;
   for (std::shared_ptr<const Event>& event : events.events) {
-    if (!Matches(*endpoint.endpoint, event->type, event->channel)) continue;
+    if (!Matches(endpoint, event->type, event->channel)) continue;
     page.items.push_back({job.endpoint, std::move(event), {}});
   }
   page.next = {from.phase, events.last == EventId{} ? "" : events.last.ToString()};

@@ -90,6 +90,19 @@ void JobRunner::Put(Ledger& ledger, const Job& job) {
 }
 
 void JobRunner::Tell(const Job& job) const {
+  switch (job.state) {
+    case JobState::kRunning:
+      break;
+    case JobState::kDone:
+      context_.telemetry.JobEnded(JobEnd::kDone);
+      break;
+    case JobState::kCanceled:
+      context_.telemetry.JobEnded(JobEnd::kCanceled);
+      break;
+    case JobState::kFailed:
+      context_.telemetry.JobEnded(JobEnd::kFailed);
+      break;
+  }
   const std::string message = Concat(absl::StrFormat("job_%016x", job.id), " (", KindName(job.kind), ") ",
                                      StateName(job.state), ": ", job.done, " done, ", job.skipped,
                                      " skipped of ", job.matched, job.error.empty() ? "" : ": ", job.error);
@@ -280,6 +293,10 @@ void JobRunner::Step(const Job& job, Course& course) {
     Put(ledger, *next);
     stored = *std::move(next);
   });
+  if (committed.ok() && stored) {
+    const bool makes = job.kind != JobKind::kExpire;
+    context_.telemetry.JobProgress(stored->matched - job.matched, makes ? stored->done - job.done : 0);
+  }
   const SteadyTime now = context_.clock.Steady();
   if (!committed.ok() || !made.ok() || !whole) {
     course.pace.Refused(now);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/model.h"
+#include "dispatcher/telemetry/telemetry.h"
 #include "storage/delivery_store.h"
 
 namespace hookd {
@@ -221,6 +222,8 @@ class Lane {
   int64_t rate_tat_us() const { return rate_tat_us_; }
   // The epoch = no hold.
   SteadyTime hold_until() const { return hold_until_; }
+  // Adds itself to what the metrics show.
+  void Survey(Now now, LaneGauges& gauges) const;
   // Nothing is pending or remembered that a new Lane would not know.
   bool Forgettable(Now now) const;
 

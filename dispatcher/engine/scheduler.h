@@ -109,6 +109,7 @@ class Scheduler {
   size_t in_flight() const { return unrecorded_; }
   size_t attempts_in_flight() const { return attempts_; }
   size_t lanes() const { return entries_.size(); }
+  std::vector<EndpointId> Lanes() const;
   Lane* Find(EndpointId endpoint);
 
  private:

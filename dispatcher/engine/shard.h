@@ -10,9 +10,11 @@
 #include <thread>
 #include <vector>
 
+#include <absl/base/thread_annotations.h>
 #include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/synchronization/mutex.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -75,6 +77,11 @@ class Shard final : private SchedulerHost {
   // nullopt = it is not pending, as far as its lane has been told.
   void WhyWaiting(DeliveryId id, std::function<void(std::optional<Waiting>)> done);
 
+  // What the last count of the lanes found; starts the next one unless one is under way. A count never holds
+  // up the shard: it goes on between other work.
+  LaneGauges Survey();
+  // Counts that ended: while it grows, the shard's thread runs.
+  uint64_t surveys() const { return surveys_; }
   uint64_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
 
  private:
@@ -98,6 +105,7 @@ class Shard final : private SchedulerHost {
   void ReadRow(const std::shared_ptr<Ending>& ending);
   // It is on disk.
   void Ended(EndpointId endpoint, Sequence sequence);
+  void SurveySlice();
   // Runs what is due, and sets the timer for what comes next.
   void Pump();
   // Runs `read` on the readers' pool and `answer` with its value back here; on an error, tries again later.
@@ -118,6 +126,12 @@ class Shard final : private SchedulerHost {
   // Ends by order that are not on disk yet.
   absl::flat_hash_map<std::pair<EndpointId, Sequence>, std::function<void(absl::Status)>> endings_;
   std::atomic<uint64_t> in_flight_{0};
+  std::atomic<bool> surveying_{false};
+  std::atomic<uint64_t> surveys_{0};
+  std::vector<EndpointId> survey_left_;  // of the count under way
+  LaneGauges survey_;                    // likewise
+  absl::Mutex surveyed_mutex_;
+  LaneGauges surveyed_ ABSL_GUARDED_BY(surveyed_mutex_);
   std::thread thread_;
 };
 

@@ -63,6 +63,8 @@ class ForwardingStore : public DeliveryStore {
     return inner_->ReadChanges(after_commit, limit);
   }
   StoreStats Stats() const override { return inner_->Stats(); }
+  uint64_t LastCommit() const override { return inner_->LastCommit(); }
+  DatabaseStats Database() const override { return inner_->Database(); }
   bool Stalled() const override { return inner_->Stalled(); }
   absl::StatusOr<DiskSpace> Disk() const override { return inner_->Disk(); }
 

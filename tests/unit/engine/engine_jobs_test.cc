@@ -285,6 +285,40 @@ TEST_F(EngineJobsTest, LeavesAloneWhatHasNoEndpointAnyMore) {
   EXPECT_THAT(Made(stays, Origin::kRecover), SizeIs(5));
 }
 
+TEST_F(EngineJobsTest, LeavesAloneWhatWouldOnlyExpire) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateHasty();
+  AnswerAll(500);
+  NewEvent event = MakeEvent("soon over");
+  event.event.expires_ms = RealClock().Wall() + 200;
+  Publish({event, MakeEvent("never over")});
+  WaitUntilDone();
+  while (RealClock().Wall() <= event.event.expires_ms) std::this_thread::yield();
+  AnswerAll(200);
+  const Job job = RunJob(MakeJob(JobKind::kRecover, endpoint));
+  EXPECT_EQ(job.matched, 2u);
+  EXPECT_EQ(job.done, 1u);
+  EXPECT_EQ(job.skipped, 1u);
+}
+
+TEST_F(EngineJobsTest, AReplayFailsWhenItsEndpointGoes) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateHasty();
+  PublishMany(100);
+  WaitUntilDone();
+  PassAMillisecond();
+  Job job = MakeJob(JobKind::kReplay, endpoint);
+  job.from_ms = 1;
+  job.rate = 40;
+  const uint64_t id = Start(job).id;
+  WaitFor(id, [](const Job& now) { return now.done >= 10; });
+  ASSERT_TRUE(engine_->DeleteEndpoint(endpoint).ok());
+  const Job ended = WaitForEnd(id);
+  EXPECT_EQ(ended.state, JobState::kFailed);
+  EXPECT_EQ(ended.error, Concat("endpoint ", endpoint.ToString(), " is gone"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(engine_->CancelJob(id).status()));
+}
+
 TEST_F(EngineJobsTest, RefusesWhatItCannotDo) {
   CreateSubscriber();
   const auto start = [&](const Job& job) { return engine_->StartJob(job, false).status(); };
