@@ -19,14 +19,16 @@ NOT_BOUNDS = {
         kFingerprintBytes kGeneratedKeyBytes kJobEnds kLaneClasses kLevels kMaxTimeoutDigits kMaxTimestampSeconds
         kMicros kMinTimestampSeconds kPartitions kSecondUs kSha256Bytes kStorageFormat""",
     "an exit code or an HTTP status": """
-        kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
+        kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
     "decides, and nothing is full there": """
-        kAccountCost kAnsweredLately kBlobThreshold kCacheShardBits kEndpointCost kLeap kMinHosts kOverheadBytes
-        kResultBytes kSlowUs""",
+        kAccountCost kAnsweredLately kBarCells kBlobThreshold kCacheShardBits kDefaultBurst kDefaultFactor
+        kDefaultFailures kDefaultJitter kDefaultSpanSeconds kEndpointCost kLeap kMinHosts kOverheadBytes kResultBytes
+        kRowsOfSeveral kRowsShown kSlowUs""",
     "how often something is looked at or tried again": """
         kAcceptPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause kLastReconnectMs
-        kLater kLookEvery kPumpEvery kReadRetry kRetentionEveryLooks kSafetyNetSeconds""",
+        kLater kLineEvery kLookEvery kPollEvery kPumpEvery kReadRetry
+        kRedrawEvery kRefreshEvery kRetentionEveryLooks kSafetyNetSeconds""",
     "of the store in memory, which is for tests": "kIdempotencyMs",
 }
 
