@@ -19,6 +19,7 @@
 #include "dispatcher/engine/registry.h"
 #include "dispatcher/engine/shard.h"
 #include "dispatcher/engine/statistics_reads.h"
+#include "dispatcher/engine/steering.h"
 #include "dispatcher/engine/sweeper.h"
 
 namespace hookd {
@@ -82,9 +83,17 @@ class Engine::Impl {
         sweeper_(store, committer_, telemetry, readers_),
         housekeeper_(options_.tunables, store, committer_, telemetry, readers_),
         jobs_({store, clock, telemetry, committer_,
-               [this](const JobItem& item, std::function<void(absl::Status)> done) {
-                 static_cast<void>(item); done(absl::UnimplementedError(""));
-               }}) {}
+               [this](const Delivery& delivery, std::function<void(absl::Status)> done) {
+                 ShardOf(delivery.id.endpoint)
+                     .EndDelivery(delivery, DeliveryState::kExpired, EndReason::kExpiredByPerson,
+                                  std::move(done));
+               }}),
+        steering_(
+            store, committer_,
+            [this](std::function<void(Ledger&)> apply, const EndpointId* told) {
+              return OnCommitter(std::move(apply), told);
+            },
+            [this](EndpointId endpoint) -> Shard& { return ShardOf(endpoint); }) {}
 
   ~Impl() { Stop(); }
 
@@ -319,6 +328,7 @@ class Engine::Impl {
     status.operations = committer_.operations();
     status.intake_closed = committer_.intake_held();
     status.auto_disable_suspended = committer_.auto_disable_suspended();
+    status.jobs_running = jobs_.table().running();
     status.store = store_.Stats();
     return status;
   }
@@ -352,6 +362,7 @@ class Engine::Impl {
   DeliveryStore& store() { return store_; }
   JobRunner& jobs() { return jobs_; }
   StatisticsContext statistics() { return {store_, table_of_, statistics_, clock_.Read()}; }
+  const Steering& steering() const { return steering_; }
 
  private:
   const EngineOptions options_;
@@ -369,6 +380,7 @@ class Engine::Impl {
       [this](EndpointId endpoint) -> const StatisticsTable& {
     return *statistics_[committer_.ShardOf(endpoint)];
   };
+  const Steering steering_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::atomic<bool> drained_{false};
   bool started_ = false;
@@ -456,10 +468,7 @@ absl::Status Engine::SetPaused(bool paused, const std::string& note) {
 absl::Status Engine::ConfirmClock() {
   return impl_->ChangeOperations([](Operations& operations, WallMs) { operations.clock_suspect = false; });
 }
-absl::StatusOr<DeliveryView> Engine::GetDelivery(DeliveryId id) {
-  ASSIGN_OR_RETURN(Delivery delivery, impl_->store().ReadDelivery(id));
-  return DeliveryView{std::move(delivery), std::nullopt};
-}
+absl::StatusOr<DeliveryView> Engine::GetDelivery(DeliveryId id) { return impl_->steering().View(id); }
 absl::StatusOr<std::shared_ptr<const Event>> Engine::GetEvent(EventId id) {
   return impl_->store().ReadEvent(id);
 }
@@ -473,8 +482,8 @@ absl::StatusOr<ChangePage> Engine::ReadChanges(uint64_t after_commit, size_t lim
   return impl_->store().ReadChanges(after_commit, limit);
 }
 uint64_t Engine::last_commit() const { return impl_->store().LastCommit(); }
-absl::StatusOr<DeliveryView> Engine::RetryDelivery(DeliveryId) { return absl::UnimplementedError(""); }
-absl::StatusOr<DeliveryView> Engine::CancelDelivery(DeliveryId) { return absl::UnimplementedError(""); }
+absl::StatusOr<DeliveryView> Engine::RetryDelivery(DeliveryId id) { return impl_->steering().Retry(id); }
+absl::StatusOr<DeliveryView> Engine::CancelDelivery(DeliveryId id) { return impl_->steering().Cancel(id); }
 absl::StatusOr<Job> Engine::StartJob(Job job, bool dry_run) {
   return impl_->jobs().StartJob(std::move(job), dry_run);
 }

@@ -57,6 +57,7 @@ struct EngineStatus {
   Operations operations;
   std::string intake_closed;            // why events are refused: "disk", "stall"; empty = they are not
   bool auto_disable_suspended = false;  // more than half of the active hosts fail to connect
+  uint64_t jobs_running = 0;
   StoreStats store;
 };
 

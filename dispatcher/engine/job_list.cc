@@ -1,6 +1,7 @@
 #include "dispatcher/engine/job_list.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <absl/container/flat_hash_map.h>
@@ -79,16 +80,29 @@ absl::StatusOr<Listed> ListFor(const DeliveryStore& store, const Job& job, const
   return listed;
 }
 
-absl::StatusOr<JobPage> DeliveryPageFor(const DeliveryStore& store, const Job& job, const JobPlace& from,
+absl::StatusOr<JobPage> ExpiryPageFor(const DeliveryStore& store, const Job& job, const JobPlace& from,
+                                      size_t limit) {
+  ASSIGN_OR_RETURN(Listed listed, ListFor(store, job, from, limit));
+  JobPage page;
+  for (Delivery& delivery : listed.deliveries) {
+    const EndpointId endpoint = delivery.id.endpoint;
+    page.items.push_back({endpoint, nullptr, std::move(delivery)});
+  }
+  page.next = std::move(listed.next);
+  page.last = listed.last;
+  return page;
+}
+
+absl::StatusOr<JobPage> RecoveryPageFor(const DeliveryStore& store, const Job& job, const JobPlace& from,
                                         size_t limit) {
   ASSIGN_OR_RETURN(Listed listed, ListFor(store, job, from, limit));
-  absl::flat_hash_map<std::pair<EndpointId, Sequence>, std::shared_ptr<const Event>> events;
+  absl::flat_hash_map<std::array<uint8_t, 16>, std::shared_ptr<const Event>> events;  // null: gone
   JobPage page;
   for (;;) {
     size_t bytes = 0;
     page.items.clear();
     for (const Delivery& delivery : listed.deliveries) {
-      auto [event, added] = events.try_emplace({delivery.id.endpoint, delivery.id.sequence});
+      auto [event, added] = events.try_emplace(delivery.event.bytes);
       if (added) {
         absl::StatusOr<std::shared_ptr<const Event>> read = store.ReadEvent(delivery.event);
         if (!read.ok() && !absl::IsNotFound(read.status())) return read.status();
@@ -96,8 +110,7 @@ absl::StatusOr<JobPage> DeliveryPageFor(const DeliveryStore& store, const Job& j
       }
       if (event->second != nullptr) bytes += event->second->payload.size();
       if (bytes > kJobStepBytes && !page.items.empty()) break;
-      page.items.push_back(
-          {delivery.id.endpoint, event->second, delivery.id, delivery.state, delivery.accepted_ms});
+      page.items.push_back({delivery.id.endpoint, event->second, delivery});
     }
     if (page.items.size() == listed.deliveries.size()) break;
     // Only a page's end has a position: a shorter one, then. It may hold what came meanwhile.
@@ -110,9 +123,14 @@ absl::StatusOr<JobPage> DeliveryPageFor(const DeliveryStore& store, const Job& j
 
 absl::StatusOr<JobPage> EventPageFor(const DeliveryStore& store, const Job& job, const JobPlace& from,
                                      size_t limit) {
-  ASSIGN_OR_RETURN(const StoredEndpoint endpoint, store.ReadEndpoint(job.endpoint));
+  const absl::StatusOr<StoredEndpoint> stored = store.ReadEndpoint(job.endpoint);
+  if (absl::IsNotFound(stored.status())) {
+    return absl::NotFoundError(Concat("endpoint ", job.endpoint.ToString(), " is gone"));
+  }
+  if (!stored.ok()) return stored.status();
+  const Endpoint& endpoint = *stored->endpoint;
   EventQuery query;
-  query.subscriber_id = endpoint.endpoint->subscriber_id;
+  query.subscriber_id = endpoint.subscriber_id;
   query.delivered_only = false;
   query.accepted_from_ms = job.from_ms;
   query.accepted_before_ms = job.before_ms;
@@ -125,8 +143,8 @@ absl::StatusOr<JobPage> EventPageFor(const DeliveryStore& store, const Job& job,
   ASSIGN_OR_RETURN(EventPage events, store.ListEvents(query));
   JobPage page;
   for (std::shared_ptr<const Event>& event : events.events) {
-    if (!Matches(*endpoint.endpoint, event->type, event->channel)) continue;
-    page.items.push_back({job.endpoint, std::move(event), {}, DeliveryState::kPending, 0});
+    if (!Matches(endpoint, event->type, event->channel)) continue;
+    page.items.push_back({job.endpoint, std::move(event), {}});
   }
   page.next = {from.phase, events.last == EventId{} ? "" : events.last.ToString()};
   page.last = !events.more;
@@ -165,8 +183,15 @@ absl::Status CheckJob(const Job& job) {
 absl::StatusOr<JobPage> ReadJobPage(const DeliveryStore& store, const Job& job, const JobPlace& from,
                                     size_t limit) {
   HOOKD_CHECK(limit >= 1, "a page holds at least one item");
-  return job.kind == JobKind::kReplay ? EventPageFor(store, job, from, limit)
-                                      : DeliveryPageFor(store, job, from, limit);
+  switch (job.kind) {
+    case JobKind::kExpire:
+      return ExpiryPageFor(store, job, from, limit);
+    case JobKind::kRecover:
+      return RecoveryPageFor(store, job, from, limit);
+    case JobKind::kReplay:
+      return EventPageFor(store, job, from, limit);
+  }
+  return absl::InternalError("kind: is none");
 }
 
 absl::Status CountJobPage(const DeliveryStore& store, const Job& job, JobCount& count) {

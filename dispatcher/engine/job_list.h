@@ -27,11 +27,8 @@ struct JobPlace {
 
 struct JobItem {
   EndpointId endpoint;
-  std::shared_ptr<const Event> event;  // null: its payload is gone
-  // Not of a replay: the delivery that it is about.
-  DeliveryId delivery;
-  DeliveryState state = DeliveryState::kPending;
-  WallMs accepted_ms = 0;
+  std::shared_ptr<const Event> event;  // null: its payload is gone, or it is not needed (an expiry)
+  Delivery delivery;                   // that it is about; of a replay: none
 };
 
 struct JobPage {

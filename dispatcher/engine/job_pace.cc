@@ -15,9 +15,9 @@ constexpr uint32_t kStepsPerSecond = 4;
 size_t JobPace::Step() const { return std::clamp<size_t>(rate_ / kStepsPerSecond, 1, cap_); }
 
 void JobPace::Made(size_t deliveries, SteadyTime now) {
-  constexpr std::chrono::nanoseconds kSecond = std::chrono::seconds(1);
-  const Duration late = kSecond / kStepsPerSecond;
-  next_ = std::max(next_, now - late) + kSecond * static_cast<int64_t>(deliveries) / rate_;
+  const Duration second = std::chrono::seconds(1);
+  next_ = std::max(next_, now - second / kStepsPerSecond) +
+          second * static_cast<int64_t>(deliveries) / static_cast<int64_t>(rate_);
   cap_ = std::min(kJobStep, cap_ * 2);
 }
 

@@ -90,6 +90,19 @@ void JobRunner::Put(Ledger& ledger, const Job& job) {
 }
 
 void JobRunner::Tell(const Job& job) const {
+  switch (job.state) {
+    case JobState::kRunning:
+      break;
+    case JobState::kDone:
+      context_.telemetry.JobEnded(JobEnd::kDone);
+      break;
+    case JobState::kCanceled:
+      context_.telemetry.JobEnded(JobEnd::kCanceled);
+      break;
+    case JobState::kFailed:
+      context_.telemetry.JobEnded(JobEnd::kFailed);
+      break;
+  }
   const std::string message = Concat(absl::StrFormat("job_%016x", job.id), " (", KindName(job.kind), ") ",
                                      StateName(job.state), ": ", job.done, " done, ", job.skipped,
                                      " skipped of ", job.matched, job.error.empty() ? "" : ": ", job.error);
@@ -253,31 +266,39 @@ void JobRunner::Step(const Job& job, Course& course) {
   Ends ends;
   if (job.kind == JobKind::kExpire) ends = Expire(page->items);
 
+  const bool whole = ends.later == 0;  // else the page is read again, without what has ended
+
   absl::Status made;
   std::optional<Job> stored;
   const absl::Status committed = Commit([&](Ledger& ledger) {
     absl::StatusOr<Job> next = table_.Get(job.id);
     if (!next.ok()) return;
+    const bool runs = next->state == JobState::kRunning;
     if (job.kind == JobKind::kExpire) {
-      next->matched += page->items.size();
       next->done += ends.done;
-      next->skipped += ends.skipped;
-    }
-    if (next->state == JobState::kRunning) {
-      if (job.kind != JobKind::kExpire) made = MakeDeliveries(ledger, *page, *next);
+      next->skipped += whole ? ends.skipped : 0;
+      next->matched += ends.done + (whole ? ends.skipped : 0);
+    } else if (runs) {
+      made = MakeDeliveries(ledger, *page, *next);
       if (!made.ok()) return;
-      next->expected = course.expected == 0 ? 0 : std::max(course.expected, next->matched);
+    }
+    next->expected = course.expected == 0 ? 0 : std::max(course.expected, next->matched);
+    if (runs && whole) {
       StoreProgress(ledger, *page, *next);
-    } else if (job.kind == JobKind::kExpire) {  // canceled meanwhile: what it did stays done
+    } else if (job.kind == JobKind::kExpire) {  // what was ended is counted
       ledger.Apply(JobChanged{*next});
     } else {
-      return;
+      return;  // canceled meanwhile
     }
     Put(ledger, *next);
     stored = *std::move(next);
   });
+  if (committed.ok() && stored) {
+    const bool makes = job.kind != JobKind::kExpire;
+    context_.telemetry.JobProgress(stored->matched - job.matched, makes ? stored->done - job.done : 0);
+  }
   const SteadyTime now = context_.clock.Steady();
-  if (!committed.ok() || !made.ok()) {
+  if (!committed.ok() || !made.ok() || !whole) {
     course.pace.Refused(now);
     return;
   }
@@ -293,21 +314,23 @@ JobRunner::Ends JobRunner::Expire(const std::vector<JobItem>& items) {
     size_t waiting ABSL_GUARDED_BY(mutex) = 0;
     Ends ends ABSL_GUARDED_BY(mutex);
   };
-  const auto shared = std::make_shared<Shared>();  // an answer may be late, when the store has failed
-  Ends gone;
+  // An answer may come late, or never, when the store has failed.
+  const auto shared = std::make_shared<Shared>();
+  {
+    absl::MutexLock lock(&shared->mutex);
+    shared->waiting = items.size();
+  }
   for (const JobItem& item : items) {
-    if (item.event == nullptr) {
-      ++gone.skipped;
-      continue;
-    }
-    {
-      absl::MutexLock lock(&shared->mutex);
-      ++shared->waiting;
-    }
-    context_.expire(item, [shared](const absl::Status& status) {
+    context_.expire(item.delivery, [shared](const absl::Status& status) {
       absl::MutexLock lock(&shared->mutex);
       --shared->waiting;
-      ++(status.ok() ? shared->ends.done : shared->ends.skipped);
+      if (status.ok()) {
+        ++shared->ends.done;
+      } else if (absl::IsFailedPrecondition(status) || absl::IsNotFound(status)) {
+        ++shared->ends.skipped;
+      } else {
+        ++shared->ends.later;
+      }
     });
   }
   absl::MutexLock lock(&shared->mutex);
@@ -315,7 +338,7 @@ JobRunner::Ends JobRunner::Expire(const std::vector<JobItem>& items) {
   while (!shared->mutex.AwaitWithTimeout(absl::Condition(&all), absl::FromChrono(kFailurePoll))) {
     if (context_.committer.failed()) break;
   }
-  return {shared->ends.done, shared->ends.skipped + gone.skipped};
+  return shared->ends;
 }
 
 void JobRunner::Fail(uint64_t id, const absl::Status& why) {

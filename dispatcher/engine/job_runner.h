@@ -36,8 +36,8 @@ struct JobContext {
   const Clock& clock;
   Telemetry& telemetry;
   Committer& committer;
-  // Ends a pending delivery as EXPIRED; `done` runs once, on any thread, when that is on disk or refused.
-  std::function<void(const JobItem&, std::function<void(absl::Status)> done)> expire;
+  // Ends a pending delivery as EXPIRED, as Shard::EndDelivery does.
+  std::function<void(const Delivery&, std::function<void(absl::Status)> done)> expire;
 };
 
 // A step is one commit: what it makes, and the job with its new position and counts. So a kill neither skips
@@ -69,6 +69,7 @@ class JobRunner {
   struct Ends {
     uint64_t done = 0;
     uint64_t skipped = 0;
+    uint64_t later = 0;  // could not be ended now
   };
 
   absl::Status CheckTarget(const Job& job) const;

@@ -40,7 +40,7 @@ absl::Status MakeDeliveries(Ledger& ledger, const JobPage& page, Job& job) {
   for (const JobItem& item : page.items) {
     ++job.matched;
     // The page was read before this commit: somebody may have retried it since.
-    const bool replaced = job.kind == JobKind::kRecover && ledger.ReplacedLately(item.delivery);
+    const bool replaced = job.kind == JobKind::kRecover && ledger.ReplacedLately(item.delivery.id);
     const bool over =
         item.event != nullptr && item.event->expires_ms != 0 && item.event->expires_ms <= ledger.now();
     if (item.event == nullptr || replaced || over || gone.contains(item.endpoint)) {
@@ -48,9 +48,11 @@ absl::Status MakeDeliveries(Ledger& ledger, const JobPage& page, Job& job) {
       continue;
     }
     std::optional<DeliveryId> replaces;
-    if (job.kind == JobKind::kRecover) replaces = item.delivery;
-    const absl::Status made =
-        ledger.Redeliver(item.event, item.endpoint, origin, replaces, item.state, item.accepted_ms).status();
+    if (job.kind == JobKind::kRecover) replaces = item.delivery.id;
+    const absl::Status made = ledger
+                                  .Redeliver(item.event, item.endpoint, origin, replaces, item.delivery.state,
+                                             item.delivery.accepted_ms)
+                                  .status();
     if (made.ok()) {
       ++job.done;
     } else if (absl::IsNotFound(made)) {

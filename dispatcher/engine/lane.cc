@@ -44,9 +44,11 @@ Millis LongestRateWait(const RateLimit& rate) {
   return rate.per_second == 0 ? Millis(0) : Millis(int64_t{1000} * rate.burst / rate.per_second + 1);
 }
 
-uint64_t KeyOf(const Event& event) { return event.ordering_key.empty() ? 0 : StableHash(event.ordering_key); }
-
 }  // namespace
+
+uint64_t OrderingKeyHash(const Event& event) {
+  return event.ordering_key.empty() ? 0 : StableHash(event.ordering_key);
+}
 
 Lane::Lane(EndpointId id, Sequence first, LaneShared& shared)
     : id_(id), shared_(shared), window_end_(first), tail_(first) {}
@@ -90,7 +92,7 @@ void Lane::Accepted(Sequence sequence, const std::shared_ptr<const Event>& event
     return;  // it is on disk, and read from there in its turn
   }
   shared_.budget.Take(*event);
-  window_.push_back({sequence, event, KeyOf(*event), now.steady, std::move(remade)});
+  window_.push_back({sequence, event, OrderingKeyHash(*event), now.steady, std::move(remade)});
   ++window_end_;
 }
 
@@ -100,14 +102,17 @@ void Lane::LoadedQueue(std::vector<QueuedDelivery> rows, Now now) {
   loading_queue_ = false;
   for (QueuedDelivery& row : rows) {
     HOOKD_CHECK(row.sequence >= window_end_, "a queue is read forward");
-    shared_.budget.Take(*row.event);
     window_end_ = row.sequence + 1;
-    const uint64_t key = KeyOf(*row.event);
+    if (in_flight_.contains(row.sequence) || ended_on_disk_.contains(row.sequence)) continue;
+    shared_.budget.Take(*row.event);
+    const uint64_t key = OrderingKeyHash(*row.event);
     window_.push_back({row.sequence, std::move(row.event), key, now.steady, std::move(row.remade)});
   }
+  ended_on_disk_.clear();
   tail_ = std::max(tail_, window_end_);
   // Nothing is where rows were on disk when they were asked for: they ended without an attempt.
   if (rows.empty()) window_end_ = std::max(window_end_, load_end_);
+  for (auto& [sequence, passed] : claims_) passed |= sequence < window_end_;
 }
 
 void Lane::LoadedParked(const std::vector<ParkedDelivery>& rows, Now now) {
@@ -202,6 +207,7 @@ Sequence Lane::CursorWithout(Sequence sequence) {
 
 LaneStep Lane::Start(Work work, uint64_t key, Now now) {
   Flying(work, key, lane_class(), {});
+  in_flight_.at(work.sequence).since_ms = now.wall;
   rate_tat_us_ = GcraAdvanceUs(endpoint_->policy.rate, rate_tat_us_, Micros(now.steady));
   LaneStep step;
   step.kind = Kind::kStart;
@@ -213,6 +219,7 @@ LaneStep Lane::Settle(Kind kind, Work work, uint64_t key, const AfterAttempt& af
   Flying(work, key, std::nullopt, after);
   LaneStep step;
   step.kind = kind;
+  step.key = key;
   step.cursor = CursorWithout(work.sequence);
   step.work = std::move(work);
   return step;
@@ -385,7 +392,7 @@ LaneStep Lane::ParkedStep(Sequence sequence, Now now) {
   const Parked& head = parked_.at(sequence);
   LaneStep step;
   // ORDERED: what ends without an attempt is on disk before the next is sent.
-  if (mode_ == DeliveryMode::kOrdered && !in_flight_.empty()) return step;
+  if (mode_ == DeliveryMode::kOrdered && EarlierInFlight(sequence)) return step;
   if (const SteadyTime allowed = MayStartAt(); allowed > now.steady) {
     step.kind = Kind::kWait;
     step.until = allowed;
@@ -421,7 +428,7 @@ std::optional<LaneStep> Lane::WindowStep(Now now, SteadyTime* wait) {
       return std::nullopt;
     }
     if (!expired && !early && !behind) {
-      if (ordered && !in_flight_.empty()) return std::nullopt;
+      if (ordered && EarlierInFlight(entry.sequence)) return std::nullopt;
       if (const SteadyTime allowed = MayStartAt(); allowed > now.steady) {
         *wait = std::min(*wait, allowed);
         return std::nullopt;
@@ -464,9 +471,10 @@ std::optional<LaneClass> Lane::Recorded(Sequence sequence) {
   in_flight_.erase(it);
   if (done.slot) --attempts_in_flight_;
   if (done.trim) --trimming_;
+  if (loading_queue_ && sequence >= window_end_) ended_on_disk_.insert(sequence);
   if (done.after.parked) {
     Park(sequence, {done.event_id, nullptr, done.key, done.after.attempts, done.after.failures,
-                    done.after.due, done.remade});
+                    done.after.due, done.remade, done.after.ended_ms});
   }
   if (mode_ == DeliveryMode::kKeyed) {
     const auto key = keys_.find(done.key);

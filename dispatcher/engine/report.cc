@@ -20,10 +20,6 @@ WallMs WallOf(SteadyTime time, Now now) {
   return now.wall + std::chrono::duration_cast<std::chrono::milliseconds>(time - now.steady).count();
 }
 
-uint64_t KeyHash(const Event& event) {
-  return event.ordering_key.empty() ? 0 : StableHash(event.ordering_key);
-}
-
 }  // namespace
 
 AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& settings, const std::string& host,
@@ -37,7 +33,7 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   fact.remade = work.remade;
   fact.event_type = work.event->type;
   fact.subscriber_id = work.event->subscriber_id;
-  fact.ordering_key_hash = KeyHash(*work.event);
+  fact.ordering_key_hash = OrderingKeyHash(*work.event);
 
   Attempt& attempt = fact.attempt;
   attempt.number = work.attempt;
@@ -81,6 +77,7 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   after.success = attempt.error == ErrorKind::kNone;
   after.counted = CountsAsFailure(attempt.error);
   after.took_us = attempt.us.total;
+  after.ended_ms = now.wall;
   fact.cursor = lane.Submit(work.sequence, after);
   fact.rate_tat_ms = WallOf(FromMicros(lane.rate_tat_us()), now);
   fact.hold_until_ms = WallOf(lane.hold_until(), now);
@@ -96,7 +93,7 @@ LaneReport MakeSettlement(const Lane& lane, const LaneStep& step) {
     fact.delivery = delivery;
     fact.event = event.id;
     fact.remade = work.remade;
-    fact.ordering_key_hash = KeyHash(event);
+    fact.ordering_key_hash = step.key;
     fact.due_ms = step.park_until_ms;
     fact.cursor = step.cursor;
     return fact;
@@ -107,10 +104,10 @@ LaneReport MakeSettlement(const Lane& lane, const LaneStep& step) {
   fact.remade = work.remade;
   fact.event_type = event.type;
   fact.subscriber_id = event.subscriber_id;
-  fact.state = DeliveryState::kExpired;
+  fact.state = step.state;
   fact.reason = step.reason;
   fact.was_parked = work.was_parked;
-  fact.ordering_key_hash = KeyHash(event);
+  fact.ordering_key_hash = step.key;
   fact.attempt_count = work.attempt - 1;
   fact.cursor = step.cursor;
   return fact;

@@ -90,6 +90,15 @@ class Scheduler {
   // held until then, so that a stalled store stops the sending.
   void Recorded(EndpointId endpoint, Sequence sequence);
 
+  // For people; see lane.h. A deleted lane has nothing left to ask for: kGone.
+  LanePosition Retry(EndpointId endpoint, Sequence sequence, Now now);
+  EndAnswer::Kind End(const EndOrder& order, const std::shared_ptr<const Event>& row);
+  void DropClaim(EndpointId endpoint, Sequence sequence);
+  // True: the lane's parked rows are being read.
+  bool LearnParked(EndpointId endpoint);
+  // nullopt = it is not pending, as far as its lane has been told.
+  std::optional<Waiting> WhyWaiting(EndpointId endpoint, Sequence sequence, Now now);
+
   void RunDue(Now now);
   // When RunDue has something to do without being told anything; nullopt = never.
   std::optional<SteadyTime> NextDue() const;
@@ -124,6 +133,9 @@ class Scheduler {
     absl::flat_hash_map<Sequence, Passed> passed;  // by its attempts in flight
   };
 
+  // Gates of hosts and of subscribers share one map.
+  static uint64_t UnprovenGate(uint64_t subscriber);
+  size_t MostUnprovenOfSubscriber() const;
   Entry& EntryOf(const std::shared_ptr<const Endpoint>& endpoint, bool held, Sequence first);
   void Configure(Entry& entry, const std::shared_ptr<const Endpoint>& endpoint, bool held);
   Entry* FindEntry(EndpointId endpoint);
@@ -142,11 +154,14 @@ class Scheduler {
   // was for somebody.
   void WakeNextAt(uint64_t gate);
   bool MayStep() const;
+  // As it would be with nothing but the gates and the slots in its way.
+  void ExplainSlot(const Entry& entry, Waiting& waiting) const;
   void ReadQueues();
 
   const SchedulerLimits limits_;
   SchedulerHost& host_;
   LaneShared shared_;
+  Operations operations_;
   absl::flat_hash_map<EndpointId, std::unique_ptr<Entry>> entries_;
   std::array<FairQueue, kLaneClasses> queues_;  // by LaneClass
   size_t next_queue_ = 0;

@@ -69,7 +69,10 @@ void Shard::Tell(ShardNews news) {
       scheduler_.Accepted(one, now);
       context_.statistics->Seen(one.endpoint->id, now);
     }
-    for (const ShardNews::Recorded& one : news.recorded) scheduler_.Recorded(one.endpoint, one.sequence);
+    for (const ShardNews::Recorded& one : news.recorded) {
+      scheduler_.Recorded(one.endpoint, one.sequence);
+      Ended(one.endpoint, one.sequence);
+    }
     for (const ShardNews::OverBacklog& one : news.over_backlog)
       scheduler_.OverBacklog(one.endpoint, one.excess);
     for (const EndpointId endpoint : news.deleted) scheduler_.Delete(endpoint);
@@ -179,6 +182,7 @@ void Shard::ReadParked(EndpointId endpoint) {
       endpoint, [this, endpoint] { return context_.store.ReadParked(endpoint, kParkedRows); },
       [this, endpoint](std::vector<ParkedDelivery> rows) {
         scheduler_.LoadedParked(endpoint, rows, context_.clock.Read());
+        ParkedKnown(endpoint);
       });
 }
 

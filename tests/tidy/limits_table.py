@@ -22,13 +22,12 @@ NOT_BOUNDS = {
         kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
     "decides, and nothing is full there": """
-        kAccountCost kAnsweredLately kBarCells kBlobThreshold kCacheShardBits kDefaultBurst kDefaultFactor
-        kDefaultFailures kDefaultJitter kDefaultSpanSeconds kEndpointCost kLeap kMinHosts kOverheadBytes kResultBytes
-        kRowsOfSeveral kRowsShown kSlowUs""",
-    "how often something is looked at or tried again": """
-        kAcceptPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause kLastReconnectMs
-        kLater kLineEvery kLookEvery kPollEvery kPumpEvery kReadRetry
-        kRedrawEvery kRefreshEvery kRetentionEveryLooks kSafetyNetSeconds""",
+        kAcceptPause kAccountCost kAnsweredLately kBarCells kBlobThreshold kBusyPause kCacheShardBits kClassFactor
+        kDefaultBurst kDefaultFactor kDefaultFailures kDefaultJitter kDefaultSpanSeconds kEndpointCost kFailurePoll
+        kFirstClassUs kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause kLastReconnectMs kLatencyClasses
+        kLater kLeap kLineEvery kLookEvery kMinHosts kOverheadBytes kPollEvery kPumpEvery kReadRetry kRedrawEvery
+        kRefreshEvery kRefusedPause kResultBytes kRetentionEveryLooks kRings kRowsOfSeveral kRowsShown
+        kSafetyNetSeconds kSlowUs kStepsPerSecond""",
     "of the store in memory, which is for tests": "kIdempotencyMs",
 }
 

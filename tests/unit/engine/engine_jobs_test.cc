@@ -109,6 +109,7 @@ TEST_F(EngineJobsTest, RecoversEachExhaustedDeliveryOnce) {
     EXPECT_EQ(delivery.state, DeliveryState::kSucceeded);
     ASSERT_TRUE(delivery.replaces.has_value());
     EXPECT_TRUE(replaced.insert(delivery.replaces->sequence).second);
+    EXPECT_EQ(delivery.event, engine_->GetDelivery(*delivery.replaces)->delivery.event);
   }
   EXPECT_THAT(replaced, SizeIs(300));
   // All have a new delivery: there is nothing left for another.
@@ -119,14 +120,14 @@ TEST_F(EngineJobsTest, RecoversEachExhaustedDeliveryOnce) {
 TEST_F(EngineJobsTest, TwoJobsOverTheSameRangeDoNotBothTakeIt) {
   CreateSubscriber();
   const EndpointId endpoint = CreateHasty();
-  Exhaust(600);
+  Exhaust(400);
   Job other = MakeJob(JobKind::kRecover);
   other.subscriber_id = "acme";
   const uint64_t first = Start(MakeJob(JobKind::kRecover, endpoint)).id;
   const uint64_t second = Start(other).id;
-  EXPECT_EQ(WaitForEnd(first).done + WaitForEnd(second).done, 600u);
+  EXPECT_EQ(WaitForEnd(first).done + WaitForEnd(second).done, 400u);
   WaitUntilDone();
-  EXPECT_THAT(Made(endpoint, Origin::kRecover), SizeIs(600));
+  EXPECT_THAT(Made(endpoint, Origin::kRecover), SizeIs(400));
 }
 
 TEST_F(EngineJobsTest, RecoversByHostTypeAndState) {
@@ -282,6 +283,40 @@ TEST_F(EngineJobsTest, LeavesAloneWhatHasNoEndpointAnyMore) {
   EXPECT_EQ(ended.done, 5u);
   EXPECT_EQ(ended.skipped, 5u);
   EXPECT_THAT(Made(stays, Origin::kRecover), SizeIs(5));
+}
+
+TEST_F(EngineJobsTest, LeavesAloneWhatWouldOnlyExpire) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateHasty();
+  AnswerAll(500);
+  NewEvent event = MakeEvent("soon over");
+  event.event.expires_ms = RealClock().Wall() + 200;
+  Publish({event, MakeEvent("never over")});
+  WaitUntilDone();
+  while (RealClock().Wall() <= event.event.expires_ms) std::this_thread::yield();
+  AnswerAll(200);
+  const Job job = RunJob(MakeJob(JobKind::kRecover, endpoint));
+  EXPECT_EQ(job.matched, 2u);
+  EXPECT_EQ(job.done, 1u);
+  EXPECT_EQ(job.skipped, 1u);
+}
+
+TEST_F(EngineJobsTest, AReplayFailsWhenItsEndpointGoes) {
+  CreateSubscriber();
+  const EndpointId endpoint = CreateHasty();
+  PublishMany(100);
+  WaitUntilDone();
+  PassAMillisecond();
+  Job job = MakeJob(JobKind::kReplay, endpoint);
+  job.from_ms = 1;
+  job.rate = 40;
+  const uint64_t id = Start(job).id;
+  WaitFor(id, [](const Job& now) { return now.done >= 10; });
+  ASSERT_TRUE(engine_->DeleteEndpoint(endpoint).ok());
+  const Job ended = WaitForEnd(id);
+  EXPECT_EQ(ended.state, JobState::kFailed);
+  EXPECT_EQ(ended.error, Concat("endpoint ", endpoint.ToString(), " is gone"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(engine_->CancelJob(id).status()));
 }
 
 TEST_F(EngineJobsTest, RefusesWhatItCannotDo) {
