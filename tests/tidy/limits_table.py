@@ -16,14 +16,14 @@ METRICS = "docs/operations.md"
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
         kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kFarthestYear kFingerprintBytes
-        kGeneratedKeyBytes kLaneClasses kMaxTimestampSeconds kMinTimestampSeconds kPartitions kSecondUs
+        kGeneratedKeyBytes kLaneClasses kLast kLastMs kMaxTimestampSeconds kMinTimestampSeconds kPartitions kSecondUs
         kSha256Bytes kStorageFormat""",
     "an exit code or an HTTP status": """
         kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
     "decides, and nothing is full there": """
         kAccountCost kAnsweredLately kBlobThreshold kCacheShardBits kEndpointCost kLeap kMinHosts kOverheadBytes
-        kResultBytes kSlowUs""",
+        kReadCost kResultBytes kRowBytes kSlowUs""",
     "how often something is looked at or tried again": """
         kAcceptPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause kLastReconnectMs
         kLater kLookEvery kPumpEvery kReadRetry kRetentionEveryLooks kSafetyNetSeconds""",
