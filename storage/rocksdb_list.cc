@@ -150,7 +150,11 @@ class RocksDbStore::Lister {
 
   absl::StatusOr<bool> Get(Family family, const std::string& key, std::string& value) {
     ASSIGN_OR_RETURN(const bool found, reader_.Get(family, key, value));
-    budget_.Read(found ? value.size() : 0);
+    if (found) {
+      budget_.Read(value.size());
+    } else {
+      budget_.Row({});  // the filters of the tables say so
+    }
     return found;
   }
 

@@ -16,18 +16,20 @@ METRICS = "docs/metrics.md"
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
         kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
-        kFingerprintBytes kGeneratedKeyBytes kJobEnds kLaneClasses kLevels kMaxTimeoutDigits kMaxTimestampSeconds
-        kMicros kMinTimestampSeconds kPartitions kSecondUs kSha256Bytes kStorageFormat""",
+        kFingerprintBytes kGeneratedKeyBytes kJobEnds kLaneClasses kLast kLastMs kLevels kMaxTimeoutDigits
+        kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSha256Bytes kStorageFormat""",
     "an exit code or an HTTP status": """
         kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
     "decides, and nothing is full there": """
-        kAcceptPause kAccountCost kAnsweredLately kBarCells kBlobThreshold kBusyPause kCacheShardBits kClassFactor
-        kDefaultBurst kDefaultFactor kDefaultFailures kDefaultJitter kDefaultSpanSeconds kEndpointCost kFailurePoll
-        kFirstClassUs kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause kLastReconnectMs kLatencyClasses
-        kLater kLeap kLineEvery kLookEvery kMinHosts kOverheadBytes kPollEvery kPumpEvery kReadRetry kRedrawEvery
-        kRefreshEvery kRefusedPause kResultBytes kRetentionEveryLooks kRings kRowsOfSeveral kRowsShown
-        kSafetyNetSeconds kSlowUs kStepsPerSecond""",
+        kAccountCost kAnsweredLately kBarCells kBlobThreshold kCacheShardBits kClassFactor kDefaultBurst
+        kDefaultFactor kDefaultFailures kDefaultJitter kDefaultSpanSeconds kEndpointCost kFirstClassUs
+        kLatencyClasses kLeap kMinHosts kOverheadBytes kReadCost kResultBytes kRings kRowBytes kRowsOfSeveral
+        kRowsShown kSlowUs kStepsPerSecond""",
+    "how often something is looked at or tried again": """
+        kAcceptPause kBusyPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
+        kLastReconnectMs kLater kLineEvery kLookEvery kPollEvery kPumpEvery kReadRetry kRedrawEvery kRefreshEvery
+        kRefusedPause kRetentionEveryLooks kSafetyNetSeconds""",
     "of the store in memory, which is for tests": "kIdempotencyMs",
 }
 
