@@ -11,7 +11,7 @@
 namespace hookd {
 
 Ledger::Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64_t seed)
-    : store_(store), telemetry_(telemetry), registry_(store), random_(seed), news_(shards) {}
+    : shards_(shards), store_(store), telemetry_(telemetry), registry_(store), random_(seed), news_(shards) {}
 
 void Ledger::Recovered(const DeliveryStore::Recovered& recovered) {
   operations_ = recovered.operations;

@@ -121,7 +121,8 @@ class Ledger {
   bool auto_disable_suspended() const { return outage_.Suspended(now_.steady); }
   uint64_t subscribers() const { return subscribers_; }
   uint64_t endpoints() const { return endpoints_; }
-  size_t ShardOf(EndpointId endpoint) const { return absl::Hash<EndpointId>()(endpoint) % news_.size(); }
+  // Any thread.
+  size_t ShardOf(EndpointId endpoint) const { return absl::Hash<EndpointId>()(endpoint) % shards_; }
 
  private:
   ShardNews& NewsFor(EndpointId endpoint) { return news_[ShardOf(endpoint)]; }
@@ -138,6 +139,7 @@ class Ledger {
   void WatchOutage(const AttemptOutcome& outcome);
   void WatchClock();
 
+  const size_t shards_;
   DeliveryStore& store_;
   Telemetry& telemetry_;
   Registry registry_;

@@ -1,17 +1,31 @@
 #include "dispatcher/engine/report.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "base/concat.h"
 #include "dispatcher/core/delivery_state.h"
 #include "dispatcher/core/outcome.h"
+#include "dispatcher/engine/kept_headers.h"
+#include "dispatcher/engine/request.h"
 
 namespace hookd {
 namespace {
 
 SteadyTime FromMicros(int64_t us) {
   return SteadyTime(std::chrono::duration_cast<Duration>(std::chrono::microseconds(us)));
+}
+
+// From when it could have gone, as far as its own times say, to its start. The first attempt's is known on
+// the wall clock alone.
+int64_t QueuedUs(const Work& work, WallMs started, int64_t took_us, Now now) {
+  if (work.was_parked) {
+    const auto since = std::chrono::duration_cast<std::chrono::microseconds>(now.steady - work.due);
+    return std::max<int64_t>(0, since.count() - took_us);
+  }
+  const WallMs made = AcceptedMs(work.event->id, work.remade);
+  return std::max<int64_t>(0, started - std::max(made, work.event->not_before_ms)) * 1000;
 }
 
 // A time ahead as it is stored; 0 = it is past.
@@ -23,7 +37,8 @@ WallMs WallOf(SteadyTime time, Now now) {
 }  // namespace
 
 AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& settings, const std::string& host,
-                           WallMs started, HttpResult result, Now now, double unit_random) {
+                           const RequestContext& context, WallMs started, HttpResult result, Now now,
+                           double unit_random) {
   const DeliveryPolicy& policy = settings.policy;
   AttemptOutcome outcome;
   outcome.host = StableHash(host);
@@ -39,6 +54,7 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   attempt.number = work.attempt;
   attempt.started_ms = started;
   attempt.us = result.us;
+  attempt.us.queue = QueuedUs(work, started, result.us.total, now);
   attempt.error = Judge(policy, result.error, result.status);
   attempt.error_detail = std::move(result.error_detail);
   if (attempt.error == ErrorKind::kStatus && attempt.error_detail.empty()) {
@@ -51,6 +67,9 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   if (attempt.error != ErrorKind::kNone || policy.keep_all_bodies) {
     attempt.response_body = std::move(result.body);
     attempt.body_truncated = result.body_truncated;
+    attempt.request_headers = KeptRequestHeaders(
+        RequestHeaders(settings, *work.event, work.sequence, work.attempt, started, context, ""), settings);
+    attempt.response_headers = KeptResponseHeaders(result.headers);
   }
 
   AttemptEnd end;
@@ -63,6 +82,7 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   end.expires_ms = work.event->expires_ms;
   const Decision decision = Decide(policy, end, now.wall, unit_random);
   attempt.next_due_ms = decision.next_due_ms;
+  attempt.decision = decision.why;
   fact.was_parked = work.was_parked;
   fact.state = decision.state;
   fact.reason = decision.reason;

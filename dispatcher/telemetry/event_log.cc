@@ -230,6 +230,7 @@ void EventLog::WriteAttempt(const AttemptEvent& event) {
       .Number("total_us", attempt.us.total)
       .Number("resends", attempt.resends)
       .Bool("body_truncated", attempt.body_truncated);
+  if (!event.trace_id.empty()) line.Text("trace_id", event.trace_id);
   if (attempt.next_due_ms != 0) line.Text("next_due_time", FormatWallTime(attempt.next_due_ms));
   impl_->Write(Level::kInfo, "delivery.attempt", line);
 }

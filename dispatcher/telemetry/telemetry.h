@@ -20,6 +20,7 @@ struct AttemptEvent {
   EventId event;
   std::string_view subscriber_id;
   std::string_view event_type;
+  std::string_view trace_id;                      // 32 hex digits of the event's traceparent; empty = none
   std::string_view url_host;                      // host and port only: the path and query may hold a key
   const Attempt* attempt = nullptr;               // response bodies are not logged
   DeliveryState state = DeliveryState::kPending;  // after the attempt

@@ -328,6 +328,18 @@ TEST_F(PrometheusTelemetryTest, ASuccessHasNoNextDueTime) {
   EXPECT_EQ(lines[0].if_contains("next_due_time"), nullptr);
 }
 
+TEST_F(PrometheusTelemetryTest, AnAttemptOfATracedEventSaysItsTrace) {
+  const Attempt good;
+  AttemptEvent event = EventOf(good);
+  telemetry_->AttemptDone(event);
+  event.trace_id = "0af7651916cd43dd8448eb211c80319c";
+  telemetry_->AttemptDone(event);
+  const std::vector<boost::json::object> lines = Lines();
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0].if_contains("trace_id"), nullptr);
+  EXPECT_EQ(lines[1].at("trace_id"), event.trace_id);
+}
+
 TEST_F(PrometheusTelemetryTest, LogsMessagesAsJsonInTheirOrder) {
   telemetry_->Info("app.start", "said \"hello\" {} %v %n");
   telemetry_->Warn("disk.low", "line\nbreak");
