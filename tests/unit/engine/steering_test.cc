@@ -242,26 +242,6 @@ TEST_F(SteeringTest, AnAttemptRecordsWhatWasSentAndDecidedAndNoSecrets) {
   EXPECT_EQ(done->delivery.attempts.at(1).request_headers, "");
 }
 
-TEST_F(SteeringTest, WhoWaitsForACommitIsWokenAfterItOrAtTheEnd) {
-  const uint64_t commit = store_->Stats().last_commit;
-  absl::Notification first;
-  absl::Notification later;
-  absl::Notification past;
-  engine_->WhenCommitted(commit - 1, [&] { past.Notify(); });
-  EXPECT_TRUE(past.HasBeenNotified());
-  engine_->WhenCommitted(commit, [&] { first.Notify(); });
-  engine_->WhenCommitted(commit + 1'000'000, [&] { later.Notify(); });
-  const uint64_t dropped = engine_->WhenCommitted(commit, [] { FAIL(); });
-  EXPECT_FALSE(first.HasBeenNotified());
-  EXPECT_TRUE(engine_->StopWaiting(dropped));
-  EXPECT_FALSE(engine_->StopWaiting(dropped));
-  Publish("a");
-  EXPECT_TRUE(first.WaitForNotificationWithTimeout(absl::Seconds(20)));
-  EXPECT_FALSE(later.HasBeenNotified());
-  Close();
-  EXPECT_TRUE(later.HasBeenNotified());
-}
-
 // The store checks that what ends is pending: nothing may end twice, whoever ends it.
 class CancelRaceTest : public SteeringTest,
                        public ::testing::WithParamInterface<std::tuple<DeliveryMode, bool>> {
