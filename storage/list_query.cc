@@ -10,7 +10,7 @@
 namespace hookd {
 namespace {
 
-constexpr WallMs kLastMs = (WallMs{1} << 48) - 1;  // a key holds 6 bytes
+constexpr WallMs kLastMs = 0xffff'ffff'ffff;  // a key holds 6 bytes
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 void AppendHex(std::string& out, uint64_t value, int digits) {

@@ -1,4 +1,6 @@
+#include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -80,13 +82,34 @@ class RocksDbStore::Lister {
   // Nullopt = the query does not take it, or it has just gone with its bucket.
   absl::StatusOr<std::optional<Delivery>> Look(ListRow& row) {
     if (row.pending) return LookPending(row.id, *row.pending);
-    if (row.end.empty()) {
-      if (query_.state == DeliveryState::kPending) {
-        ASSIGN_OR_RETURN(const bool may_be, HasPending(row.id.endpoint));
-        if (!may_be) return std::nullopt;
+    if (context_.order == ListOrder::kSubscriber) {
+      ASSIGN_OR_RETURN(const Lane* lane, LaneOf(row.id.endpoint));
+      std::string value;
+      const bool may_be_queued = lane->state.queued > 0 && row.id.sequence >= lane->state.cursor;
+      if (may_be_queued && !IsOver(query_.state)) {
+        ASSIGN_OR_RETURN(const bool queued, Get(kQueue, KeyOf(row.id), value));
+        if (queued) {
+          RETURN_IF_ERROR(row.pending.emplace().SetQueued(value));
+          return LookPending(row.id, *row.pending);
+        }
       }
+      const bool may_be_parked = lane->first_parked && row.id.sequence >= *lane->first_parked;
+      if (may_be_parked && !IsOver(query_.state)) {
+        ASSIGN_OR_RETURN(const bool parked, Get(kParked, KeyOf(row.id), value));
+        if (parked) {
+          RETURN_IF_ERROR(row.pending.emplace().SetParked(row.id.sequence, value));
+          return LookPending(row.id, *row.pending);
+        }
+      }
+      if (query_.state == DeliveryState::kPending) return std::nullopt;
+    }
+    return LookEnded(row);
+  }
+
+  absl::StatusOr<std::optional<Delivery>> LookEnded(ListRow& row) {
+    if (row.end.empty()) {
       ASSIGN_OR_RETURN(const bool ended, Get(kHistory, keys::HistoryRow(row.id, keys::kEndRow), row.end));
-      if (!ended) return FindPending(row.id);
+      if (!ended) return std::nullopt;
     }
     ASSIGN_OR_RETURN(records::End end, records::DecodeEnd(row.end));
     Delivery delivery = Reader::Ended(row.id, std::move(end));
@@ -101,23 +124,6 @@ class RocksDbStore::Lister {
       if (query_.not_replaced && delivery.replaced_by) return std::nullopt;
     }
     return delivery;
-  }
-
-  absl::StatusOr<std::optional<Delivery>> FindPending(const DeliveryId& id) {
-    if (IsOver(query_.state)) return std::nullopt;
-    const std::string key = keys::OfDelivery(id.endpoint, id.sequence);
-    std::string value;
-    PendingRow pending;
-    ASSIGN_OR_RETURN(const bool queued, Get(kQueue, key, value));
-    if (queued) {
-      RETURN_IF_ERROR(pending.SetQueued(value));
-    } else {
-      ASSIGN_OR_RETURN(const bool parked, Get(kParked, key, value));
-      if (!parked) return std::nullopt;
-      RETURN_IF_ERROR(pending.SetParked(id.sequence, value));
-    }
-    if (MakeDeliveryId(pending.event, pending.remade, id.endpoint, id.sequence) != id) return std::nullopt;
-    return LookPending(id, pending);
   }
 
   // The event, with its payload, is read only if the rest fits.
@@ -144,21 +150,41 @@ class RocksDbStore::Lister {
 
   absl::StatusOr<bool> Get(Family family, const std::string& key, std::string& value) {
     ASSIGN_OR_RETURN(const bool found, reader_.Get(family, key, value));
-    budget_.Read(found ? value.size() : 0);
+    if (found) {
+      budget_.Read(value.size());
+    } else {
+      budget_.Row({});  // the filters of the tables say so
+    }
     return found;
   }
 
-  absl::StatusOr<bool> HasPending(EndpointId endpoint) {
-    const auto [it, first] = has_pending_.try_emplace(endpoint, false);
-    if (first) {
-      std::string value;
-      ASSIGN_OR_RETURN(const bool found, Get(kLanes, keys::OfEndpoint(endpoint), value));
-      if (found) {
-        ASSIGN_OR_RETURN(const LaneState lane, records::DecodeLane(value));
-        it->second = lane.pending() > 0;
-      }
+  static std::string KeyOf(const DeliveryId& id) { return keys::OfDelivery(id.endpoint, id.sequence); }
+
+  // Where what is pending of a lane may be: it spares most reads of the rows that cannot be.
+  struct Lane {
+    LaneState state;
+    std::optional<Sequence> first_parked;
+  };
+  absl::StatusOr<const Lane*> LaneOf(EndpointId endpoint) {
+    const auto [it, first] = lanes_.try_emplace(endpoint, nullptr);
+    if (!first) return it->second.get();
+    it->second = std::make_unique<Lane>();
+    Lane& lane = *it->second;
+    std::string value;
+    ASSIGN_OR_RETURN(const bool found, Get(kLanes, keys::OfEndpoint(endpoint), value));
+    if (!found) return &lane;
+    ASSIGN_OR_RETURN(lane.state, records::DecodeLane(value));
+    if (lane.state.parked == 0) return &lane;
+    RowCursor parked(reader_, kParked, keys::OfEndpoint(endpoint),
+                     keys::OfDelivery(endpoint, lane.state.next), false, budget_);
+    parked.Begin();
+    RETURN_IF_ERROR(parked.status());
+    if (parked.Valid()) {
+      const std::optional<keys::EndpointSequence> at = keys::ParseDelivery(parked.key());
+      if (!at) return absl::DataLossError("an unknown row in the family parked");
+      lane.first_parked = at->sequence;
     }
-    return it->second;
+    return &lane;
   }
 
   const Reader reader_;
@@ -166,7 +192,7 @@ class RocksDbStore::Lister {
   ScanBudget budget_;
   ListContext context_;
   bool paused_ = false;
-  absl::flat_hash_map<EndpointId, bool> has_pending_;
+  absl::flat_hash_map<EndpointId, std::unique_ptr<Lane>> lanes_;
 };
 
 absl::StatusOr<DeliveryPage> RocksDbStore::ListDeliveries(const DeliveryQuery& query) const {

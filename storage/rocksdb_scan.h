@@ -15,7 +15,7 @@ namespace hookd {
 
 // What one page may look at: it comes back short then, with a position to go on from.
 inline constexpr size_t kScanBudget = 10'000;  // rows
-inline constexpr size_t kReadCost = 5;         // rows that a point read or a seek costs as much as
+inline constexpr size_t kReadCost = 10;        // rows that a point read or a seek costs as much as
 inline constexpr size_t kRowBytes = 4096;      // bytes that cost as much as a row
 
 class ScanBudget {

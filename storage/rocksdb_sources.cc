@@ -1,7 +1,6 @@
 #include "storage/rocksdb_sources.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -13,12 +12,11 @@
 namespace hookd {
 namespace {
 
-constexpr Sequence kLastSequence = std::numeric_limits<Sequence>::max();
+constexpr uint64_t kLast = 0xffff'ffff'ffff'ffff;
 
 ListPosition Beginning(const ListContext& context) {
   if (context.after) return *context.after;
   if (!context.query.newest_first) return {0, context.query.endpoint.value_or(EndpointId{0}), 0};
-  constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
   return {kLast, context.query.endpoint.value_or(EndpointId{kLast}), kLast};
 }
 
@@ -45,7 +43,7 @@ class EndedSource final : public RowSource {
   }
   static std::string To(const ListContext& context, std::optional<EndpointId> endpoint) {
     const Bucket last = BucketOf(std::max<WallMs>(context.range.before - 1, 0));
-    std::string to = keys::After(endpoint ? keys::HistoryRow({last, *endpoint, kLastSequence}, keys::kEndRow)
+    std::string to = keys::After(endpoint ? keys::HistoryRow({last, *endpoint, kLast}, keys::kEndRow)
                                           : keys::HistoryBucket(last));
     if (!context.after || !context.query.newest_first) return to;
     const ListPosition& after = *context.after;
@@ -68,9 +66,8 @@ class EndedSource final : public RowSource {
         if (!bucket) return Have::kEnd;
         reached_.time = *bucket;
         if (context_.budget.Spent()) return Have::kPaused;
-        cursor_.Jump(backwards()
-                         ? keys::After(keys::HistoryRow({*bucket, *endpoint_, kLastSequence}, keys::kEndRow))
-                         : keys::HistoryRow({*bucket, *endpoint_, 0}, 0));
+        cursor_.Jump(backwards() ? keys::After(keys::HistoryRow({*bucket, *endpoint_, kLast}, keys::kEndRow))
+                                 : keys::HistoryRow({*bucket, *endpoint_, 0}, 0));
         continue;
       }
       reached_ = {id.bucket, id.endpoint, id.sequence};
@@ -202,8 +199,7 @@ class SubscriberSource final : public RowSource {
       const WallMs end_ms = start_ms + kBucketMs;
       reached_ = {static_cast<uint64_t>(backwards() ? end_ms : start_ms), EndpointId{0}, 0};
       if (context_.budget.Spent()) return Have::kPaused;
-      cursor_.Jump(backwards() ? keys::After(keys::TimeRow(subscriber_, end_ms - 1, EndpointId{kLastSequence},
-                                                           kLastSequence))
+      cursor_.Jump(backwards() ? keys::After(keys::TimeRow(subscriber_, end_ms - 1, EndpointId{kLast}, kLast))
                                : keys::TimeFrom(subscriber_, start_ms));
     }
     RETURN_IF_ERROR(cursor_.status());
@@ -344,7 +340,7 @@ class PendingSource final : public RowSource {
   }
   static std::string To(const ListContext& context) {
     const bool resumes = context.after && context.query.newest_first;
-    const EndpointId last{std::numeric_limits<uint64_t>::max()};
+    const EndpointId last{kLast};
     return keys::JustAfter(keys::OfEndpoint(resumes ? context.after->endpoint : last));
   }
 
@@ -360,7 +356,7 @@ class PendingSource final : public RowSource {
         }
         lane_.reset();
         // Behind the lane's last.
-        reached_.sequence = backwards() ? 0 : kLastSequence;
+        reached_.sequence = backwards() ? 0 : kLast;
         if (context_.budget.Spent()) return Have::kPaused;
       }
       if (begun_) {

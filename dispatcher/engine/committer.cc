@@ -27,10 +27,6 @@ Committer::~Committer() { Stop(); }
 
 void Committer::Recovered(const DeliveryStore::Recovered& recovered) {
   ledger_.Recovered(recovered);
-  {
-    absl::MutexLock lock(&mutex_);
-    last_commit_ = store_.Stats().last_commit;
-  }
   ShowState();
 }
 
@@ -53,47 +49,6 @@ void Committer::Stop() {
     intake_closed_ = true;
   }
   if (thread_.joinable()) thread_.join();
-  WakeCommitWaiters(/*all=*/true);
-}
-
-uint64_t Committer::WhenCommitted(uint64_t commit, std::function<void()> ready) {
-  uint64_t ticket = 0;
-  {
-    absl::MutexLock lock(&mutex_);
-    ticket = ++last_ticket_;
-    if (!stopping_ && !failed_ && last_commit_ <= commit) {
-      std::function<void()> longest;
-      if (commit_waiters_.size() >= kMaxCommitWaiters) {
-        longest = std::move(commit_waiters_.begin()->second.ready);
-        commit_waiters_.erase(commit_waiters_.begin());
-      }
-      commit_waiters_[ticket] = {commit, std::move(ready)};
-      ready = std::move(longest);
-    }
-  }
-  if (ready) ready();
-  return ticket;
-}
-
-bool Committer::StopWaiting(uint64_t ticket) {
-  absl::MutexLock lock(&mutex_);
-  return commit_waiters_.erase(ticket) > 0;
-}
-
-void Committer::WakeCommitWaiters(bool all) {
-  std::vector<std::function<void()>> woken;
-  {
-    absl::MutexLock lock(&mutex_);
-    for (auto it = commit_waiters_.begin(); it != commit_waiters_.end();) {
-      if (!all && it->second.commit >= last_commit_) {
-        ++it;
-        continue;
-      }
-      woken.push_back(std::move(it->second.ready));
-      it = commit_waiters_.erase(it);
-    }
-  }
-  for (const std::function<void()>& ready : woken) ready();
 }
 
 // What is larger than a whole bound still gets in when nothing else waits.
@@ -337,8 +292,6 @@ void Committer::CommitRound(Round& round) {
     }
     telemetry_.Committed(std::chrono::duration_cast<std::chrono::microseconds>(clock_.Steady() - now.steady),
                          round.changes.size() + round.reports.size() + round.items, round.bytes);
-    absl::MutexLock lock(&mutex_);
-    ++last_commit_;
   }
   std::vector<ShardNews> news = ledger_.Committed();
   ShowState();
@@ -355,7 +308,6 @@ void Committer::CommitRound(Round& round) {
   }
   for (Answer& answer : answers) answer.done(std::move(answer.outcomes));
   for (Change& change : round.changes) change.done(absl::OkStatus());
-  WakeCommitWaiters(/*all=*/false);
 }
 
 // Whether the batch is on disk is unknown: nobody is told that it is, and nothing is accepted any more.
@@ -387,7 +339,6 @@ void Committer::Fail(Round& round, std::vector<Answer>& answers, const absl::Sta
   for (Change& change : round.changes) change.done(unknown);
   for (Change& change : changes) change.done(unknown);
   for (const Waiter& waiter : waiters) waiter.ready();
-  WakeCommitWaiters(/*all=*/true);
 }
 
 }  // namespace hookd

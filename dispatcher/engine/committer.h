@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -44,9 +43,6 @@ inline constexpr size_t kRoundReports = 16'384;
 // Payloads of accepted events on their way to the shards; at the bound no publish is taken.
 inline constexpr size_t kNewsBytes = 64u << 20;
 
-// Who waits for a commit; at the bound the one that waits for longest runs early.
-inline constexpr size_t kMaxCommitWaiters = 4'096;
-
 // Lifetime: Recovered, Start, Stop. Every public method but the noted ones from any thread.
 class Committer {
  public:
@@ -70,9 +66,6 @@ class Committer {
 
   absl::Status Publish(std::vector<NewEvent> events, Engine::PublishDone done);
   void WhenRoom(IntakeDemand demand, std::function<void()> ready);
-  // As Engine's. On the committer's thread or the caller's: `ready` must not block.
-  uint64_t WhenCommitted(uint64_t commit, std::function<void()> ready);
-  bool StopWaiting(uint64_t ticket);
   // Publishes are refused from now on, for good.
   void CloseIntake();
   // Publishes are refused as long as `why` is not empty: "disk", "stall".
@@ -118,10 +111,6 @@ class Committer {
     IntakeDemand demand;
     std::function<void()> ready;
   };
-  struct CommitWaiter {
-    uint64_t commit = 0;
-    std::function<void()> ready;
-  };
   struct Answer {
     Engine::PublishDone done;
     std::vector<PublishOutcome> outcomes;
@@ -131,8 +120,6 @@ class Committer {
   bool TakeRound(Round& round);
   void CommitRound(Round& round);
   void ShowState();
-  // Those that wait for a commit that is on disk, or all.
-  void WakeCommitWaiters(bool all);
   // Accepts of what the round took as much as may go into its commit; the rest is carried over.
   void AcceptRound(Round& round, std::vector<Answer>& answers);
   void Fail(Round& round, std::vector<Answer>& answers, const absl::Status& status);
@@ -161,10 +148,7 @@ class Committer {
   absl::flat_hash_map<std::string, size_t> subscriber_bytes_ ABSL_GUARDED_BY(mutex_);
   std::string held_ ABSL_GUARDED_BY(mutex_);  // why the intake is held; empty = it is not
   Operations operations_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);                       // in the order of their asking
-  std::map<uint64_t, CommitWaiter> commit_waiters_ ABSL_GUARDED_BY(mutex_);  // by ticket
-  uint64_t last_ticket_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t last_commit_ ABSL_GUARDED_BY(mutex_) = 0;  // on disk
+  std::deque<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);  // in the order of their asking
   bool intake_closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool failed_ ABSL_GUARDED_BY(mutex_) = false;

@@ -52,11 +52,12 @@ bool Append(std::string_view name, std::string_view value, bool secret, std::str
 std::string KeptRequestHeaders(const std::vector<std::pair<std::string, std::string>>& headers,
                                const Endpoint& endpoint) {
   std::string lines;
-  for (const auto& [name, value] : headers) {
+  for (const auto& header : headers) {
+    const std::string& name = header.first;
     const bool secret =
         IsSecret(name) || std::any_of(endpoint.headers.begin(), endpoint.headers.end(),
                                       [&](const Header& own) { return own.secret && Same(own.name, name); });
-    if (!Append(name, value, secret, lines)) break;
+    if (!Append(name, header.second, secret, lines)) break;
   }
   return lines;
 }

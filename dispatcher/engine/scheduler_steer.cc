@@ -23,7 +23,7 @@ std::optional<Waiting> Hold(const Endpoint& endpoint, bool held, const Operation
   if (endpoint.disabled != DisableReason::kNone) {
     waiting.kind = WaitKind::kDisabled;
     waiting.since_ms = endpoint.disabled_ms;
-    waiting.detail = "its endpoint is disabled";
+    waiting.detail = Concat("its endpoint is disabled (", ToString(endpoint.disabled), ")");
   } else if (endpoint.paused) {
     waiting.kind = WaitKind::kPaused;
     waiting.detail = "its endpoint is paused";

@@ -16,18 +16,20 @@ METRICS = "docs/metrics.md"
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
         kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
-        kFingerprintBytes kGeneratedKeyBytes kJobEnds kLaneClasses kLevels kMaxTimeoutDigits kMaxTimestampSeconds
-        kMicros kMinTimestampSeconds kPartitions kSecondUs kSha256Bytes kStorageFormat""",
+        kFingerprintBytes kGeneratedKeyBytes kJobEnds kLaneClasses kLast kLastMs kLevels kMaxTimeoutDigits
+        kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSha256Bytes kStorageFormat""",
     "an exit code or an HTTP status": """
-        kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
+        kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
     "decides, and nothing is full there": """
-        kAccountCost kAnsweredLately kBlobThreshold kCacheShardBits kClassFactor kEndpointCost kFirstClassUs
-        kLatencyClasses kLeap kMinHosts kOverheadBytes kResultBytes kRings kSlowUs kStepsPerSecond""",
+        kAccountCost kAnsweredLately kBarCells kBlobThreshold kCacheShardBits kClassFactor kDefaultBurst
+        kDefaultFactor kDefaultFailures kDefaultJitter kDefaultSpanSeconds kEndpointCost kFirstClassUs
+        kLatencyClasses kLeap kMinHosts kOverheadBytes kReadCost kResultBytes kRings kRowBytes kRowsOfSeveral
+        kRowsShown kSlowUs kStepsPerSecond""",
     "how often something is looked at or tried again": """
         kAcceptPause kBusyPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
-        kLastReconnectMs kLater kLookEvery kPumpEvery kReadRetry kRefusedPause kRetentionEveryLooks
-        kSafetyNetSeconds""",
+        kLastReconnectMs kLater kLineEvery kLookEvery kPollEvery kPumpEvery kReadRetry kRedrawEvery kRefreshEvery
+        kRefusedPause kRetentionEveryLooks kSafetyNetSeconds""",
     "of the store in memory, which is for tests": "kIdempotencyMs",
 }
 

@@ -1,14 +1,17 @@
 // Retry, cancel and what a delivery waits for, through the whole engine.
+#include <stdlib.h>
+
 #include <atomic>
-#include <set>
+#include <filesystem>
 #include <string>
 #include <thread>
+#include <tuple>
 
-#include <absl/strings/match.h>
 #include <absl/synchronization/notification.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/rocksdb_store.h"
 #include "tests/unit/engine/engine_fixture.h"
 
 namespace hookd {
@@ -239,39 +242,61 @@ TEST_F(SteeringTest, AnAttemptRecordsWhatWasSentAndDecidedAndNoSecrets) {
   EXPECT_EQ(done->delivery.attempts.at(1).request_headers, "");
 }
 
-TEST_F(SteeringTest, WhoWaitsForACommitIsWokenAfterItOrAtTheEnd) {
-  const uint64_t commit = store_->Stats().last_commit;
-  absl::Notification first;
-  absl::Notification later;
-  absl::Notification past;
-  engine_->WhenCommitted(commit - 1, [&] { past.Notify(); });
-  EXPECT_TRUE(past.HasBeenNotified());
-  engine_->WhenCommitted(commit, [&] { first.Notify(); });
-  engine_->WhenCommitted(commit + 1'000'000, [&] { later.Notify(); });
-  const uint64_t dropped = engine_->WhenCommitted(commit, [] { FAIL(); });
-  EXPECT_FALSE(first.HasBeenNotified());
-  EXPECT_TRUE(engine_->StopWaiting(dropped));
-  EXPECT_FALSE(engine_->StopWaiting(dropped));
-  Publish("a");
-  EXPECT_TRUE(first.WaitForNotificationWithTimeout(absl::Seconds(20)));
-  EXPECT_FALSE(later.HasBeenNotified());
-  Close();
-  EXPECT_TRUE(later.HasBeenNotified());
-}
-
 // The store checks that what ends is pending: nothing may end twice, whoever ends it.
-class CancelRaceTest : public SteeringTest, public ::testing::WithParamInterface<DeliveryMode> {};
+class CancelRaceTest : public SteeringTest,
+                       public ::testing::WithParamInterface<std::tuple<DeliveryMode, bool>> {
+ protected:
+  CancelRaceTest() {
+    std::string folder = ::testing::TempDir() + "steering_XXXXXX";
+    EXPECT_NE(mkdtemp(folder.data()), nullptr);
+    folder_ = folder;
+  }
+  ~CancelRaceTest() override {
+    Close();
+    store_.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  void OpenTiny(bool on_disk) {
+    Close();
+    options_.window_items = 8;
+    options_.window_bytes = 4'000;
+    if (!on_disk) {
+      Open(MakeMemoryStore());
+      return;
+    }
+    RocksDbOptions options;
+    options.path = folder_ / "data";
+    absl::StatusOr<std::unique_ptr<DeliveryStore>> store = OpenRocksDbStore(options, RealClock());
+    ASSERT_TRUE(store.ok()) << store.status();
+    Open(*std::move(store));
+  }
+  std::vector<Delivery> All(EndpointId endpoint) {
+    std::vector<Delivery> all;
+    DeliveryQuery query;
+    query.endpoint = endpoint;
+    query.limit = 1000;
+    do {
+      const absl::StatusOr<DeliveryPage> page = engine_->ListDeliveries(query);
+      EXPECT_TRUE(page.ok()) << page.status();
+      if (!page.ok()) break;
+      all.insert(all.end(), page->deliveries.begin(), page->deliveries.end());
+      query.position = page->next_position;
+    } while (!query.position.empty());
+    return all;
+  }
+
+  std::filesystem::path folder_;
+};
 
 TEST_P(CancelRaceTest, ManyCancelWhileTheLaneDelivers) {
-  constexpr int kEvents = 1500;
-  Close();
-  options_.window_items = 8;
-  options_.window_bytes = 4'000;
-  Open(MakeMemoryStore());
+  constexpr int kEvents = 600;
+  const auto [mode, on_disk] = GetParam();
+  OpenTiny(on_disk);
   CreateSubscriber();
   std::atomic<int> tries{0};
   receiver_.SetHandler([&](const SentRequest&) { return ++tries % 5 == 0 ? 500 : 200; });
-  const EndpointId endpoint = CreateEndpoint(GetParam());
+  const EndpointId endpoint = CreateEndpoint(mode);
   ASSERT_TRUE(engine_->SetEndpointPaused(endpoint, true, "").ok());
   std::vector<NewEvent> events;
   for (int i = 0; i < kEvents; ++i) {
@@ -279,10 +304,7 @@ TEST_P(CancelRaceTest, ManyCancelWhileTheLaneDelivers) {
     events.back().event.ordering_key = std::to_string(i % 7);
   }
   Publish(std::move(events));
-  DeliveryQuery query;
-  query.endpoint = endpoint;
-  query.limit = kEvents;
-  const std::vector<Delivery> all = engine_->ListDeliveries(query)->deliveries;
+  const std::vector<Delivery> all = All(endpoint);
   ASSERT_EQ(all.size(), static_cast<size_t>(kEvents));
   ASSERT_TRUE(engine_->SetEndpointPaused(endpoint, false, "").ok());
   std::atomic<int> canceled{0};
@@ -303,8 +325,7 @@ TEST_P(CancelRaceTest, ManyCancelWhileTheLaneDelivers) {
   for (std::thread& person : people) person.join();
   WaitUntilDone();
   int ended_canceled = 0;
-  const std::vector<Delivery> ended = engine_->ListDeliveries(query)->deliveries;
-  for (const Delivery& delivery : ended) {
+  for (const Delivery& delivery : All(endpoint)) {
     EXPECT_TRUE(IsTerminal(delivery.state));
     ended_canceled += delivery.state == DeliveryState::kCanceled ? 1 : 0;
   }
@@ -313,8 +334,9 @@ TEST_P(CancelRaceTest, ManyCancelWhileTheLaneDelivers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, CancelRaceTest,
-                         ::testing::Values(DeliveryMode::kOrdered, DeliveryMode::kKeyed,
-                                           DeliveryMode::kParallel));
+                         ::testing::Combine(::testing::Values(DeliveryMode::kOrdered, DeliveryMode::kKeyed,
+                                                              DeliveryMode::kParallel),
+                                            ::testing::Bool()));
 
 }  // namespace
 }  // namespace hookd

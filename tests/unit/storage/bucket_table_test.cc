@@ -51,5 +51,35 @@ TEST(BucketTableTest, ABucketInUseAgainIsNoGap) {
   EXPECT_EQ(table.GapAround(7, Kind::kHistory), std::nullopt);
 }
 
+TEST(BucketTableTest, WhatIsMadeLaterPinsTheBucketOfItsEvent) {
+  BucketTable table;
+  auto event = std::make_shared<Event>();
+  event->id = EventId::Make(7 * kBucketMs, 0, 1, 1);
+  table.Load({7, 0, 0, 1, 5, false});
+  const auto remade = std::make_shared<Remade>(Remade{9 * kBucketMs, Origin::kRetry, std::nullopt});
+  table.Apply(Redelivered{event, {EndpointId{1}, 2}, remade});
+  EXPECT_EQ(table.Find(7)->pins, 1u);
+  EXPECT_EQ(table.Find(7)->pending, 0u);
+  EXPECT_EQ(table.Find(9)->pending, 1u);
+  EXPECT_EQ(table.Find(9)->pins, 0u);
+  EXPECT_DEATH(table.Apply(BucketDropped{7, false}), "pending");
+  EXPECT_EQ(table.TakeChanged().size(), 2u);
+
+  DeliveryEnded end;
+  end.delivery = {9, EndpointId{1}, 2};
+  end.event = event->id;
+  end.remade = remade;
+  end.at_ms = 77;
+  table.Apply(end);
+  EXPECT_EQ(table.Find(7)->pins, 0u);
+  EXPECT_EQ(table.Find(7)->last_ended_ms, 1);  // of those made in it
+  EXPECT_EQ(table.Find(9)->pending, 0u);
+  EXPECT_EQ(table.Find(9)->last_ended_ms, 77);
+  EXPECT_EQ(table.TakeChanged().size(), 2u);
+  EXPECT_DEATH(table.Apply(end), "pending");
+  table.Apply(BucketDropped{7, false});
+  EXPECT_DEATH(table.Apply(Redelivered{event, {EndpointId{1}, 3}, remade}), "needs its payload");
+}
+
 }  // namespace
 }  // namespace hookd
