@@ -188,101 +188,103 @@ class Application::Impl {
       telemetry_->Warn("config.restart",
                        absl::StrCat("act from the next start on: ", absl::StrJoin(later, ", ")));
     }
-    // The shards never block. The committer may, on a slow disk, and a restart would not help it.
-    bool Alive() {
-      const uint64_t surveys = engine_->Surveys();
-      const bool alive = surveys > surveys_;
-      surveys_ = surveys;
-      engine_->Survey();
-      return alive;
-    }
-
-    const std::string& grpc_address() const { return api_->address(); }
-    const std::string& http_address() const { return http_->address(); }
-
-   private:
-    Gauges ReadGauges() {
-      const EngineStatus status = engine_->Status();
-      Gauges gauges;
-      gauges.now_ms = RealClock().Wall();
-      gauges.ready = readiness_.Check().ok();
-      gauges.max_attempts_in_flight = max_in_flight_;
-      gauges.max_intake_bytes = max_intake_bytes_;
-      if (const absl::StatusOr<DiskSpace> disk = store_->Disk(); disk.ok()) {
-        gauges.disk_size_bytes = disk->total_bytes;
-        gauges.disk_free_bytes = disk->free_bytes;
-      }
-      gauges.lanes = engine_->Survey();
-      gauges.database = ReadDatabase();
-      gauges.pending_deliveries = status.store.pending;
-      gauges.attempts_in_flight = status.attempts_in_flight;
-      gauges.endpoints = status.endpoints;
-      gauges.subscribers = status.subscribers;
-      gauges.intake_bytes = status.intake_bytes;
-      gauges.bytes_on_disk = status.store.bytes_on_disk;
-      gauges.jobs_running = status.jobs_running;
-      gauges.paused = status.operations.paused;
-      gauges.clock_suspect = status.operations.clock_suspect;
-      gauges.intake_held = !status.intake_closed.empty();
-      gauges.auto_disable_suspended = status.auto_disable_suspended;
-      return gauges;
-    }
-
-    DatabaseGauges ReadDatabase() const {
-      const DatabaseStats stats = store_->Database();
-      DatabaseGauges gauges;
-      gauges.stalled = store_->Stalled();
-      gauges.stalls = stats.stalls;
-      gauges.background_errors = stats.background_errors;
-      gauges.pending_compaction_bytes = stats.pending_compaction_bytes;
-      gauges.running_compactions = stats.running_compactions;
-      gauges.running_flushes = stats.running_flushes;
-      gauges.memtable_bytes = stats.memtable_bytes;
-      gauges.block_cache_bytes = stats.block_cache_bytes;
-      gauges.table_reader_bytes = stats.table_reader_bytes;
-      gauges.table_files = stats.table_files;
-      gauges.blob_files = stats.blob_files;
-      gauges.blob_garbage_bytes = stats.blob_garbage_bytes;
-      return gauges;
-    }
-
-    // The store can no longer say what it holds. Nothing is taken apart: no part may write again.
-    [[noreturn]] void Die(const absl::Status& status) {
-      readiness_.Clear("the store failed");
-      telemetry_->Fatal("hookd.fatal", std::string(status.message()));
-      pollfd ready{STDERR_FILENO, POLLOUT, 0};
-      if (poll(&ready, 1, kLastWordsMs) != 1) _exit(kExitFatal);  // nobody reads it: that must not hold us up
-      std::fprintf(stderr, "hookd: the store failed, restarting: %s\n", status.ToString().c_str());
-      _exit(kExitFatal);
-    }
-
-    config::v1::Config config_;  // as it acts
-    uint64_t surveys_ = 0;       // of Alive
-    uint64_t max_in_flight_ = 0;
-    uint64_t max_intake_bytes_ = 0;
-    Readiness readiness_;
-    std::unique_ptr<Telemetry> telemetry_;
-    Gateway gateway_;
-    std::unique_ptr<HttpPort> http_;
-    std::unique_ptr<DeliveryStore> store_;
-    std::unique_ptr<Engine> engine_;
-    std::unique_ptr<ApiServer> api_;
-  };
-
-  absl::StatusOr<std::unique_ptr<Application>> Application::Start(const config::v1::Config& config,
-                                                                  const std::string& version) {
-    auto impl = std::make_unique<Impl>();
-    RETURN_IF_ERROR(impl->Start(config, version));
-    return std::unique_ptr<Application>(new Application(std::move(impl)));
   }
 
-  Application::Application(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-  Application::~Application() = default;
+  // The shards never block. The committer may, on a slow disk, and a restart would not help it.
+  bool Alive() {
+    const uint64_t surveys = engine_->Surveys();
+    const bool alive = surveys > surveys_;
+    surveys_ = surveys;
+    engine_->Survey();
+    return alive;
+  }
 
-  const std::string& Application::grpc_address() const { return impl_->grpc_address(); }
-  const std::string& Application::http_address() const { return impl_->http_address(); }
-  void Application::Reload(const absl::StatusOr<config::v1::Config>& config) { impl_->Reload(config); }
-  bool Application::Alive() { return impl_->Alive(); }
-  void Application::Stop() { impl_->Stop(); }
+  const std::string& grpc_address() const { return api_->address(); }
+  const std::string& http_address() const { return http_->address(); }
+
+ private:
+  Gauges ReadGauges() {
+    const EngineStatus status = engine_->Status();
+    Gauges gauges;
+    gauges.now_ms = RealClock().Wall();
+    gauges.ready = readiness_.Check().ok();
+    gauges.max_attempts_in_flight = max_in_flight_;
+    gauges.max_intake_bytes = max_intake_bytes_;
+    if (const absl::StatusOr<DiskSpace> disk = store_->Disk(); disk.ok()) {
+      gauges.disk_size_bytes = disk->total_bytes;
+      gauges.disk_free_bytes = disk->free_bytes;
+    }
+    gauges.lanes = engine_->Survey();
+    gauges.database = ReadDatabase();
+    gauges.pending_deliveries = status.store.pending;
+    gauges.attempts_in_flight = status.attempts_in_flight;
+    gauges.endpoints = status.endpoints;
+    gauges.subscribers = status.subscribers;
+    gauges.intake_bytes = status.intake_bytes;
+    gauges.bytes_on_disk = status.store.bytes_on_disk;
+    gauges.jobs_running = status.jobs_running;
+    gauges.paused = status.operations.paused;
+    gauges.clock_suspect = status.operations.clock_suspect;
+    gauges.intake_held = !status.intake_closed.empty();
+    gauges.auto_disable_suspended = status.auto_disable_suspended;
+    return gauges;
+  }
+
+  DatabaseGauges ReadDatabase() const {
+    const DatabaseStats stats = store_->Database();
+    DatabaseGauges gauges;
+    gauges.stalled = store_->Stalled();
+    gauges.stalls = stats.stalls;
+    gauges.background_errors = stats.background_errors;
+    gauges.pending_compaction_bytes = stats.pending_compaction_bytes;
+    gauges.running_compactions = stats.running_compactions;
+    gauges.running_flushes = stats.running_flushes;
+    gauges.memtable_bytes = stats.memtable_bytes;
+    gauges.block_cache_bytes = stats.block_cache_bytes;
+    gauges.table_reader_bytes = stats.table_reader_bytes;
+    gauges.table_files = stats.table_files;
+    gauges.blob_files = stats.blob_files;
+    gauges.blob_garbage_bytes = stats.blob_garbage_bytes;
+    return gauges;
+  }
+
+  // The store can no longer say what it holds. Nothing is taken apart: no part may write again.
+  [[noreturn]] void Die(const absl::Status& status) {
+    readiness_.Clear("the store failed");
+    telemetry_->Fatal("hookd.fatal", std::string(status.message()));
+    pollfd ready{STDERR_FILENO, POLLOUT, 0};
+    if (poll(&ready, 1, kLastWordsMs) != 1) _exit(kExitFatal);  // nobody reads it: that must not hold us up
+    std::fprintf(stderr, "hookd: the store failed, restarting: %s\n", status.ToString().c_str());
+    _exit(kExitFatal);
+  }
+
+  config::v1::Config config_;  // as it acts
+  uint64_t surveys_ = 0;       // of Alive
+  uint64_t max_in_flight_ = 0;
+  uint64_t max_intake_bytes_ = 0;
+  Readiness readiness_;
+  std::unique_ptr<Telemetry> telemetry_;
+  Gateway gateway_;
+  std::unique_ptr<HttpPort> http_;
+  std::unique_ptr<DeliveryStore> store_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<ApiServer> api_;
+};
+
+absl::StatusOr<std::unique_ptr<Application>> Application::Start(const config::v1::Config& config,
+                                                                const std::string& version) {
+  auto impl = std::make_unique<Impl>();
+  RETURN_IF_ERROR(impl->Start(config, version));
+  return std::unique_ptr<Application>(new Application(std::move(impl)));
+}
+
+Application::Application(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Application::~Application() = default;
+
+const std::string& Application::grpc_address() const { return impl_->grpc_address(); }
+const std::string& Application::http_address() const { return impl_->http_address(); }
+void Application::Reload(const absl::StatusOr<config::v1::Config>& config) { impl_->Reload(config); }
+bool Application::Alive() { return impl_->Alive(); }
+void Application::Stop() { impl_->Stop(); }
 
 }  // namespace hookd

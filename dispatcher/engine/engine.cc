@@ -482,10 +482,6 @@ absl::StatusOr<ChangePage> Engine::ReadChanges(uint64_t after_commit, size_t lim
   return impl_->store().ReadChanges(after_commit, limit);
 }
 uint64_t Engine::last_commit() const { return impl_->store().LastCommit(); }
-uint64_t Engine::WhenCommitted(uint64_t commit, std::function<void()> ready) {
-  return impl_->committer().WhenCommitted(commit, std::move(ready));
-}
-bool Engine::StopWaiting(uint64_t ticket) { return impl_->committer().StopWaiting(ticket); }
 absl::StatusOr<DeliveryView> Engine::RetryDelivery(DeliveryId id) { return impl_->steering().Retry(id); }
 absl::StatusOr<DeliveryView> Engine::CancelDelivery(DeliveryId id) { return impl_->steering().Cancel(id); }
 absl::StatusOr<Job> Engine::StartJob(Job job, bool dry_run) {

@@ -235,11 +235,6 @@ class Engine {
 
   // The number of the newest commit. Cheap.
   uint64_t last_commit() const;
-  // Runs `ready` once, on any thread, when a commit after `commit` is on disk (perhaps at once), or the
-  // engine stops. Gives a ticket with which StopWaiting forgets it; when that returns false `ready` has run
-  // or runs.
-  uint64_t WhenCommitted(uint64_t commit, std::function<void()> ready);
-  bool StopWaiting(uint64_t ticket);
 
   // A pending delivery that is the next of its lane is due now; of a terminal one a new delivery is made,
   // which is returned. NOT_FOUND: it, its endpoint, or its payload; FAILED_PRECONDITION: in flight, or behind
