@@ -217,6 +217,7 @@ void Run(Session& session, const Flags& flags) {
     if (!plan->empty()) session.exit_code = kExitDiffers;
     return;
   }
+  if (session.json && !flags.yes) std::cerr << PlanText(*plan);  // a person is asked about it
   if (Confirm(session, flags.yes, "apply this")) Apply(session, *plan);
 }
 

@@ -74,6 +74,12 @@ void List(Session& session, const Flags& flags) {
   PrintTable({"ID", "STATE", "TYPE", "SEQUENCE", "ATTEMPTS", "LAST", "ACCEPTED", "NEXT DUE"}, rows);
 }
 
+// "5xx" or "5"; what is wrong otherwise.
+std::string CheckStatusClass(const std::string& text) {
+  const bool digit = !text.empty() && text[0] >= '1' && text[0] <= '5';
+  return digit && (text.size() == 1 || text.substr(1) == "xx") ? "" : "give 1xx, 2xx, 3xx, 4xx or 5xx";
+}
+
 void AddList(CLI::App& noun, Session& session, const std::shared_ptr<Flags>& flags) {
   CLI::App* list = noun.add_subcommand("list", "show deliveries of an endpoint, a subscriber, or in a state");
   list->add_option("--endpoint", *flags->list.mutable_endpoint_id(), "ep_...");
@@ -82,7 +88,7 @@ void AddList(CLI::App& noun, Session& session, const std::shared_ptr<Flags>& fla
       ->check(CLI::IsMember(Words<v1::DeliveryState>()));
   list->add_option("--type", *flags->list.mutable_event_type(), "of the event, or a prefix as \"message:*\"");
   list->add_option("--status-class", flags->status_class, "of the last attempt's answer")
-      ->check(CLI::IsMember({"1xx", "2xx", "3xx", "4xx", "5xx"}));
+      ->check(CLI::Validator(CheckStatusClass, "{1xx,2xx,3xx,4xx,5xx}"));
   list->add_option("--error", *flags->list.mutable_error_kind(), "of the last attempt, such as timeout");
   AddFrom(*list, flags->times, "made");
   AddBefore(*list, flags->times, "made");

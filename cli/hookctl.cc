@@ -1,5 +1,7 @@
 #include "cli/hookctl.h"
 
+#include <cstdlib>
+
 #include "base/concat.h"
 #include "cli/commands.h"
 #include "cli/session.h"

@@ -39,7 +39,11 @@ void Session::Prepare(grpc::ClientContext& context, int64_t wait_seconds) const 
 
 bool Session::Check(const grpc::Status& status) {
   if (status.ok()) return true;
-  std::cerr << "hookctl: " << CodeName(status.error_code()) << ": " << status.error_message() << "\n";
+  const bool unknown =
+      status.error_code() == grpc::StatusCode::UNIMPLEMENTED && status.error_message().empty();
+  const std::string message =
+      unknown ? "the server has no such call: it is older than this hookctl" : status.error_message();
+  std::cerr << "hookctl: " << CodeName(status.error_code()) << ": " << message << "\n";
   const bool no_answer = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
                          status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
   exit_code = no_answer ? kExitUnreachable : kExitRefused;

@@ -106,7 +106,7 @@ void Redraw(const Session& session, const TopFlags& flags, const std::vector<Ran
   size_t row = 0;
   for (const absl::string_view line : absl::StrSplit(text, '\n')) {
     if (++row >= size.rows) break;
-    screen += Concat(std::string(line.substr(0, size.columns)), "\x1b[K\n");
+    screen += Concat("\x1b[K", std::string(line.substr(0, size.columns)), "\n");
   }
   std::cout << screen << "\x1b[J" << std::flush;
 }

@@ -10,7 +10,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
-namespace YAML {
+namespace YAML {  // NOLINT(readability-identifier-naming): the library's own
 class Node;
 }
 

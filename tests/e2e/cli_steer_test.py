@@ -71,7 +71,8 @@ class SteerTest(harness.TestCase):
         self.hookd.ask("endpoints", "pause", endpoint)
         wait_for(lambda: self.hookd.pending() == 0, "the replayed delivery to end")
         self.hookd.ask("events", "publish", "--subscriber", "acme", "--type", "t", "--payload", "2")
-        self.assertEqual(self.hookd.ask("jobs", "expire", "--endpoint", endpoint, "--yes", "--wait")["done"], "1")
+        expired = self.hookd.ask("jobs", "expire", "--endpoint", endpoint, "--yes", "--wait")
+        self.assertEqual((expired["matched"], expired["done"], expired["error"]), ("1", "1", ""))
         self.assertEqual(self.hookd.pending(), 0)
 
     def test_watch_resumes_over_a_crash(self):

@@ -16,7 +16,7 @@ OK, REFUSED, USAGE, UNREACHABLE, FAILED = 0, 1, 2, 3, 4
 # What hookctl refuses before it asks the server.
 REFUSED_BY_HOOKCTL = (
     ("deliveries", "list", "--state", "pending", "--from", "yesterday"),
-    ("deliveries", "list", "--status-class", "6xx"),
+    *(("deliveries", "list", "--status-class", text) for text in ("6xx", "5x", "55", "")),
     ("deliveries", "watch", "--retry-for", "long"),
     ("events", "poll"),
     ("events", "poll", "--endpoint", "ep_1", "--subscriber", "acme"),
