@@ -43,9 +43,9 @@ std::string_view StateName(JobState state) {
   return "unknown";
 }
 
-// What comes later than now is not the job's matter: neither what it makes itself.
-void FixTime(Job& job, WallMs now) {
-  job.before_ms = job.before_ms == 0 ? now : std::min(job.before_ms, now);
+// What is accepted from `instant` on is not the job's matter, and neither is what it makes itself.
+void FixTime(Job& job, WallMs instant, WallMs now) {
+  job.before_ms = job.before_ms == 0 ? instant : std::min(job.before_ms, instant);
   job.created_ms = job.updated_ms = now;
 }
 
@@ -132,7 +132,8 @@ absl::Status JobRunner::CheckTarget(const Job& job) const {
 }
 
 absl::StatusOr<Job> JobRunner::DryRun(Job job) const {
-  FixTime(job, context_.clock.Wall());
+  const WallMs now = context_.clock.Wall();
+  FixTime(job, now + 1, now);
   const SteadyTime deadline = context_.clock.Steady() + kDryRunTime;
   JobCount count;
   while (!count.last && count.matched < kMaxDryRunCount) {
@@ -160,7 +161,7 @@ absl::StatusOr<Job> JobRunner::StartJob(Job job, bool dry_run) {
   job.state = JobState::kRunning;
   bool applied = false;
   const absl::Status committed = Commit([&](Ledger& ledger) {
-    FixTime(job, ledger.now());
+    FixTime(job, ledger.NextInstant(), ledger.now());
     ledger.Apply(JobChanged{job});
     Put(ledger, job);
     applied = true;

@@ -206,6 +206,12 @@ absl::StatusOr<DeliveryId> Ledger::Redeliver(const std::shared_ptr<const Event>&
   return MakeDeliveryId(event->id, fact.remade, endpoint, fact.delivery.sequence);
 }
 
+WallMs Ledger::NextInstant() {
+  last_event_ms_ = std::max(last_event_ms_ + 1, now_.wall);
+  event_counter_ = 0;
+  return last_event_ms_;
+}
+
 void Ledger::Report(LaneReport report) {
   DeliveryId delivery;
   if (auto* outcome = std::get_if<AttemptOutcome>(&report)) {

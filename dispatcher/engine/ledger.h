@@ -98,6 +98,8 @@ class Ledger {
     return replaced_.contains({delivery.endpoint, delivery.sequence});
   }
   void Report(LaneReport report);
+  // A time that everything accepted so far is before, and nothing accepted later.
+  WallMs NextInstant();
   // Ends what is older than the retention, and drops what nobody needs any more. `disk_full`: also payloads
   // before their time, the oldest bucket first, one in each call.
   void Keep(const Retention& retention, bool disk_full);

@@ -56,7 +56,7 @@ class OperationsTest(harness.TestCase):
         self.assertIn("500", failed)
         self.assertIn("retries_used_up", failed)
         self.assertRegex(repair, r"19")
-        self.assertRegex(nothing, r"matched\s+0")
+        self.assertRegex(nothing, r"would look at\s+0")
         self.assertEqual(hookd.terminate(), 0)
 
     def setUp(self):

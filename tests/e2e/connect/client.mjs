@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import { DeliveryService, DeliveryState } from "./hookd/v1/delivery_service_pb.js";
+import { DeliveryService, DeliveryState, ListOrder } from "./hookd/v1/delivery_service_pb.js";
 import { DeliveryMode, EndpointService } from "./hookd/v1/endpoint_service_pb.js";
 import { EventService } from "./hookd/v1/event_service_pb.js";
 import { OperationsService } from "./hookd/v1/operations_service_pb.js";
@@ -65,7 +65,7 @@ async function run(useBinaryFormat) {
 
   let list;
   do {
-    list = await deliveries.listDeliveries({ endpointId: created.endpoint.id });
+    list = await deliveries.listDeliveries({ endpointId: created.endpoint.id, order: ListOrder.OLDEST_FIRST });
   } while (list.deliveries.some((delivery) => delivery.state === DeliveryState.PENDING));
   assert.deepEqual(list.deliveries.map((delivery) => delivery.state), [
     DeliveryState.SUCCEEDED,
