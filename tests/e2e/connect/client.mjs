@@ -75,6 +75,21 @@ async function run(useBinaryFormat) {
   assert.equal(first.eventId, published.eventId);
   assert.equal(first.attempts.length, 1);
 
+  // A stream of the server's: all that has happened to this endpoint since before it was made.
+  const seen = [];
+  const enough = new AbortController();  // leaving the loop alone does not end the stream
+  const watch = { endpointId: created.endpoint.id, afterCommit: 1n };
+  for await (const answer of deliveries.watchDeliveries(watch, { signal: enough.signal })) {
+    seen.push(...answer.changes);
+    if (seen.length >= 4) break;
+  }
+  enough.abort();
+  assert.deepEqual(
+    seen.map((change) => change.state).sort(),
+    [DeliveryState.PENDING, DeliveryState.PENDING, DeliveryState.SUCCEEDED, DeliveryState.SUCCEEDED],
+  );
+  assert.equal(seen[0].eventId, published.eventId);
+
   // Needs both directions at once, so this transport refuses it itself.
   const stream = events.publishStream((async function* () { yield { batch: 1n, events: [event] }; })());
   await assert.rejects(async () => { for await (const answer of stream) assert.fail(String(answer)); });
