@@ -1,5 +1,6 @@
 // The class behind OpenRocksDbStore: opening and recovery in rocksdb_open.cc, writes in rocksdb_writes.cc,
-// reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc, rocksdb_list.cc and rocksdb_stats.cc.
+// reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc, rocksdb_list.cc and
+// rocksdb_stats.cc.
 #pragma once
 
 #include <atomic>
