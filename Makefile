@@ -1,11 +1,13 @@
 # Every target works as the first command after a clone on a fresh Debian 12 with git and make.
-.PHONY: help demo test run bench bench-size check format clean
+.PHONY: help demo test package run bench bench-size bench-lists check format clean
 help:      ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 demo:      ## builds, runs the main job end to end, shows what happened
 	@scripts/demo
 test:      ## installs what is missing, builds twice, runs everything that CI runs
 	@scripts/test
+package:   ## builds the Debian package, in build/package
+	@scripts/package
 run:       ## builds and runs hookd with the default configuration, data in build/data
 	@scripts/run
 bench:     ## throughput and CPU beside the bare libraries, latency, size, isolation
@@ -13,6 +15,8 @@ bench:     ## throughput and CPU beside the bare libraries, latency, size, isola
 bench-size: ## size and isolation with 100,000 endpoints and 1,000,000 deliveries pending
 	@scripts/bench --only size,isolation --endpoints 100000 --pending 1000000 --wide 50000 \
 	  --json build/bench-size.json
+bench-lists: ## pages of lists and details out of 10,000,000 deliveries
+	@scripts/bench --only lists --history 10000000 --json build/bench-lists.json
 check:     ## format, clang-tidy and the house rules
 	@scripts/check
 format:    ## rewrites the sources in the house format

@@ -62,7 +62,7 @@ struct EventId {
 
 // Where a delivery is found: text "dlv_" + 32 letters and digits.
 struct DeliveryId {
-  Bucket bucket = 0;  // of the event's acceptance
+  Bucket bucket = 0;  // in which the delivery was made: with its event, or later
   EndpointId endpoint;
   Sequence sequence = 0;
 

@@ -71,6 +71,10 @@ std::string_view ToString(EndReason reason) {
       return "expires_at";
     case EndReason::kBacklogFull:
       return "backlog_full";
+    case EndReason::kCanceledByPerson:
+      return "by_person";
+    case EndReason::kExpiredByPerson:
+      return "expired_by_person";
   }
   return "unknown";
 }

@@ -134,6 +134,7 @@ struct Event {
   std::string ordering_key;     // empty = none
   std::string idempotency_key;  // empty = none
   std::string traceparent;      // empty = none
+  std::string tracestate;       // empty = none; only with a traceparent
   std::string payload;          // JSON text, byte for byte as accepted
   WallMs not_before_ms = 0;     // no attempt starts earlier; 0 = none
   WallMs expires_ms = 0;        // no attempt starts at or after it; 0 = none
@@ -165,8 +166,45 @@ enum class ErrorKind : uint8_t {
 };
 std::string_view ToString(ErrorKind kind);
 
+// Why there is a delivery. Numbers are stored and sent: never reuse one.
+enum class Origin : uint8_t {
+  kPublish = 0,  // made with its event
+  kRetry = 1,    // a person retried a terminal one
+  kRecover = 2,  // RecoverDeliveries
+  kReplay = 3,   // ReplayEvents
+};
+
+// What is known of a delivery that was made later than its event. Null pointers to it = made with its event.
+struct Remade {
+  WallMs accepted_ms = 0;  // when the delivery was made; its id's bucket follows from it
+  Origin origin = Origin::kRetry;
+  std::optional<DeliveryId> replaces;  // the terminal delivery that it was made for
+};
+using RemadePtr = std::shared_ptr<const Remade>;
+
+inline WallMs AcceptedMs(const EventId& event, const RemadePtr& remade) {
+  return remade == nullptr ? event.accepted_ms() : remade->accepted_ms;
+}
+inline DeliveryId MakeDeliveryId(const EventId& event, const RemadePtr& remade, EndpointId endpoint,
+                                 Sequence sequence) {
+  return {BucketOf(AcceptedMs(event, remade)), endpoint, sequence};
+}
+
+// What an attempt made of its delivery, and why. Numbers are stored and sent: never reuse one.
+enum class AttemptDecision : uint8_t {
+  kNone = 0,  // recorded before decisions were kept
+  kDelivered = 1,
+  kBackoff = 2,       // retried when the policy's backoff is over
+  kRetryAfter = 3,    // retried when the receiver's Retry-After is over
+  kLocalBackoff = 4,  // our own trouble: retried, not counted
+  kRetriesUsedUp = 5,
+  kExpired = 6,  // the event's expires_at is over
+  kEndpointDeleted = 7,
+};
+
 // Microseconds from the start of the attempt's phase to its end; 0 = the phase did not happen.
 struct PhaseTimes {
+  int64_t queue = 0;  // before the attempt: from when it could have gone to its start
   int64_t name = 0;
   int64_t connect = 0;
   int64_t tls = 0;
@@ -188,7 +226,13 @@ struct Attempt {
   bool body_truncated = false;
   uint32_t resends = 0;    // times libcurl sent the request again on a fresh connection
   WallMs next_due_ms = 0;  // 0 = no further attempt
+  AttemptDecision decision = AttemptDecision::kNone;
+  // As the bodies are kept: lines "Name: value\n" in the order of the wire, "Name\n" (no colon) where the
+  // value is a secret; at most kKeptHeaderBytes, cut at a line.
+  std::string request_headers;
+  std::string response_headers;
 };
+inline constexpr size_t kKeptHeaderBytes = 8 * 1024;
 // "1.0", "1.1", "2" for 10, 11, 20; empty for anything else.
 std::string_view HttpVersionName(int http_version);
 inline constexpr size_t kMaxErrorDetail = 256;
@@ -204,6 +248,8 @@ enum class EndReason : uint8_t {
   kTooOld = 4,       // pending for longer than the retention
   kExpiresAt = 5,    // the event's own expires_at
   kBacklogFull = 6,  // the oldest of a full backlog
+  kCanceledByPerson = 7,
+  kExpiredByPerson = 8,  // ExpireBacklog
 };
 std::string_view ToString(EndReason reason);
 
@@ -228,7 +274,60 @@ struct Delivery {
   WallMs ended_ms = 0;     // 0 while pending
   WallMs next_due_ms = 0;  // of the next retry; 0 = none waits
   uint32_t attempt_count = 0;
-  std::vector<Attempt> attempts;  // oldest first; only where all were asked for
+  // Of the last attempt, where it was stored with the end or the retry.
+  int last_status = 0;
+  ErrorKind last_error = ErrorKind::kNone;
+  Origin origin = Origin::kPublish;
+  std::optional<DeliveryId> replaces;
+  std::optional<DeliveryId> replaced_by;  // of one that did not succeed: the newest made for it
+  std::vector<Attempt> attempts;          // oldest first; only where all were asked for
+};
+
+// Numbers are stored and sent: never reuse one.
+enum class JobKind : uint8_t { kExpire = 1, kRecover = 2, kReplay = 3 };
+enum class JobState : uint8_t { kRunning = 1, kDone = 2, kCanceled = 3, kFailed = 4 };
+
+// Work on many deliveries. It is stored with every commit of what it does.
+struct Job {
+  uint64_t id = 0;  // numbered from 1, never reused; text: "job_" and 16 hex digits
+  JobKind kind = JobKind::kRecover;
+  JobState state = JobState::kRunning;
+  // What it is about; zero or empty = any.
+  EndpointId endpoint;
+  std::string subscriber_id;
+  std::string host;        // "name" or "name:port", lower case
+  std::string event_type;  // exact, or a prefix such as "message:*"
+  WallMs from_ms = 0;      // inclusive
+  WallMs before_ms = 0;    // exclusive; never 0 once it runs: what comes later is not its matter
+  std::optional<DeliveryState> only_state;  // kRecover: EXHAUSTED or EXPIRED alone
+  uint32_t rate = 1000;                     // deliveries per second
+  std::string reason;                       // for people
+  // How far it is.
+  std::string position;   // of its list, behind the last that it looked at; empty = at the beginning
+  uint32_t phase = 0;     // of its lists, the one it is in
+  uint64_t matched = 0;   // looked at, that the filters take
+  uint64_t done = 0;      // of them: something was made of
+  uint64_t skipped = 0;   // of them: left alone
+  uint64_t expected = 0;  // what `matched` may come to; 0 = not known
+  std::string error;      // kFailed: why
+  WallMs created_ms = 0;
+  WallMs updated_ms = 0;
+  WallMs ended_ms = 0;  // 0 = it runs
+};
+
+// A change of a delivery's state, as watchers see it.
+struct StateChange {
+  DeliveryId delivery;
+  EventId event;
+  std::string subscriber_id;
+  std::string event_type;
+  DeliveryState state = DeliveryState::kPending;
+  EndReason reason = EndReason::kNone;
+  uint32_t attempt_count = 0;  // 0 and PENDING = it was made
+  int status = 0;              // of the attempt that changed it; 0 = none, or no answer
+  ErrorKind error = ErrorKind::kNone;
+  WallMs at_ms = 0;
+  WallMs next_due_ms = 0;  // 0 = none waits
 };
 
 }  // namespace hookd

@@ -1,86 +1,56 @@
-#include <cctype>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <absl/strings/ascii.h>
-#include <absl/strings/str_cat.h>
-
+#include "cli/call.h"
 #include "cli/commands.h"
+#include "cli/delivery_text.h"
 #include "cli/output.h"
 #include "cli/paging.h"
+#include "cli/time_range.h"
+#include "cli/words.h"
 #include "hookd/v1/delivery_service.grpc.pb.h"
 
 namespace hookd::cli {
 namespace {
 
-constexpr size_t kShownBodyBytes = 200;
-const char* const kStatePrefix = "DELIVERY_STATE_";
-
 struct Flags {
   std::string id;
-  std::string endpoint;
+  bool verbose = false;
+  v1::ListDeliveriesRequest list;
   std::string state;
+  std::string status_class;
+  std::string order;
+  TimeRange times;
   int64_t limit = 100;
 };
 
-std::string StateText(v1::DeliveryState state) {
-  const std::string name = v1::DeliveryState_Name(state);
-  return name.empty() ? std::to_string(state) : name.substr(std::string(kStatePrefix).size());
-}
-
-std::string Outcome(const v1::Attempt& attempt) {
-  if (attempt.error_kind().empty()) return "success";
-  if (attempt.error_detail().empty()) return attempt.error_kind();
-  return absl::StrCat(attempt.error_kind(), " (", OneLine(attempt.error_detail(), 80), ")");
-}
-
-void Show(const v1::Delivery& delivery) {
-  PrintFields({{"id", delivery.id()},
-               {"state", StateText(delivery.state())},
-               {"reason", delivery.end_reason()},
-               {"event", delivery.event_id()},
-               {"type", delivery.event_type()},
-               {"subscriber", delivery.subscriber_id()},
-               {"endpoint", delivery.endpoint_id()},
-               {"sequence", std::to_string(delivery.sequence())},
-               {"accepted", TimeText(delivery.accept_time())},
-               {"ended", TimeText(delivery.end_time())},
-               {"next due", TimeText(delivery.next_due_time())},
-               {"attempts", std::to_string(delivery.attempt_count())}});
-  if (delivery.attempts().empty()) return;
-  std::vector<std::vector<std::string>> rows;
-  for (const v1::Attempt& attempt : delivery.attempts()) {
-    rows.push_back({std::to_string(attempt.number()), TimeText(attempt.start_time()),
-                    attempt.status() == 0 ? "-" : std::to_string(attempt.status()),
-                    DurationText(attempt.phases().total()), Outcome(attempt),
-                    OneLine(attempt.response_body(), kShownBodyBytes)});
-  }
-  PrintTable({"ATTEMPT", "STARTED", "STATUS", "TOOK", "OUTCOME", "RESPONSE"}, rows);
-}
-
-void Get(Session& session, const Flags& flags) {
-  const auto stub = v1::DeliveryService::NewStub(session.Connect());
-  grpc::ClientContext context;
-  session.Prepare(context);
-  v1::GetDeliveryRequest request;
-  request.set_id(flags.id);
+template <typename Request>
+void Call(Session& session, const Flags& flags,
+          grpc::Status (v1::DeliveryService::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                            v1::Delivery*)) {
   v1::Delivery delivery;
-  if (!session.Check(stub->GetDelivery(&context, request, &delivery))) return;
+  if (!Ask<v1::DeliveryService>(session, method, ById<Request>(flags.id), delivery)) return;
   if (session.json) return PrintJson(delivery);
-  Show(delivery);
+  std::cout << DeliveryText(delivery, flags.verbose);
+}
+
+std::string LastOutcome(const v1::Delivery& delivery) {
+  if (delivery.last_status() != 0) return std::to_string(delivery.last_status());
+  return delivery.last_error_kind();
 }
 
 void List(Session& session, const Flags& flags) {
-  v1::ListDeliveriesRequest request;
-  request.set_endpoint_id(flags.endpoint);
-  if (!flags.state.empty()) {
-    v1::DeliveryState state = v1::DELIVERY_STATE_UNSPECIFIED;
-    if (!v1::DeliveryState_Parse(kStatePrefix + absl::AsciiStrToUpper(flags.state), &state)) {
-      return session.UsageError("--state is pending, succeeded, exhausted, expired or canceled");
-    }
-    request.set_state(state);
-  }
+  v1::ListDeliveriesRequest request = flags.list;
+  request.set_state(FromWord<v1::DeliveryState>(flags.state));
+  if (!flags.status_class.empty()) request.set_status_class(flags.status_class[0] - '0');
+  if (flags.order == "newest") request.set_order(v1::LIST_ORDER_NEWEST_FIRST);
+  if (flags.order == "oldest") request.set_order(v1::LIST_ORDER_OLDEST_FIRST);
+  const bool times = ReadRange(
+      session, flags.times, [&request] { return request.mutable_accept_time_from(); },
+      [&request] { return request.mutable_accept_time_before(); });
+  if (!times) return;
   const auto stub = v1::DeliveryService::NewStub(session.Connect());
   v1::ListDeliveriesResponse all;
   const bool read = ReadPages<v1::ListDeliveriesRequest, v1::ListDeliveriesResponse>(
@@ -94,13 +64,38 @@ void List(Session& session, const Flags& flags) {
       });
   if (!read) return;
   if (session.json) return PrintJson(all);
-  std::vector<std::vector<std::string>> rows;
+  std::vector<Row> rows;
   for (const v1::Delivery& delivery : all.deliveries()) {
     rows.push_back({delivery.id(), StateText(delivery.state()), delivery.event_type(),
                     std::to_string(delivery.sequence()), std::to_string(delivery.attempt_count()),
-                    TimeText(delivery.accept_time()), TimeText(delivery.next_due_time())});
+                    LastOutcome(delivery), TimeText(delivery.accept_time()),
+                    TimeText(delivery.next_due_time())});
   }
-  PrintTable({"ID", "STATE", "TYPE", "SEQUENCE", "ATTEMPTS", "ACCEPTED", "NEXT DUE"}, rows);
+  PrintTable({"ID", "STATE", "TYPE", "SEQUENCE", "ATTEMPTS", "LAST", "ACCEPTED", "NEXT DUE"}, rows);
+}
+
+// "5xx" or "5"; what is wrong otherwise.
+std::string CheckStatusClass(const std::string& text) {
+  const bool digit = !text.empty() && text[0] >= '1' && text[0] <= '5';
+  return digit && (text.size() == 1 || text.substr(1) == "xx") ? "" : "give 1xx, 2xx, 3xx, 4xx or 5xx";
+}
+
+void AddList(CLI::App& noun, Session& session, const std::shared_ptr<Flags>& flags) {
+  CLI::App* list = noun.add_subcommand("list", "show deliveries of an endpoint, a subscriber, or in a state");
+  list->add_option("--endpoint", *flags->list.mutable_endpoint_id(), "ep_...");
+  list->add_option("--subscriber", *flags->list.mutable_subscriber_id(), "the platform's own id");
+  list->add_option("--state", flags->state, "which they are in")
+      ->check(CLI::IsMember(Words<v1::DeliveryState>()));
+  list->add_option("--type", *flags->list.mutable_event_type(), "of the event, or a prefix as \"message:*\"");
+  list->add_option("--status-class", flags->status_class, "of the last attempt's answer")
+      ->check(CLI::Validator(CheckStatusClass, "{1xx,2xx,3xx,4xx,5xx}"));
+  list->add_option("--error", *flags->list.mutable_error_kind(), "of the last attempt, such as timeout");
+  AddFrom(*list, flags->times, "made");
+  AddBefore(*list, flags->times, "made");
+  list->add_option("--order", flags->order, "which come first: newest or oldest")
+      ->check(CLI::IsMember({"newest", "oldest"}));
+  list->add_option("--limit", flags->limit, "at most so many; 0 = all")->check(CLI::NonNegativeNumber);
+  list->callback([&session, flags] { List(session, *flags); });
 }
 
 }  // namespace
@@ -109,16 +104,23 @@ void AddDeliveryCommands(CLI::App& app, Session& session) {
   CLI::App& noun = *app.add_subcommand("deliveries", "events on their way to endpoints");
   noun.require_subcommand(1);
   auto flags = std::make_shared<Flags>();
+  const auto verb = [&noun, flags](const char* name, const char* help) {
+    CLI::App* command = noun.add_subcommand(name, help);
+    command->add_option("id", flags->id, "dlv_...")->required();
+    return command;
+  };
+  using Stub = v1::DeliveryService::Stub;
 
-  CLI::App* get = noun.add_subcommand("get", "show a delivery with all of its attempts");
-  get->add_option("id", flags->id, "dlv_...")->required();
-  get->callback([&session, flags] { Get(session, *flags); });
-
-  CLI::App* list = noun.add_subcommand("list", "show deliveries of an endpoint, in a state, or both");
-  list->add_option("--endpoint", flags->endpoint, "ep_...");
-  list->add_option("--state", flags->state, "pending, succeeded, exhausted, expired or canceled");
-  list->add_option("--limit", flags->limit, "at most so many; 0 = all")->check(CLI::NonNegativeNumber);
-  list->callback([&session, flags] { List(session, *flags); });
+  CLI::App* get = verb("get", "show a delivery with all of its attempts, and what it waits for");
+  get->add_flag("--verbose,-v", flags->verbose, "with headers and bodies");
+  get->callback([&session, flags] { Call(session, *flags, &Stub::GetDelivery); });
+  AddList(noun, session, flags);
+  verb("retry", "a pending one is due now; of one that ended, a new delivery is made")
+      ->callback([&session, flags] { Call(session, *flags, &Stub::RetryDelivery); });
+  verb("cancel", "end a pending one")->callback([&session, flags] {
+    Call(session, *flags, &Stub::CancelDelivery);
+  });
+  AddWatchCommand(noun, session);
 }
 
 }  // namespace hookd::cli

@@ -2,7 +2,9 @@
 #include <string>
 #include <vector>
 
+#include "cli/call.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/endpoint_flags.h"
 #include "cli/endpoint_text.h"
 #include "cli/output.h"
@@ -15,11 +17,8 @@ namespace {
 // One call that answers with the endpoint.
 template <typename Request, typename Method>
 void Call(Session& session, const Request& request, Method method) {
-  const auto stub = v1::EndpointService::NewStub(session.Connect());
-  grpc::ClientContext context;
-  session.Prepare(context);
   v1::Endpoint endpoint;
-  if (!session.Check((stub.get()->*method)(&context, request, &endpoint))) return;
+  if (!Ask<v1::EndpointService>(session, method, request, endpoint)) return;
   if (session.json) return PrintJson(endpoint);
   ShowEndpoint(endpoint);
 }
@@ -30,11 +29,9 @@ void Create(Session& session, const EndpointFlags& flags) {
     return session.UsageError(wrong);
   }
   request.mutable_endpoint()->set_subscriber_id(flags.subscriber);
-  const auto stub = v1::EndpointService::NewStub(session.Connect());
-  grpc::ClientContext context;
-  session.Prepare(context);
   v1::CreateEndpointResponse response;
-  if (!session.Check(stub->CreateEndpoint(&context, request, &response))) return;
+  if (!Ask<v1::EndpointService>(session, &v1::EndpointService::Stub::CreateEndpoint, request, response))
+    return;
   if (session.json) return PrintJson(response);
   ShowEndpoint(response.endpoint());
   PrintFields({{"signing secret (shown this once)", response.signing_secret()}});
@@ -70,7 +67,7 @@ void List(Session& session, const EndpointFlags& flags) {
       });
   if (!read) return;
   if (session.json) return PrintJson(all);
-  std::vector<std::vector<std::string>> rows;
+  std::vector<Row> rows;
   for (const v1::Endpoint& endpoint : all.endpoints()) {
     rows.push_back({endpoint.id(), endpoint.subscriber_id(), OneLine(endpoint.url(), 60),
                     ModeName(endpoint.policy().mode()), YesNo(endpoint.paused()),
@@ -83,25 +80,15 @@ void List(Session& session, const EndpointFlags& flags) {
 }
 
 void Delete(Session& session, const EndpointFlags& flags) {
-  const auto stub = v1::EndpointService::NewStub(session.Connect());
-  grpc::ClientContext context;
-  session.Prepare(context);
-  v1::DeleteEndpointRequest request;
-  request.set_id(flags.id);
+  if (!Confirm(session, flags.yes, "delete endpoint " + flags.id + "; what is pending is canceled")) return;
   google::protobuf::Empty nothing;
-  session.Check(stub->DeleteEndpoint(&context, request, &nothing));
-}
-
-template <typename Request>
-Request ById(const EndpointFlags& flags) {
-  Request request;
-  request.set_id(flags.id);
-  return request;
+  Ask<v1::EndpointService>(session, &v1::EndpointService::Stub::DeleteEndpoint,
+                           ById<v1::DeleteEndpointRequest>(flags.id), nothing);
 }
 
 template <typename Request>
 Request WithReason(const EndpointFlags& flags) {
-  Request request = ById<Request>(flags);
+  Request request = ById<Request>(flags.id);
   request.set_reason(flags.reason);
   return request;
 }
@@ -125,7 +112,7 @@ void AddEndpointCommands(CLI::App& app, Session& session) {
   create->callback([&session, flags] { Create(session, *flags); });
 
   verb("get", "show an endpoint")->callback([&session, flags] {
-    Call(session, ById<v1::GetEndpointRequest>(*flags), &v1::EndpointService::Stub::GetEndpoint);
+    Call(session, ById<v1::GetEndpointRequest>(flags->id), &v1::EndpointService::Stub::GetEndpoint);
   });
 
   CLI::App* list = noun.add_subcommand("list", "show endpoints, by id");
@@ -138,9 +125,9 @@ void AddEndpointCommands(CLI::App& app, Session& session) {
   update->add_option("--reset", flags->reset, "a field that takes its default, such as policy.timeout");
   update->callback([&session, flags] { Update(session, *flags); });
 
-  verb("delete", "delete an endpoint; what is pending is canceled")->callback([&session, flags] {
-    Delete(session, *flags);
-  });
+  CLI::App* remove = verb("delete", "delete an endpoint; what is pending is canceled");
+  AddYes(*remove, flags->yes);
+  remove->callback([&session, flags] { Delete(session, *flags); });
   const auto state = [&session, &verb, flags](const char* name, const char* help, auto request, auto method) {
     CLI::App* command = verb(name, help);
     command->add_option("--reason", flags->reason, "why, for people");
@@ -155,6 +142,9 @@ void AddEndpointCommands(CLI::App& app, Session& session) {
   state("pause", "start no attempt; events queue", v1::PauseEndpointRequest(), &Stub::PauseEndpoint);
   state("resume", "send what queued, in order and at the endpoint's rate; does not enable",
         v1::ResumeEndpointRequest(), &Stub::ResumeEndpoint);
+  AddBulkCommands(noun, session);
+  AddStatisticsCommand(noun, session, false);
+  AddTopCommand(noun, session);
 }
 
 }  // namespace hookd::cli

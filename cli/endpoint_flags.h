@@ -18,6 +18,7 @@ struct EndpointFlags {
   std::string subscriber;
   std::string reason;
   int64_t limit = 100;
+  bool yes = false;
 
   std::optional<std::string> url;
   std::optional<std::string> description;

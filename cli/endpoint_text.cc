@@ -11,14 +11,6 @@
 namespace hookd::cli {
 namespace {
 
-using Fields = std::vector<std::pair<std::string, std::string>>;
-
-std::string RangesText(const v1::DeliveryPolicy& policy) {
-  return absl::StrJoin(policy.success_codes(), ",", [](std::string* out, const v1::StatusRange& range) {
-    absl::StrAppend(out, range.first(), "-", range.last());
-  });
-}
-
 std::string ModeText(const v1::DeliveryPolicy& policy) {
   const std::string name = ModeName(policy.mode());
   if (policy.mode() == v1::DELIVERY_MODE_ORDERED) return name;
@@ -35,7 +27,7 @@ void AddPolicy(const v1::DeliveryPolicy& policy, Fields& fields) {
   const Fields added = {
       {"mode", ModeText(policy)},
       {"timeout", DurationText(policy.timeout())},
-      {"success", RangesText(policy)},
+      {"success", SuccessText(policy)},
       {"max retries", std::to_string(policy.max_retries())},
       {"backoff", BackoffText(policy.backoff())},
       {"retry-after", RetryAfterText(policy.retry_after_max())},
@@ -72,6 +64,12 @@ void AddState(const v1::Endpoint& endpoint, Fields& fields) {
 }
 
 }  // namespace
+
+std::string SuccessText(const v1::DeliveryPolicy& policy) {
+  return absl::StrJoin(policy.success_codes(), ",", [](std::string* out, const v1::StatusRange& range) {
+    absl::StrAppend(out, range.first(), "-", range.last());
+  });
+}
 
 std::string ModeName(v1::DeliveryMode mode) {
   if (mode == v1::DELIVERY_MODE_PARALLEL) return "parallel";

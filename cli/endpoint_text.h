@@ -10,6 +10,9 @@ namespace hookd::cli {
 // "ordered", "keyed" or "parallel".
 std::string ModeName(v1::DeliveryMode mode);
 
+// "200-209,250-250".
+std::string SuccessText(const v1::DeliveryPolicy& policy);
+
 // "15s x n, at most 900s, jitter 0.1".
 std::string BackoffText(const v1::Backoff& backoff);
 

@@ -6,6 +6,7 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include "cli/call.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "hookd/v1/operations_service.grpc.pb.h"
@@ -53,11 +54,8 @@ void Show(const v1::ServerStatus& status) {
 // One call that answers with the status.
 template <typename Request, typename Method>
 void Call(Session& session, const Request& request, Method method) {
-  const auto stub = v1::OperationsService::NewStub(session.Connect());
-  grpc::ClientContext context;
-  session.Prepare(context);
   v1::ServerStatus status;
-  if (!session.Check((stub.get()->*method)(&context, request, &status))) return;
+  if (!Ask<v1::OperationsService>(session, method, request, status)) return;
   if (session.json) return PrintJson(status);
   Show(status);
 }

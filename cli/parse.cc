@@ -32,6 +32,7 @@ std::optional<google::protobuf::Duration> ParseDuration(const std::string& text)
   if (unit == "s") unit_ms = 1000;
   if (unit == "m") unit_ms = 60'000;
   if (unit == "h") unit_ms = 3'600'000;
+  if (unit == "d") unit_ms = 86'400'000;
   if (unit_ms == 0) return std::nullopt;
   const int64_t ms = count * unit_ms;
   google::protobuf::Duration duration;
@@ -152,6 +153,14 @@ std::optional<google::protobuf::Timestamp> ParseTime(const std::string& text,
   google::protobuf::Timestamp time;
   if (!TimeUtil::FromString(text, &time)) return std::nullopt;
   return time;
+}
+
+std::optional<google::protobuf::Timestamp> ParsePast(const std::string& text,
+                                                     const google::protobuf::Timestamp& now) {
+  const auto ago = ParseDuration(text);
+  if (!ago) return ParseTime(text, now);
+  if (ago->seconds() >= now.seconds()) return std::nullopt;  // before the epoch
+  return now - *ago;
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {

@@ -14,7 +14,7 @@ namespace hookd::cli {
 
 // nullopt where the text is not of that form.
 
-// "500ms", "30s", "15m", "1h".
+// "500ms", "30s", "15m", "1h", "7d".
 std::optional<google::protobuf::Duration> ParseDuration(const std::string& text);
 // "200-209" or "200".
 std::optional<v1::StatusRange> ParseStatusRange(const std::string& text);
@@ -30,6 +30,10 @@ std::optional<v1::Header> ParseHeader(const std::string& text);
 
 // RFC 3339, such as "2030-01-31T12:00:00Z", or a duration from `now` on, such as "15m".
 std::optional<google::protobuf::Timestamp> ParseTime(const std::string& text,
+                                                     const google::protobuf::Timestamp& now);
+
+// RFC 3339, or how long ago, such as "2h".
+std::optional<google::protobuf::Timestamp> ParsePast(const std::string& text,
                                                      const google::protobuf::Timestamp& now);
 
 // Far above what hookd takes of anything.

@@ -32,14 +32,18 @@ std::shared_ptr<grpc::Channel> Session::Connect() const {
   return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
 }
 
-void Session::Prepare(grpc::ClientContext& context) const {
-  context.set_deadline(
-      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(timeout_seconds, GPR_TIMESPAN)));
+void Session::Prepare(grpc::ClientContext& context, int64_t wait_seconds) const {
+  context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                                    gpr_time_from_seconds(timeout_seconds + wait_seconds, GPR_TIMESPAN)));
 }
 
 bool Session::Check(const grpc::Status& status) {
   if (status.ok()) return true;
-  std::cerr << "hookctl: " << CodeName(status.error_code()) << ": " << status.error_message() << "\n";
+  const bool unknown =
+      status.error_code() == grpc::StatusCode::UNIMPLEMENTED && status.error_message().empty();
+  const std::string message =
+      unknown ? "the server has no such call: it is older than this hookctl" : status.error_message();
+  std::cerr << "hookctl: " << CodeName(status.error_code()) << ": " << message << "\n";
   const bool no_answer = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
                          status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
   exit_code = no_answer ? kExitUnreachable : kExitRefused;
@@ -49,6 +53,19 @@ bool Session::Check(const grpc::Status& status) {
 void Session::UsageError(const std::string& message) {
   std::cerr << "hookctl: " << message << "\n";
   exit_code = kExitUsage;
+}
+
+bool MayTryAgain(const grpc::Status& status) {
+  switch (status.error_code()) {
+    case grpc::StatusCode::OK:         // ended without having answered everything
+    case grpc::StatusCode::CANCELLED:  // cut off by the server or something in between
+    case grpc::StatusCode::UNAVAILABLE:
+    case grpc::StatusCode::UNKNOWN:
+    case grpc::StatusCode::INTERNAL:
+      return true;
+    default:
+      return false;
+  }
 }
 
 std::string CodeName(int code) {

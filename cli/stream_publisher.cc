@@ -4,24 +4,13 @@
 #include <chrono>
 #include <utility>
 
+#include "cli/session.h"
+
 namespace hookd::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLastPause{2000};
-
-bool MayTryAgain(const grpc::Status& status) {
-  switch (status.error_code()) {
-    case grpc::StatusCode::OK:         // ended without having answered everything
-    case grpc::StatusCode::CANCELLED:  // cut off by the server or something in between
-    case grpc::StatusCode::UNAVAILABLE:
-    case grpc::StatusCode::UNKNOWN:
-    case grpc::StatusCode::INTERNAL:
-      return true;
-    default:
-      return false;
-  }
-}
 
 }  // namespace
 

@@ -2,7 +2,9 @@
 #include <string>
 #include <vector>
 
+#include "cli/call.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/output.h"
 #include "cli/paging.h"
 #include "hookd/v1/subscriber_service.grpc.pb.h"
@@ -14,6 +16,7 @@ struct Flags {
   std::string id;
   std::string name;
   int64_t limit = 100;
+  bool yes = false;
 };
 
 void Show(const Session& session, const v1::Subscriber& subscriber) {
@@ -29,11 +32,8 @@ void Show(const Session& session, const v1::Subscriber& subscriber) {
 // One call that answers with the subscriber.
 template <typename Request, typename Method>
 void Call(Session& session, const Request& request, Method method) {
-  const auto stub = v1::SubscriberService::NewStub(session.Connect());
-  grpc::ClientContext context;
-  session.Prepare(context);
   v1::Subscriber subscriber;
-  if (session.Check((stub.get()->*method)(&context, request, &subscriber))) Show(session, subscriber);
+  if (Ask<v1::SubscriberService>(session, method, request, subscriber)) Show(session, subscriber);
 }
 
 void List(Session& session, const Flags& flags) {
@@ -50,7 +50,7 @@ void List(Session& session, const Flags& flags) {
       });
   if (!read) return;
   if (session.json) return PrintJson(all);
-  std::vector<std::vector<std::string>> rows;
+  std::vector<Row> rows;
   for (const v1::Subscriber& subscriber : all.subscribers()) {
     rows.push_back({subscriber.id(), OneLine(subscriber.name(), 40), YesNo(subscriber.paused()),
                     std::to_string(subscriber.endpoint_count()), TimeText(subscriber.create_time())});
@@ -59,20 +59,10 @@ void List(Session& session, const Flags& flags) {
 }
 
 void Delete(Session& session, const Flags& flags) {
-  const auto stub = v1::SubscriberService::NewStub(session.Connect());
-  grpc::ClientContext context;
-  session.Prepare(context);
-  v1::DeleteSubscriberRequest request;
-  request.set_id(flags.id);
+  if (!Confirm(session, flags.yes, "delete subscriber " + flags.id)) return;
   google::protobuf::Empty nothing;
-  session.Check(stub->DeleteSubscriber(&context, request, &nothing));
-}
-
-template <typename Request>
-Request ById(const Flags& flags) {
-  Request request;
-  request.set_id(flags.id);
-  return request;
+  Ask<v1::SubscriberService>(session, &v1::SubscriberService::Stub::DeleteSubscriber,
+                             ById<v1::DeleteSubscriberRequest>(flags.id), nothing);
 }
 
 }  // namespace
@@ -97,7 +87,7 @@ void AddSubscriberCommands(CLI::App& app, Session& session) {
   });
 
   verb("get", "show a subscriber")->callback([&session, flags] {
-    Call(session, ById<v1::GetSubscriberRequest>(*flags), &v1::SubscriberService::Stub::GetSubscriber);
+    Call(session, ById<v1::GetSubscriberRequest>(flags->id), &v1::SubscriberService::Stub::GetSubscriber);
   });
 
   CLI::App* list = verb("list", "show subscribers", false);
@@ -114,15 +104,17 @@ void AddSubscriberCommands(CLI::App& app, Session& session) {
     Call(session, request, &v1::SubscriberService::Stub::UpdateSubscriber);
   });
 
-  verb("delete", "delete a subscriber that has no endpoints")->callback([&session, flags] {
-    Delete(session, *flags);
-  });
+  CLI::App* remove = verb("delete", "delete a subscriber that has no endpoints");
+  AddYes(*remove, flags->yes);
+  remove->callback([&session, flags] { Delete(session, *flags); });
   verb("pause", "start no attempt for any of its endpoints; events queue")->callback([&session, flags] {
-    Call(session, ById<v1::PauseSubscriberRequest>(*flags), &v1::SubscriberService::Stub::PauseSubscriber);
+    Call(session, ById<v1::PauseSubscriberRequest>(flags->id), &v1::SubscriberService::Stub::PauseSubscriber);
   });
   verb("resume", "let its endpoints deliver again")->callback([&session, flags] {
-    Call(session, ById<v1::ResumeSubscriberRequest>(*flags), &v1::SubscriberService::Stub::ResumeSubscriber);
+    Call(session, ById<v1::ResumeSubscriberRequest>(flags->id),
+         &v1::SubscriberService::Stub::ResumeSubscriber);
   });
+  AddStatisticsCommand(noun, session, true);
 }
 
 }  // namespace hookd::cli

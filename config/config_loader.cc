@@ -160,7 +160,40 @@ class Loader {
   std::map<std::string, int> lines_;
 };
 
+// A value of a section as bytes that differ when the values do.
+std::string Bytes(const Message& section, const FieldDescriptor& field) {
+  const std::unique_ptr<Message> only(section.New());
+  only->CopyFrom(section);
+  std::vector<const FieldDescriptor*> fields;
+  only->GetReflection()->ListFields(*only, &fields);
+  for (const FieldDescriptor* other : fields) {
+    if (other != &field) only->GetReflection()->ClearField(only.get(), other);
+  }
+  return only->SerializeAsString();
+}
+
+void AddChanged(const Message& from, const Message& to, const std::string& prefix,
+                std::vector<ChangedKey>& changed) {
+  const google::protobuf::Descriptor& type = *from.GetDescriptor();
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor& field = *type.field(i);
+    const std::string key = absl::StrCat(prefix, field.name());
+    if (!config::IsValue(field)) {
+      AddChanged(from.GetReflection()->GetMessage(from, &field), to.GetReflection()->GetMessage(to, &field),
+                 absl::StrCat(key, "."), changed);
+    } else if (Bytes(from, field) != Bytes(to, field)) {
+      changed.push_back({key, field.options().GetExtension(config::v1::rule).reload()});
+    }
+  }
+}
+
 }  // namespace
+
+std::vector<ChangedKey> ChangedKeys(const Config& from, const Config& to) {
+  std::vector<ChangedKey> changed;
+  AddChanged(from, to, "", changed);
+  return changed;
+}
 
 Config DefaultConfig() {
   Config config;

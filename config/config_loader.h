@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <absl/status/statusor.h>
 
@@ -23,5 +24,12 @@ absl::StatusOr<config::v1::Config> ParseConfig(std::string_view yaml, std::strin
 
 // What an empty file gives.
 config::v1::Config DefaultConfig();
+
+// The keys whose values differ, in the schema's order.
+struct ChangedKey {
+  std::string key;
+  bool reload = false;  // it acts without a restart
+};
+std::vector<ChangedKey> ChangedKeys(const config::v1::Config& from, const config::v1::Config& to);
 
 }  // namespace hookd

@@ -13,11 +13,15 @@ BucketView& BucketTable::Change(Bucket bucket) {
   return view;
 }
 
-void BucketTable::End(Bucket bucket, WallMs ended_ms) {
-  BucketView& view = Change(bucket);
+void BucketTable::End(DeliveryId delivery, EventId event, WallMs ended_ms) {
+  BucketView& view = Change(delivery.bucket);
   HOOKD_CHECK(view.pending > 0, "a bucket counts what is pending in it");
   --view.pending;
   view.last_ended_ms = std::max(view.last_ended_ms, ended_ms);
+  if (event.bucket() == delivery.bucket) return;
+  BucketView& events = Change(event.bucket());
+  HOOKD_CHECK(events.pins > 0, "a bucket counts what needs its payloads");
+  --events.pins;
 }
 
 void BucketTable::Apply(const Accepted& fact) {
@@ -27,17 +31,27 @@ void BucketTable::Apply(const Accepted& fact) {
   view.payloads_gone = false;
 }
 
+void BucketTable::Apply(const Redelivered& fact) {
+  const Bucket made = BucketOf(fact.remade->accepted_ms);
+  const Bucket accepted = fact.event->id.bucket();
+  const BucketView* found = Find(accepted);
+  HOOKD_CHECK(found != nullptr && !found->payloads_gone, "what is made anew needs its payload");
+  ++Change(made).pending;
+  if (made != accepted) ++Change(accepted).pins;
+}
+
 void BucketTable::Apply(const AttemptRecorded& fact) {
   if (IsTerminal(fact.state)) {
-    End(fact.delivery.bucket, fact.attempt.started_ms + fact.attempt.us.total / 1000);
+    End(fact.delivery, fact.event, fact.attempt.started_ms + fact.attempt.us.total / 1000);
   }
 }
 
-void BucketTable::Apply(const DeliveryEnded& fact) { End(fact.delivery.bucket, fact.at_ms); }
+void BucketTable::Apply(const DeliveryEnded& fact) { End(fact.delivery, fact.event, fact.at_ms); }
 
 void BucketTable::Apply(const BucketDropped& fact) {
   const BucketView* found = Find(fact.bucket);
-  HOOKD_CHECK(found != nullptr && found->pending == 0, "a bucket goes when nothing of it is pending");
+  HOOKD_CHECK(found != nullptr && found->pending == 0 && found->pins == 0,
+              "a bucket goes when nothing of it is pending");
   BucketView& view = Change(fact.bucket);
   view.payload_bytes = 0;
   view.payloads_gone = true;

@@ -19,6 +19,7 @@ class BucketTable {
 
   // A fact that ends more than is pending, or drops what is, is a programmer's error.
   void Apply(const Accepted& fact);
+  void Apply(const Redelivered& fact);
   void Apply(const AttemptRecorded& fact);
   void Apply(const DeliveryEnded& fact);
   void Apply(const BucketDropped& fact);
@@ -42,7 +43,7 @@ class BucketTable {
 
  private:
   BucketView& Change(Bucket bucket);
-  void End(Bucket bucket, WallMs ended_ms);
+  void End(DeliveryId delivery, EventId event, WallMs ended_ms);
 
   std::map<Bucket, BucketView> buckets_;
   std::set<Bucket> changed_;

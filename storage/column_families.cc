@@ -99,6 +99,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies(const RocksDbOptions
   families.emplace_back("events", Payloads(table));
   families.emplace_back("history", Small(table));
   families.emplace_back("idempotency", Small(table));
+  families.emplace_back("changes", Small(table));
   return families;
 }
 

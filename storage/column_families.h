@@ -22,6 +22,7 @@ enum Family : size_t {
   kEvents,
   kHistory,
   kIdempotency,
+  kChanges,
   kFamilyCount
 };
 

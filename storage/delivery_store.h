@@ -54,11 +54,15 @@ struct StoredAccount {
 // A bucket of acceptance that still has anything stored.
 struct BucketView {
   Bucket bucket = 0;
-  uint64_t pending = 0;        // deliveries
+  uint64_t pending = 0;        // deliveries made in it
+  uint64_t pins = 0;           // pending deliveries made in later buckets, of events accepted in this one
   WallMs last_ended_ms = 0;    // when the newest of the others ended; 0 = none has
   uint64_t payload_bytes = 0;  // 0 once they are gone
   bool payloads_gone = false;  // only the history is left
 };
+
+// How long state changes are kept at least.
+inline constexpr Millis kChangesKept{24LL * 3'600'000};
 
 struct DiskSpace {
   uint64_t total_bytes = 0;  // of the file system; 0 = not known (the store in memory)
@@ -68,6 +72,7 @@ struct DiskSpace {
 struct QueuedDelivery {
   Sequence sequence = 0;
   std::shared_ptr<const Event> event;
+  RemadePtr remade = nullptr;
 };
 
 struct ParkedDelivery {
@@ -77,6 +82,10 @@ struct ParkedDelivery {
   uint32_t attempts = 0;  // made so far
   uint32_t failures = 0;  // of them, counted as retries
   WallMs due_ms = 0;
+  // Of the last attempt; 0 and kNone before the first.
+  int last_status = 0;
+  ErrorKind last_error = ErrorKind::kNone;
+  RemadePtr remade = nullptr;
 };
 
 struct IdempotencyHit {
@@ -84,16 +93,67 @@ struct IdempotencyHit {
   std::array<uint8_t, 16> fingerprint{};
 };
 
+// At least one of endpoint, subscriber and state is set. These and the times go by indexes; the other filters
+// are looked for in what those give.
 struct DeliveryQuery {
-  std::optional<EndpointId> endpoint;  // at least one of endpoint and state is set
+  std::optional<EndpointId> endpoint;
+  std::string subscriber_id;  // empty = any
   std::optional<DeliveryState> state;
+  WallMs accepted_from_ms = 0;     // when the delivery was made: inclusive
+  WallMs accepted_before_ms = 0;   // exclusive; 0 = open
+  std::string event_type;          // exact, or a prefix such as "message:*"; empty = any
+  int status_class = 0;            // of the last attempt: 1..5; 0 = any
+  std::optional<ErrorKind> error;  // of the last attempt
+  bool not_replaced = false;       // only those that no other delivery was made for
+  bool newest_first = false;
   std::string position;  // opaque, from the page before; empty = from the beginning
   size_t limit = 100;    // deliveries returned, at most
+};
+
+// Retained events in the order of acceptance.
+struct EventQuery {
+  std::string subscriber_id;           // required
+  std::optional<EndpointId> endpoint;  // only those that it has had a delivery of
+  bool delivered_only = true;     // false: also events that no delivery was made of (with a subscriber alone)
+  WallMs accepted_from_ms = 0;    // inclusive
+  WallMs accepted_before_ms = 0;  // exclusive; 0 = open
+  std::string event_type;         // exact, or a prefix; empty = any
+  EventId after;                  // exclusive; all zero = from the beginning
+  size_t limit = 100;
+  size_t max_bytes = 2u << 20;  // of payloads, but at least one event
+};
+
+struct EventPage {
+  std::vector<std::shared_ptr<const Event>> events;
+  EventId last;       // looked at, taken or not: where the next page begins; `after` when nothing was
+  bool more = false;  // there may be more right away
+};
+
+// State changes of whole commits, in their order.
+struct ChangePage {
+  std::vector<StateChange> changes;
+  uint64_t commit = 0;  // of the last commit that was read
+  bool more = false;
 };
 
 struct DeliveryPage {
   std::vector<Delivery> deliveries;  // without attempts
   std::string next_position;         // empty = this was the last page
+};
+
+// The database's own figures; all 0 in memory.
+struct DatabaseStats {
+  uint64_t stalls = 0;             // since it was opened: how often writes began to be delayed or stopped
+  uint64_t background_errors = 0;  // likewise
+  uint64_t pending_compaction_bytes = 0;
+  uint64_t running_compactions = 0;
+  uint64_t running_flushes = 0;
+  uint64_t memtable_bytes = 0;
+  uint64_t block_cache_bytes = 0;
+  uint64_t table_reader_bytes = 0;
+  uint64_t table_files = 0;
+  uint64_t blob_files = 0;
+  uint64_t blob_garbage_bytes = 0;
 };
 
 // Numbers that go up with every write; for the status page and the metrics.
@@ -129,6 +189,8 @@ class DeliveryStore {
     uint64_t next_endpoint_number = 1;
     WallMs wall_high_water_ms = 0;  // no id and no stored time was made later than this
     uint32_t epoch = 1;             // of hookd-sequence; a restore from backup starts a new one
+    std::vector<Job> jobs;          // all that are kept, by id
+    uint64_t next_job = 1;
   };
   virtual absl::StatusOr<Recovered> Recover() = 0;
 
@@ -177,11 +239,29 @@ class DeliveryStore {
   // With all of its attempts. NOT_FOUND when there is none (any more).
   virtual absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const = 0;
 
-  // By endpoint: ascending sequence. By state alone: PENDING by endpoint and sequence; others by bucket of
-  // acceptance. INVALID_ARGUMENT for a position that this query never gave.
+  // By endpoint: by sequence. By subscriber, or by a state that is no success: by the time they were made,
+  // then endpoint, then sequence. PENDING alone: by endpoint and sequence; SUCCEEDED alone: by bucket,
+  // endpoint and sequence. `newest_first` turns each around. A page looks at no more than a budget of rows,
+  // and may come back short with a position. INVALID_ARGUMENT: nothing given, or a position that this query
+  // never gave.
   virtual absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const = 0;
 
+  // Of the subscriber, or of its endpoint. Within a budget of rows, as above.
+  virtual absl::StatusOr<EventPage> ListEvents(const EventQuery& query) const = 0;
+
+  // The deliveries that were made for an event, oldest first; at most `limit` of the newest.
+  virtual absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const = 0;
+
+  // State changes of the commits after `after_commit`, about `limit` of them. OUT_OF_RANGE: those are older
+  // than kChangesKept and gone, or later than the newest commit.
+  virtual absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const = 0;
+
   virtual StoreStats Stats() const = 0;
+
+  // As in StoreStats; cheap.
+  virtual uint64_t LastCommit() const = 0;
+  // Any thread; takes the database's mutex some hundred times.
+  virtual DatabaseStats Database() const { return {}; }
 
   // The database delays or refuses writes until it has compacted: commits may take seconds. Any thread,
   // cheap.

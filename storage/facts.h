@@ -58,11 +58,32 @@ struct Accepted {
   std::optional<IdempotencyKey> idempotency;
 };
 
+// A new delivery of an event that was accepted before. `event` is stored, and its payload is not gone.
+struct Redelivered {
+  std::shared_ptr<const Event> event;
+  AcceptedDelivery delivery;
+  RemadePtr remade;  // never null; accepted_ms is not before that of the lane's newest delivery
+  // Of remade->replaces, where that ended without success: what finds its row in the index by state.
+  DeliveryState replaced_state = DeliveryState::kPending;
+  WallMs replaced_accepted_ms = 0;
+};
+
+// A job was made, got on, or ended; holds all of its new values.
+struct JobChanged {
+  Job job;
+};
+
+// A job that ended long ago is forgotten.
+struct JobDeleted {
+  uint64_t id = 0;
+};
+
 // An attempt ended. In one fact: the attempt's record, the delivery's next state, the endpoint's health and
 // rate, and the cursor.
 struct AttemptRecorded {
   DeliveryId delivery;
   EventId event;
+  RemadePtr remade;
   std::string event_type;     // kept with the end of the delivery: payloads may go earlier
   std::string subscriber_id;  // likewise
   Attempt attempt;
@@ -81,6 +102,7 @@ struct AttemptRecorded {
 struct DeliveryParked {
   DeliveryId delivery;
   EventId event;
+  RemadePtr remade;
   uint64_t ordering_key_hash = 0;
   WallMs due_ms = 0;    // not_before; 0 = none
   Sequence cursor = 0;  // no queue row of the lane is below it any more
@@ -90,6 +112,7 @@ struct DeliveryParked {
 struct DeliveryEnded {
   DeliveryId delivery;
   EventId event;
+  RemadePtr remade;
   std::string event_type;
   std::string subscriber_id;
   DeliveryState state = DeliveryState::kCanceled;
@@ -120,6 +143,6 @@ struct OperationsChanged {
 
 using Fact = std::variant<SubscriberChanged, SubscriberDeleted, EndpointChanged, EndpointDeleted, Accepted,
                           AttemptRecorded, DeliveryParked, DeliveryEnded, LaneRemoved, BucketDropped,
-                          OperationsChanged>;
+                          OperationsChanged, Redelivered, JobChanged, JobDeleted>;
 
 }  // namespace hookd

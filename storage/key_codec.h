@@ -16,7 +16,11 @@ namespace hookd::keys {
 // meta
 std::string State();              // "s"
 std::string OperationsRow();      // "o"
-std::string BucketRow(Bucket b);  // "b" bucket(4)
+std::string JobRow(uint64_t id);  // "j" id(8)
+std::string JobPrefix();
+std::string ChangesHour(Bucket hour);  // "c" hour(4): in `changes`, the hours that are kept
+std::string ChangesHours();            // their prefix
+std::string BucketRow(Bucket b);       // "b" bucket(4)
 
 // subscribers: partition(2) id, and its endpoints directly behind it: partition(2) id 0x00 endpoint(8). An id
 // holds no NUL.
@@ -40,17 +44,40 @@ std::string HistoryRow(DeliveryId id, uint32_t attempt);
 std::string HistoryBucket(Bucket b);
 std::string HistoryEnd();  // above every such row
 
-// history, kind 's' (states that are no success): state(1) bucket(4) endpoint(8) sequence(8)
-std::string StateRow(DeliveryState state, DeliveryId id);
-std::string StatePrefix(DeliveryState state);
-std::string StateBucket(DeliveryState state, Bucket b);
+// history, kind 's' (states that are no success): state(1) made_ms(6) endpoint(8) sequence(8). `made_ms`:
+// when the delivery was made; the bucket of its id follows from it.
+std::string StateRow(DeliveryState state, WallMs made_ms, EndpointId endpoint, Sequence sequence);
+std::string StateFrom(DeliveryState state, WallMs made_ms);  // not above the rows of that time, or later
+
+// history, kind 't' (every delivery, from when it is made): bucket(4) subscriber(8) made_ms(6) endpoint(8)
+// sequence(8); `subscriber` is StableHash of its id
+std::string TimeRow(uint64_t subscriber, WallMs made_ms, EndpointId endpoint, Sequence sequence);
+std::string TimeFrom(uint64_t subscriber, WallMs made_ms);  // likewise, within the bucket of made_ms
+std::string TimeBucket(Bucket b);
+
+// history, kind 'e' (deliveries made later than their event): event(16) endpoint(8) sequence(8)
+std::string RemadeRow(EventId event, EndpointId endpoint, Sequence sequence);
+std::string RemadePrefix(EventId event);
+std::string RemadeFrom(WallMs event_accepted_ms);
+
+// changes: commit(8)
+std::string OfCommit(uint64_t commit);
 
 // idempotency: day(2) key(16); the key's first two bytes are the partition
 uint16_t DayOf(WallMs ms);
 std::string OfIdempotency(uint16_t day, const std::array<uint8_t, 16>& key);
 std::string IdempotencyDay(uint16_t day);
 
-// Parsers: nullopt = not such a key.
+// Values: integers as in keys.
+std::string OfId(DeliveryId id);      // bucket(4) endpoint(8) sequence(8)
+std::string OfNumber(uint64_t n);     // 8 bytes
+std::string OfNumber(Bucket bucket);  // 4 bytes
+
+// Parsers: nullopt = not such a key, or value.
+std::optional<DeliveryId> ParseId(std::string_view value);
+std::optional<EventId> ParseEventId(std::string_view value);
+std::optional<EventId> ParseEvent(std::string_view key);
+std::optional<uint64_t> ParseNumber(std::string_view value);
 struct EndpointSequence {
   EndpointId endpoint;
   Sequence sequence = 0;
@@ -67,8 +94,22 @@ struct HistoryKey {
   uint32_t attempt = 0;
 };
 std::optional<HistoryKey> ParseHistoryRow(std::string_view key);
-std::optional<DeliveryId> ParseStateRow(std::string_view key);
+struct MadeKey {
+  WallMs made_ms = 0;
+  DeliveryId id;
+};
+std::optional<MadeKey> ParseStateRow(std::string_view key);
+struct TimeKey {
+  uint64_t subscriber = 0;
+  WallMs made_ms = 0;
+  DeliveryId id;
+};
+std::optional<TimeKey> ParseTimeRow(std::string_view key);
+std::optional<EndpointSequence> ParseRemadeRow(std::string_view key);
+std::optional<uint64_t> ParseCommit(std::string_view key);
+std::optional<uint64_t> ParseJobRow(std::string_view key);
 std::optional<Bucket> ParseBucketRow(std::string_view key);
+std::optional<Bucket> ParseChangesHour(std::string_view key);
 
 // The smallest key greater than this one.
 std::string JustAfter(std::string key);

@@ -79,16 +79,24 @@ void LaneTable::Apply(const EndpointDeleted& fact) {
   if (LaneState* lane = Change(fact.endpoint)) lane->deleted = true;
 }
 
+// False = a read failed, now or earlier.
+bool LaneTable::Queue(const AcceptedDelivery& delivery) {
+  LaneState* lane = Change(delivery.endpoint);
+  if (lane == nullptr) return false;
+  HOOKD_CHECK(delivery.sequence == lane->next && !lane->deleted, "sequences are numbered without gaps");
+  ++lane->next;
+  ++lane->queued;
+  ++pending_;
+  return true;
+}
+
 void LaneTable::Apply(const Accepted& fact) {
   for (const AcceptedDelivery& delivery : fact.deliveries) {
-    LaneState* lane = Change(delivery.endpoint);
-    if (lane == nullptr) return;
-    HOOKD_CHECK(delivery.sequence == lane->next && !lane->deleted, "sequences are numbered without gaps");
-    ++lane->next;
-    ++lane->queued;
-    ++pending_;
+    if (!Queue(delivery)) return;
   }
 }
+
+void LaneTable::Apply(const Redelivered& fact) { Queue(fact.delivery); }
 
 void LaneTable::Apply(const AttemptRecorded& fact) {
   LaneState* lane = Change(fact.delivery.endpoint);

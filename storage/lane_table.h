@@ -36,6 +36,7 @@ class LaneTable {
   void Apply(const EndpointChanged& fact);
   void Apply(const EndpointDeleted& fact);
   void Apply(const Accepted& fact);
+  void Apply(const Redelivered& fact);
   void Apply(const AttemptRecorded& fact);
   void Apply(const DeliveryParked& fact);
   void Apply(const DeliveryEnded& fact);
@@ -67,6 +68,7 @@ class LaneTable {
   LaneState* Change(EndpointId endpoint);
   void MarkChanged(EndpointId endpoint, Row& row);
   void AddToClock(EndpointId endpoint, Row& row);
+  bool Queue(const AcceptedDelivery& delivery);
   static void MoveCursor(LaneState& lane, Sequence cursor);
 
   const Loader loader_;

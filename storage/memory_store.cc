@@ -3,19 +3,15 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <tuple>
 #include <utility>
 
-#include <absl/strings/str_format.h>
-
 #include "base/check.h"
+#include "storage/memory_store_list.h"
 
 namespace hookd {
 namespace {
 
 using Key = std::pair<EndpointId, Sequence>;
-// The order in which ListDeliveries goes by state alone; the bucket is 0 while pending.
-using StateKey = std::tuple<DeliveryState, Bucket, EndpointId, Sequence>;
 
 // The order in which ListSubscribers goes.
 using SubscriberKey = std::pair<Partition, std::string>;
@@ -27,60 +23,17 @@ Key KeyOf(DeliveryId id) { return {id.endpoint, id.sequence}; }
 
 SubscriberKey KeyOf(const std::string& subscriber_id) { return {PartitionOf(subscriber_id), subscriber_id}; }
 
-StateKey StateKeyOf(const Delivery& delivery) {
-  return {delivery.state, IsTerminal(delivery.state) ? delivery.id.bucket : 0, delivery.id.endpoint,
-          delivery.id.sequence};
+RemadePtr RemadeOf(const Delivery& delivery) {
+  if (delivery.origin == Origin::kPublish) return nullptr;
+  return std::make_shared<const Remade>(Remade{delivery.accepted_ms, delivery.origin, delivery.replaces});
+}
+
+bool SameRemade(const RemadePtr& a, const RemadePtr& b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  return a->accepted_ms == b->accepted_ms && a->origin == b->origin && a->replaces == b->replaces;
 }
 
 WallMs EndOf(const Attempt& attempt) { return attempt.started_ms + attempt.us.total / 1000; }
-
-// Removes a number of exactly `digits` lower-case hex digits from the front of `text`; nullopt if none is
-// there.
-std::optional<uint64_t> TakeHex(std::string_view& text, size_t digits) {
-  if (text.size() < digits) return std::nullopt;
-  uint64_t value = 0;
-  for (char c : text.substr(0, digits)) {
-    const size_t digit = std::string_view("0123456789abcdef").find(c);
-    if (digit == std::string_view::npos) return std::nullopt;
-    value = (value << 4) | digit;
-  }
-  text.remove_prefix(digits);
-  return value;
-}
-
-// A position begins with the query that it belongs to.
-std::string PositionPrefix(const DeliveryQuery& query) {
-  const unsigned state = query.state ? static_cast<unsigned>(*query.state) : 0;
-  if (query.endpoint) return absl::StrFormat("e%016x.%x.", query.endpoint->value, state);
-  return absl::StrFormat("s%x.", state);
-}
-
-std::string PositionOf(const DeliveryQuery& query, const Delivery& delivery) {
-  const auto [state, bucket, endpoint, sequence] = StateKeyOf(delivery);
-  if (query.endpoint) return absl::StrFormat("%s%016x", PositionPrefix(query), sequence);
-  return absl::StrFormat("%s%08x%016x%016x", PositionPrefix(query), bucket, endpoint.value, sequence);
-}
-
-// The key after which the page begins.
-absl::StatusOr<StateKey> ParsePosition(const DeliveryQuery& query) {
-  const absl::Status bad = absl::InvalidArgumentError(
-      "position: not one that this query gave; pass next_position of the page before, or leave it empty");
-  const std::string prefix = PositionPrefix(query);
-  std::string_view rest = query.position;
-  if (rest.substr(0, prefix.size()) != prefix) return bad;
-  rest.remove_prefix(prefix.size());
-  std::optional<uint64_t> bucket = 0;
-  std::optional<uint64_t> endpoint = 0;
-  if (!query.endpoint) {
-    bucket = TakeHex(rest, 8);
-    endpoint = TakeHex(rest, 16);
-  }
-  const std::optional<uint64_t> sequence = TakeHex(rest, 16);
-  if (!bucket || !endpoint || !sequence || !rest.empty()) return bad;
-  if (query.state == DeliveryState::kPending && *bucket != 0) return bad;
-  return StateKey{query.state.value_or(DeliveryState::kPending), static_cast<Bucket>(*bucket),
-                  EndpointId{*endpoint}, *sequence};
-}
 
 }  // namespace
 
@@ -89,14 +42,17 @@ struct MemoryStore::Tables {
   std::map<SubscriberKey, Subscriber> subscribers;
   std::map<EndpointId, std::shared_ptr<const Endpoint>> endpoints;
   std::map<EndpointId, LaneState> lanes;
-  std::map<EventId, std::shared_ptr<const Event>> events;
-  std::map<Key, Delivery> deliveries;  // pending and ended, with their attempts
-  std::set<StateKey> by_state;         // of the same
+  MemoryEvents events;
+  MemoryDeliveries deliveries;  // pending and ended, with their attempts
   std::set<Key> queue;
   std::map<Key, ParkedDelivery> parked;
   std::map<std::array<uint8_t, 16>, IdempotencyHit> idempotency;
   std::map<Bucket, BucketView> buckets;
   Operations operations;
+  std::map<uint64_t, Job> jobs;
+  uint64_t next_job = 1;
+  std::map<uint64_t, std::string> changes;  // by commit
+  ChangeHours change_hours;
   uint64_t last_commit = 0;
   uint64_t next_endpoint_number = 1;
   WallMs wall_high_water_ms = 0;
@@ -133,17 +89,41 @@ struct MemoryStore::Tables {
     if (fact.idempotency) {
       idempotency[fact.idempotency->key] = {event.id, fact.idempotency->fingerprint};
     }
-    for (const AcceptedDelivery& accepted : fact.deliveries) {
-      Delivery delivery;
-      delivery.id = {event.id.bucket(), accepted.endpoint, accepted.sequence};
-      delivery.event = event.id;
-      delivery.subscriber_id = event.subscriber_id;
-      delivery.event_type = event.type;
-      delivery.accepted_ms = event.accepted_ms;
-      queue.insert(KeyOf(delivery.id));
-      by_state.insert(StateKeyOf(delivery));
-      deliveries.emplace(KeyOf(delivery.id), std::move(delivery));
+    for (const AcceptedDelivery& accepted : fact.deliveries) Make(event, nullptr, accepted);
+  }
+
+  void Apply(const Redelivered& fact) {
+    HOOKD_CHECK(fact.remade->origin != Origin::kPublish, "what is made later says why");
+    HOOKD_CHECK(events.contains(fact.event->id), "what is made anew needs its payload");
+    wall_high_water_ms = std::max(wall_high_water_ms, fact.remade->accepted_ms);
+    const DeliveryId id = Make(*fact.event, fact.remade, fact.delivery);
+    if (!fact.remade->replaces) return;
+    const auto replaced = deliveries.find(KeyOf(*fact.remade->replaces));
+    if (replaced == deliveries.end()) return;
+    Delivery& delivery = replaced->second;
+    HOOKD_CHECK(delivery.id == *fact.remade->replaces && IsTerminal(delivery.state),
+                "only what ended is replaced");
+    if (delivery.state == DeliveryState::kSucceeded) return;
+    HOOKD_CHECK(delivery.state == fact.replaced_state && delivery.accepted_ms == fact.replaced_accepted_ms,
+                "the fact is about another delivery");
+    delivery.replaced_by = id;
+  }
+
+  DeliveryId Make(const Event& event, const RemadePtr& remade, const AcceptedDelivery& accepted) {
+    Delivery delivery;
+    delivery.id = MakeDeliveryId(event.id, remade, accepted.endpoint, accepted.sequence);
+    delivery.event = event.id;
+    delivery.subscriber_id = event.subscriber_id;
+    delivery.event_type = event.type;
+    delivery.accepted_ms = AcceptedMs(event.id, remade);
+    if (remade != nullptr) {
+      delivery.origin = remade->origin;
+      delivery.replaces = remade->replaces;
     }
+    queue.insert(KeyOf(delivery.id));
+    const DeliveryId id = delivery.id;
+    deliveries.emplace(KeyOf(id), std::move(delivery));
+    return id;
   }
 
   void Apply(const AttemptRecorded& fact) {
@@ -153,10 +133,13 @@ struct MemoryStore::Tables {
     HOOKD_CHECK(fact.attempt.number == delivery.attempt_count + 1, "attempts are numbered without gaps");
     delivery.attempts.push_back(fact.attempt);
     delivery.attempt_count = fact.attempt.number;
+    delivery.last_status = fact.attempt.status;
+    delivery.last_error = fact.attempt.error;
     if (fact.state == DeliveryState::kPending) {
       delivery.next_due_ms = fact.attempt.next_due_ms;
-      parked[KeyOf(fact.delivery)] = {fact.delivery.sequence, fact.event,    fact.ordering_key_hash,
-                                      fact.attempt.number,    fact.failures, fact.attempt.next_due_ms};
+      parked[KeyOf(fact.delivery)] = {fact.delivery.sequence, fact.event,         fact.ordering_key_hash,
+                                      fact.attempt.number,    fact.failures,      fact.attempt.next_due_ms,
+                                      fact.attempt.status,    fact.attempt.error, fact.remade};
     } else {
       End(delivery, fact.state, fact.reason, EndOf(fact.attempt));
     }
@@ -167,7 +150,8 @@ struct MemoryStore::Tables {
     Delivery& delivery = TakePending(fact, false);
     delivery.next_due_ms = fact.due_ms;
     parked[KeyOf(fact.delivery)] = {
-        fact.delivery.sequence, fact.event, fact.ordering_key_hash, 0, 0, fact.due_ms};
+        fact.delivery.sequence, fact.event, fact.ordering_key_hash, 0, 0, fact.due_ms, 0,
+        ErrorKind::kNone,       fact.remade};
     CheckCursor(fact.delivery.endpoint, fact.cursor);
   }
 
@@ -176,6 +160,9 @@ struct MemoryStore::Tables {
     HOOKD_CHECK(delivery.event_type == fact.event_type && delivery.subscriber_id == fact.subscriber_id,
                 "the fact is about another delivery");
     HOOKD_CHECK(fact.attempt_count == delivery.attempt_count, "the attempts made so far");
+    // They are kept with a delivery's last attempt or its retry, and this is neither.
+    delivery.last_status = 0;
+    delivery.last_error = ErrorKind::kNone;
     End(delivery, fact.state, fact.reason, fact.at_ms);
     CheckCursor(fact.delivery.endpoint, fact.cursor);
   }
@@ -186,12 +173,25 @@ struct MemoryStore::Tables {
     std::erase_if(events, [&](const auto& entry) { return entry.first.bucket() == fact.bucket; });
     if (!fact.history) return;
     std::erase_if(deliveries, [&](const auto& entry) { return entry.second.id.bucket == fact.bucket; });
-    std::erase_if(by_state, [&](const StateKey& key) {
-      return IsTerminal(std::get<0>(key)) && std::get<1>(key) == fact.bucket;
-    });
   }
 
   void Apply(const OperationsChanged& fact) { operations = fact.operations; }
+
+  void Apply(const JobChanged& fact) {
+    jobs[fact.job.id] = fact.job;
+    next_job = std::max(next_job, fact.job.id + 1);
+  }
+
+  void Apply(const JobDeleted& fact) { jobs.erase(fact.id); }
+
+  // The newest commit's, with the time of the store.
+  void KeepChanges(const std::string& record) {
+    if (!record.empty()) changes[last_commit] = record;
+    change_hours.Begin(wall_high_water_ms, last_commit);
+    while (change_hours.TakeExpired(wall_high_water_ms)) {
+    }
+    changes.erase(changes.begin(), changes.lower_bound(change_hours.first()));
+  }
 
   void CheckCursor(EndpointId endpoint, Sequence cursor) const {
     const auto first = queue.lower_bound({endpoint, 0});
@@ -212,49 +212,18 @@ struct MemoryStore::Tables {
     const size_t rows = was_parked ? parked.erase(key) : queue.erase(key);
     HOOKD_CHECK(rows == 1, "the delivery is not pending, or not where the fact says");
     Delivery& delivery = deliveries.at(key);
-    HOOKD_CHECK(delivery.id == fact.delivery && delivery.event == fact.event,
+    HOOKD_CHECK(delivery.id == fact.delivery && delivery.event == fact.event &&
+                    SameRemade(RemadeOf(delivery), fact.remade),
                 "the fact is about another delivery");
     return delivery;
   }
 
   void End(Delivery& delivery, DeliveryState state, EndReason reason, WallMs at_ms) {
     HOOKD_CHECK(IsTerminal(state), "a delivery ends in a terminal state");
-    by_state.erase(StateKeyOf(delivery));
     delivery.state = state;
     delivery.reason = reason;
     delivery.ended_ms = at_ms;
     delivery.next_due_ms = 0;
-    by_state.insert(StateKeyOf(delivery));
-  }
-
-  // Adds a delivery to the page; false = the page was full before it, and has its next position now.
-  static bool AddToPage(const DeliveryQuery& query, const Delivery& delivery, DeliveryPage& page) {
-    if (page.deliveries.size() == query.limit) {
-      page.next_position = PositionOf(query, page.deliveries.back());
-      return false;
-    }
-    Delivery& shown = page.deliveries.emplace_back(delivery);
-    shown.attempts.clear();
-    return true;
-  }
-
-  DeliveryPage ListByEndpoint(const DeliveryQuery& query, Sequence after) const {
-    DeliveryPage page;
-    for (auto it = deliveries.upper_bound({*query.endpoint, after});
-         it != deliveries.end() && it->first.first == *query.endpoint; ++it) {
-      if (query.state && it->second.state != *query.state) continue;
-      if (!AddToPage(query, it->second, page)) break;
-    }
-    return page;
-  }
-
-  DeliveryPage ListByState(const DeliveryQuery& query, const StateKey& after) const {
-    DeliveryPage page;
-    for (auto it = by_state.upper_bound(after); it != by_state.end() && std::get<0>(*it) == *query.state;
-         ++it) {
-      if (!AddToPage(query, deliveries.at({std::get<2>(*it), std::get<3>(*it)}), page)) break;
-    }
-    return page;
   }
 };
 
@@ -301,6 +270,8 @@ absl::StatusOr<DeliveryStore::Recovered> MemoryStore::Recover() {
   for (const auto& [number, bucket] : committed_->buckets) buckets_.Load(bucket);
   recovered.next_endpoint_number = committed_->next_endpoint_number;
   recovered.wall_high_water_ms = committed_->wall_high_water_ms;
+  for (const auto& [id, job] : committed_->jobs) recovered.jobs.push_back(job);
+  recovered.next_job = committed_->next_job;
   return recovered;
 }
 
@@ -310,6 +281,7 @@ void MemoryStore::Apply(const Fact& fact) {
       [this](const auto& f) {
         if constexpr (requires { lanes_.Apply(f); }) lanes_.Apply(f);
         if constexpr (requires { buckets_.Apply(f); }) buckets_.Apply(f);
+        if constexpr (requires { changes_.Apply(f); }) changes_.Apply(f);
       },
       fact);
   open_.push_back(fact);
@@ -340,6 +312,7 @@ absl::Status MemoryStore::Commit(WallMs now) {
   lanes_.Trim();
   tables.wall_high_water_ms = std::max(tables.wall_high_water_ms, now);
   ++tables.last_commit;
+  tables.KeepChanges(changes_.Take(tables.wall_high_water_ms));
   ++commits_;
   return absl::OkStatus();
 }
@@ -414,10 +387,11 @@ absl::StatusOr<std::vector<QueuedDelivery>> MemoryStore::ReadQueue(EndpointId en
   size_t bytes = 0;
   for (auto it = committed_->queue.lower_bound({endpoint, from});
        it != committed_->queue.end() && it->first == endpoint && rows.size() < limit; ++it) {
-    const auto& event = committed_->events.at(committed_->deliveries.at(*it).event);
+    const Delivery& delivery = committed_->deliveries.at(*it);
+    const auto& event = committed_->events.at(delivery.event);
     bytes += event->payload.size();
     if (!rows.empty() && bytes > max_bytes) break;
-    rows.push_back({it->second, event});
+    rows.push_back({it->second, event, RemadeOf(delivery)});
   }
   return rows;
 }
@@ -449,19 +423,19 @@ absl::StatusOr<Delivery> MemoryStore::ReadDelivery(DeliveryId id) const {
 }
 
 absl::StatusOr<DeliveryPage> MemoryStore::ListDeliveries(const DeliveryQuery& query) const {
-  if (!query.endpoint && !query.state) {
-    return absl::InvalidArgumentError("query: needs an endpoint or a state");
-  }
-  HOOKD_CHECK(query.limit >= 1, "a page holds at least one delivery");
-  StateKey after{query.state.value_or(DeliveryState::kPending), 0, EndpointId{}, 0};
-  if (!query.position.empty()) {
-    const absl::StatusOr<StateKey> position = ParsePosition(query);
-    if (!position.ok()) return position.status();
-    after = *position;
-  }
   absl::MutexLock lock(&mutex_);
-  if (query.endpoint) return committed_->ListByEndpoint(query, std::get<Sequence>(after));
-  return committed_->ListByState(query, after);
+  return ListDeliveriesOf(committed_->deliveries, query);
+}
+
+absl::StatusOr<EventPage> MemoryStore::ListEvents(const EventQuery& query) const {
+  absl::MutexLock lock(&mutex_);
+  return ListEventsOf(committed_->deliveries, committed_->events, query);
+}
+
+absl::StatusOr<std::vector<DeliveryId>> MemoryStore::DeliveriesOf(const Event& event, size_t limit) const {
+  absl::MutexLock lock(&mutex_);
+  const bool history = committed_->buckets.contains(event.id.bucket());
+  return DeliveriesOfEvent(committed_->deliveries, event, history, limit);
 }
 
 StoreStats MemoryStore::Stats() const {
@@ -474,5 +448,24 @@ StoreStats MemoryStore::Stats() const {
 }
 
 std::unique_ptr<DeliveryStore> MakeMemoryStore() { return std::make_unique<MemoryStore>(); }
+
+absl::StatusOr<ChangePage> MemoryStore::ReadChanges(uint64_t after_commit, size_t limit) const {
+  absl::MutexLock lock(&mutex_);
+  const Tables& tables = *committed_;
+  if (after_commit > tables.last_commit) return LaterThanNewest(tables.last_commit);
+  if (!tables.change_hours.empty() && after_commit + 1 < tables.change_hours.first()) {
+    return OlderThanKept(tables.change_hours.first());
+  }
+  ChangePage page;
+  page.commit = tables.last_commit;
+  for (auto it = tables.changes.upper_bound(after_commit); it != tables.changes.end(); ++it) {
+    if (absl::Status decoded = DecodeChanges(it->second, page.changes); !decoded.ok()) return decoded;
+    if (page.changes.size() < limit || it->first == tables.last_commit) continue;
+    page.commit = it->first;
+    page.more = true;
+    break;
+  }
+  return page;
+}
 
 }  // namespace hookd

@@ -11,6 +11,7 @@
 #include <absl/synchronization/mutex.h>
 
 #include "storage/bucket_table.h"
+#include "storage/change_log.h"
 #include "storage/delivery_store.h"
 #include "storage/lane_table.h"
 
@@ -49,7 +50,11 @@ class MemoryStore final : public DeliveryStore {
   absl::StatusOr<std::shared_ptr<const Event>> ReadEvent(EventId id) const override;
   absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const override;
   absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const override;
+  absl::StatusOr<EventPage> ListEvents(const EventQuery& query) const override;
+  absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override;
+  absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override;
   StoreStats Stats() const override;
+  uint64_t LastCommit() const override { return Stats().last_commit; }
   bool Stalled() const override { return false; }
   absl::StatusOr<DiskSpace> Disk() const override { return DiskSpace{}; }
 
@@ -60,6 +65,7 @@ class MemoryStore final : public DeliveryStore {
   // The committer's alone: lanes and buckets as of the last Apply, and the open batch.
   LaneTable lanes_;
   BucketTable buckets_;
+  ChangeLog changes_;
   std::vector<Fact> open_;
   bool recovered_ = false;
 

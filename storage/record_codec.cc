@@ -1,27 +1,21 @@
 #include "storage/record_codec.h"
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <absl/status/status.h>
 
-#include "base/concat.h"
 #include "base/status_macros.h"
 #include "hookd/storage/v1/records.pb.h"
+#include "storage/key_codec.h"
+#include "storage/record_parts.h"
 #include "storage/seal.h"
 
 namespace hookd::records {
 namespace {
 
 namespace pb = hookd::storage::v1;
-
-absl::Status Damaged(std::string_view what) {
-  return absl::DataLossError(Concat("a stored ", what, " record is damaged or of an unknown kind"));
-}
-
-template <typename Record>
-bool Parse(Record& record, std::string_view bytes) {
-  return record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
 
 std::string_view View(const EventId& id) {
   return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
@@ -34,6 +28,31 @@ bool TakeEventId(const std::string& bytes, EventId& id) {
 }
 
 void SetEventId(const EventId& id, std::string* field) { field->assign(View(id)); }
+
+template <typename Record>
+void SetRemade(const RemadePtr& remade, Record& record) {
+  if (remade == nullptr) return;
+  pb::RemadeRecord* out = record.mutable_remade();
+  out->set_made_ms(remade->accepted_ms);
+  out->set_origin(static_cast<uint32_t>(remade->origin));
+  if (remade->replaces) out->set_replaces(keys::OfId(*remade->replaces));
+}
+
+template <typename Record>
+bool TakeRemade(const Record& record, RemadePtr& remade) {
+  if (!record.has_remade()) return true;
+  const pb::RemadeRecord& in = record.remade();
+  if (in.origin() == 0 || !UpTo(Origin::kReplay, in.origin())) return false;
+  auto out = std::make_shared<Remade>();
+  out->accepted_ms = in.made_ms();
+  out->origin = static_cast<Origin>(in.origin());
+  if (!in.replaces().empty()) {
+    out->replaces = keys::ParseId(in.replaces());
+    if (!out->replaces) return false;
+  }
+  remade = std::move(out);
+  return true;
+}
 
 pb::PolicyRecord ToRecord(const DeliveryPolicy& policy) {
   pb::PolicyRecord record;
@@ -118,14 +137,21 @@ void Fill(const Attempt& attempt, pb::AttemptRecord& record) {
   record.set_body_truncated(attempt.body_truncated);
   record.set_resends(attempt.resends);
   record.set_next_due_ms(attempt.next_due_ms);
+  record.set_queue_us(attempt.us.queue);
+  record.set_decision(static_cast<uint32_t>(attempt.decision));
+  record.set_request_headers(attempt.request_headers);
+  record.set_response_headers(attempt.response_headers);
 }
 
 bool Read(const pb::AttemptRecord& record, Attempt& attempt) {
-  if (record.error() > static_cast<uint32_t>(ErrorKind::kLocal)) return false;
+  if (!UpTo(ErrorKind::kLocal, record.error()) ||
+      !UpTo(AttemptDecision::kEndpointDeleted, record.decision())) {
+    return false;
+  }
   attempt.number = record.number();
   attempt.started_ms = record.started_ms();
-  attempt.us = {record.name_us(), record.connect_us(), record.tls_us(), record.first_byte_us(),
-                record.total_us()};
+  attempt.us = {record.queue_us(), record.name_us(),       record.connect_us(),
+                record.tls_us(),   record.first_byte_us(), record.total_us()};
   attempt.error = static_cast<ErrorKind>(record.error());
   attempt.error_detail = record.error_detail();
   attempt.status = static_cast<int>(record.status());
@@ -135,6 +161,9 @@ bool Read(const pb::AttemptRecord& record, Attempt& attempt) {
   attempt.body_truncated = record.body_truncated();
   attempt.resends = record.resends();
   attempt.next_due_ms = record.next_due_ms();
+  attempt.decision = static_cast<AttemptDecision>(record.decision());
+  attempt.request_headers = record.request_headers();
+  attempt.response_headers = record.response_headers();
   return true;
 }
 
@@ -252,17 +281,21 @@ absl::StatusOr<LaneState> DecodeLane(std::string_view bytes) {
   return lane;
 }
 
-std::string EncodeQueued(EventId event) {
+std::string Encode(const Queued& queued) {
   pb::QueueRecord record;
-  SetEventId(event, record.mutable_event_id());
+  SetEventId(queued.event, record.mutable_event_id());
+  SetRemade(queued.remade, record);
   return record.SerializeAsString();
 }
 
-absl::StatusOr<EventId> DecodeQueued(std::string_view bytes) {
+absl::StatusOr<Queued> DecodeQueued(std::string_view bytes) {
   pb::QueueRecord record;
-  EventId event;
-  if (!Parse(record, bytes) || !TakeEventId(record.event_id(), event)) return Damaged("queue");
-  return event;
+  Queued queued;
+  if (!Parse(record, bytes) || !TakeEventId(record.event_id(), queued.event) ||
+      !TakeRemade(record, queued.remade)) {
+    return Damaged("queue");
+  }
+  return queued;
 }
 
 std::string Encode(const ParkedDelivery& parked) {
@@ -272,18 +305,26 @@ std::string Encode(const ParkedDelivery& parked) {
   record.set_failures(parked.failures);
   record.set_due_ms(parked.due_ms);
   record.set_ordering_key_hash(parked.ordering_key_hash);
+  SetRemade(parked.remade, record);
+  record.set_last_status(static_cast<uint32_t>(parked.last_status));
+  record.set_last_error(static_cast<uint32_t>(parked.last_error));
   return record.SerializeAsString();
 }
 
 absl::StatusOr<ParkedDelivery> DecodeParked(Sequence sequence, std::string_view bytes) {
   pb::ParkedRecord record;
   ParkedDelivery parked;
-  if (!Parse(record, bytes) || !TakeEventId(record.event_id(), parked.event)) return Damaged("parked");
+  if (!Parse(record, bytes) || !TakeEventId(record.event_id(), parked.event) ||
+      !TakeRemade(record, parked.remade) || !UpTo(ErrorKind::kLocal, record.last_error())) {
+    return Damaged("parked");
+  }
   parked.sequence = sequence;
   parked.ordering_key_hash = record.ordering_key_hash();
   parked.attempts = record.attempts();
   parked.failures = record.failures();
   parked.due_ms = record.due_ms();
+  parked.last_status = static_cast<int>(record.last_status());
+  parked.last_error = static_cast<ErrorKind>(record.last_error());
   return parked;
 }
 
@@ -298,6 +339,7 @@ std::string Encode(const Event& event) {
   record.set_payload(event.payload);
   record.set_not_before_ms(event.not_before_ms);
   record.set_expires_ms(event.expires_ms);
+  record.set_tracestate(event.tracestate);
   return record.SerializeAsString();
 }
 
@@ -315,6 +357,7 @@ absl::StatusOr<std::shared_ptr<const Event>> DecodeEvent(EventId id, std::string
   event->payload = std::move(*record.mutable_payload());
   event->not_before_ms = record.not_before_ms();
   event->expires_ms = record.expires_ms();
+  event->tracestate = std::move(*record.mutable_tracestate());
   event->accepted_ms = id.accepted_ms();
   return std::shared_ptr<const Event>(std::move(event));
 }
@@ -342,6 +385,7 @@ std::string Encode(const End& end) {
   record.set_event_type(end.event_type);
   record.set_subscriber_id(end.subscriber_id);
   if (end.has_attempt) Fill(end.last_attempt, *record.mutable_last_attempt());
+  SetRemade(end.remade, record);
   return record.SerializeAsString();
 }
 
@@ -350,8 +394,8 @@ absl::StatusOr<End> DecodeEnd(std::string_view bytes) {
   End end;
   if (!Parse(record, bytes) || !TakeEventId(record.event_id(), end.event) ||
       record.state() <= static_cast<uint32_t>(DeliveryState::kPending) ||
-      record.state() > static_cast<uint32_t>(DeliveryState::kCanceled) ||
-      record.reason() > static_cast<uint32_t>(EndReason::kBacklogFull) ||
+      !UpTo(DeliveryState::kCanceled, record.state()) ||
+      !UpTo(EndReason::kExpiredByPerson, record.reason()) || !TakeRemade(record, end.remade) ||
       !Read(record.last_attempt(), end.last_attempt)) {
     return Damaged("history");
   }
@@ -389,13 +433,18 @@ std::string Encode(const BucketView& bucket) {
   record.set_last_ended_ms(bucket.last_ended_ms);
   record.set_payload_bytes(bucket.payload_bytes);
   record.set_payloads_gone(bucket.payloads_gone);
+  record.set_pins(bucket.pins);
   return record.SerializeAsString();
 }
 
 absl::StatusOr<BucketView> DecodeBucket(Bucket bucket, std::string_view bytes) {
   pb::BucketRecord record;
   if (!Parse(record, bytes)) return Damaged("bucket");
-  return BucketView{bucket, record.pending(), record.last_ended_ms(), record.payload_bytes(),
+  return BucketView{bucket,
+                    record.pending(),
+                    record.pins(),
+                    record.last_ended_ms(),
+                    record.payload_bytes(),
                     record.payloads_gone()};
 }
 
@@ -420,6 +469,7 @@ std::string Encode(const StoreState& state) {
   record.set_wall_high_water_ms(state.wall_high_water_ms);
   record.set_next_endpoint_number(state.next_endpoint_number);
   record.set_epoch(state.epoch);
+  record.set_next_job(state.next_job);
   return record.SerializeAsString();
 }
 
@@ -427,7 +477,7 @@ absl::StatusOr<StoreState> DecodeState(std::string_view bytes) {
   pb::StateRecord record;
   if (!Parse(record, bytes)) return Damaged("state");
   return StoreState{record.commit(), record.wall_high_water_ms(), record.next_endpoint_number(),
-                    record.epoch()};
+                    record.epoch(), std::max<uint64_t>(record.next_job(), 1)};
 }
 
 }  // namespace hookd::records

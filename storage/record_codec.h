@@ -23,8 +23,12 @@ absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes);
 std::string Encode(const LaneState& lane);
 absl::StatusOr<LaneState> DecodeLane(std::string_view bytes);
 
-std::string EncodeQueued(EventId event);
-absl::StatusOr<EventId> DecodeQueued(std::string_view bytes);
+struct Queued {
+  EventId event;
+  RemadePtr remade = nullptr;
+};
+std::string Encode(const Queued& queued);
+absl::StatusOr<Queued> DecodeQueued(std::string_view bytes);
 
 std::string Encode(const ParkedDelivery& parked);  // without its sequence, which is in the key
 absl::StatusOr<ParkedDelivery> DecodeParked(Sequence sequence, std::string_view bytes);
@@ -46,6 +50,7 @@ struct End {
   std::string subscriber_id;
   bool has_attempt = false;
   Attempt last_attempt;  // where has_attempt
+  RemadePtr remade = nullptr;
 };
 std::string Encode(const End& end);
 absl::StatusOr<End> DecodeEnd(std::string_view bytes);
@@ -56,6 +61,9 @@ absl::StatusOr<IdempotencyHit> DecodeIdempotency(std::string_view bytes);
 std::string Encode(const BucketView& bucket);  // without its number, which is the key
 absl::StatusOr<BucketView> DecodeBucket(Bucket bucket, std::string_view bytes);
 
+std::string Encode(const Job& job);  // without its id, which is the key
+absl::StatusOr<Job> DecodeJob(uint64_t id, std::string_view bytes);
+
 std::string Encode(const Operations& operations);
 absl::StatusOr<Operations> DecodeOperations(std::string_view bytes);
 
@@ -64,6 +72,7 @@ struct StoreState {
   WallMs wall_high_water_ms = 0;
   uint64_t next_endpoint_number = 1;
   uint32_t epoch = 1;
+  uint64_t next_job = 1;
 };
 std::string Encode(const StoreState& state);
 absl::StatusOr<StoreState> DecodeState(std::string_view bytes);

@@ -1,228 +1,205 @@
-#include <algorithm>
+#include <memory>
 #include <optional>
-#include <tuple>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 
+#include "base/check.h"
 #include "base/concat.h"
 #include "base/status_macros.h"
 #include "storage/key_codec.h"
+#include "storage/list_query.h"
 #include "storage/rocksdb_reader.h"
+#include "storage/rocksdb_sources.h"
 #include "storage/rocksdb_store_impl.h"
 
 namespace hookd {
-namespace {
 
-// Rows that one page may look at: a page may come back short and still have a next position.
-constexpr size_t kScanBudget = 10'000;
-
-bool BeforeInLane(const Delivery& a, const Delivery& b) {
-  return std::tie(a.id.endpoint, a.id.sequence) < std::tie(b.id.endpoint, b.id.sequence);
-}
-
-}  // namespace
-
-// One page. Its position is the query's kind and the last delivery that was looked at, taken or not.
+// One page: the sources' rows, merged in the order of the query and looked up as far as they do not say.
 class RocksDbStore::Lister {
  public:
-  Lister(const RocksDbStore& store, const DeliveryQuery& query) : reader_(store), query_(query) {}
+  Lister(const RocksDbStore& store, const DeliveryQuery& query, ListOrder order,
+         std::optional<ListPosition> after)
+      : reader_(store),
+        query_(query),
+        context_{reader_, query, order, after, ClampedRange(query.accepted_from_ms, query.accepted_before_ms),
+                 budget_} {}
 
   absl::StatusOr<DeliveryPage> List() {
-    RETURN_IF_ERROR(ParsePosition());
-    const bool pending_only = query_.state == DeliveryState::kPending;
-    if (query_.endpoint) {
-      if (!pending_only) RETURN_IF_ERROR(AddEndedOfEndpoint());
-      if (!query_.state || pending_only) RETURN_IF_ERROR(AddPending());
-    } else if (pending_only) {
-      RETURN_IF_ERROR(AddPending());
-    } else if (*query_.state == DeliveryState::kSucceeded) {
-      RETURN_IF_ERROR(AddSucceeded());
-    } else {
-      RETURN_IF_ERROR(AddOfState());
+    DeliveryPage page;
+    ASSIGN_OR_RETURN(const std::vector<std::unique_ptr<RowSource>> sources, MakeSources(context_));
+    std::optional<ListPosition> last;  // looked at, taken or not
+    for (;;) {
+      ASSIGN_OR_RETURN(RowSource * next, FirstOf(sources));
+      if (next == nullptr) return page;
+      if (paused_) {
+        page.next_position = EncodePosition(query_, context_.order, Behind(next->reached(), last));
+        return page;
+      }
+      if (last && (page.deliveries.size() >= query_.limit || budget_.Spent())) {
+        page.next_position = EncodePosition(query_, context_.order, *last);
+        return page;
+      }
+      ASSIGN_OR_RETURN(std::optional<Delivery> delivery, Look(next->row()));
+      if (delivery) page.deliveries.push_back(*std::move(delivery));
+      last = next->row().at;
+      next->Pop();
     }
-    if (full_) page_.next_position = Concat(Kind(), last_.ToString());
-    return std::move(page_);
   }
 
  private:
-  std::string Kind() const {
-    return Concat(query_.endpoint ? "e" : "a", query_.state ? static_cast<int>(*query_.state) : 0, ".");
-  }
-
-  absl::Status ParsePosition() {
-    if (query_.position.empty()) return absl::OkStatus();
-    const std::string kind = Kind();
-    const std::string_view position = query_.position;
-    const absl::StatusOr<DeliveryId> after =
-        DeliveryId::Parse(position.substr(std::min(kind.size(), position.size())));
-    if (!position.starts_with(kind) || !after.ok() ||
-        (query_.endpoint && after->endpoint != *query_.endpoint)) {
-      return absl::InvalidArgumentError("position: not one that this query gave");
+  // The source whose row comes next, or (paused_) the one that cannot say whether one of its own does.
+  // Null = all have ended.
+  absl::StatusOr<RowSource*> FirstOf(const std::vector<std::unique_ptr<RowSource>>& sources) {
+    RowSource* first = nullptr;
+    for (const std::unique_ptr<RowSource>& source : sources) {
+      ASSIGN_OR_RETURN(const RowSource::Have have, source->Peek());
+      if (have == RowSource::Have::kEnd) continue;
+      const bool pauses = have == RowSource::Have::kPaused;
+      // One that pauses has passed the place that it names: a row there is still to be given.
+      const bool sooner = first == nullptr || ComesBefore(query_, source->reached(), first->reached()) ||
+                          (paused_ && !pauses && source->reached() == first->reached());
+      if (!sooner) continue;
+      first = source.get();
+      paused_ = pauses;
     }
-    after_ = *after;
-    return absl::OkStatus();
+    return first;
   }
 
-  // A row of `id` comes next. False = the page ends before it: the budget is spent, and a page ends with a
-  // whole delivery. (One delivery has fewer rows than the budget, so every page gets on.)
-  bool Look(const DeliveryId& id) {
-    if (++looked_at_ > kScanBudget && looked_at_any_ && id != last_) {
-      full_ = true;
-      return false;
+  // Of an endpoint, a source that only passed empty buckets knows the bucket alone.
+  ListPosition Behind(ListPosition reached, const std::optional<ListPosition>& last) const {
+    if (context_.order == ListOrder::kEndpoint && last) {
+      const bool further =
+          query_.newest_first ? last->sequence < reached.sequence : last->sequence > reached.sequence;
+      if (further) reached.sequence = last->sequence;
     }
-    last_ = id;
-    looked_at_any_ = true;
-    return true;
+    return reached;
   }
 
-  // An end row of the history, taken if it has the state asked for.
-  absl::StatusOr<bool> TakeEnd(const DeliveryId& id, std::string_view value) {
-    ASSIGN_OR_RETURN(records::End end, records::DecodeEnd(value));
-    if (!query_.state || *query_.state == end.state)
-      page_.deliveries.push_back(Reader::Ended(id, std::move(end)));
-    full_ = page_.deliveries.size() >= query_.limit;
-    return !full_;
-  }
-
-  // What ended of one endpoint, in the order of acceptance: bucket by bucket.
-  absl::Status AddEndedOfEndpoint() {
-    const EndpointId endpoint = *query_.endpoint;
-    std::string next = after_ ? keys::After(keys::HistoryRow(*after_, keys::kEndRow))
-                              : keys::HistoryRow({0, endpoint, 0}, 0);
-    while (!next.empty() && !full_) {
-      std::string jump;
-      RETURN_IF_ERROR(reader_.Scan(kHistory, next, keys::HistoryEnd(),
-                                   [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
-                                     ASSIGN_OR_RETURN(const keys::HistoryKey row, ParseHistory(key));
-                                     if (row.id.endpoint != endpoint) {
-                                       // To this endpoint in this bucket, or, past it, in the next.
-                                       const Bucket bucket =
-                                           row.id.bucket + (row.id.endpoint > endpoint ? 1 : 0);
-                                       jump = keys::HistoryRow({bucket, endpoint, 0}, 0);
-                                       return false;
-                                     }
-                                     if (!Look(row.id)) return false;
-                                     return row.attempt == keys::kEndRow ? TakeEnd(row.id, value)
-                                                                         : absl::StatusOr<bool>(true);
-                                   }));
-      next = std::move(jump);
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status AddSucceeded() {
-    const std::string from = after_ ? keys::After(keys::HistoryRow(*after_, keys::kEndRow))
-                                    : keys::HistoryRow({0, EndpointId{0}, 0}, 0);
-    return reader_.Scan(kHistory, from, keys::HistoryEnd(),
-                        [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
-                          ASSIGN_OR_RETURN(const keys::HistoryKey row, ParseHistory(key));
-                          if (!Look(row.id)) return false;
-                          return row.attempt == keys::kEndRow ? TakeEnd(row.id, value)
-                                                              : absl::StatusOr<bool>(true);
-                        });
-  }
-
-  // Through the index of what did not succeed.
-  absl::Status AddOfState() {
-    const std::string prefix = keys::StatePrefix(*query_.state);
-    const std::string from = after_ ? keys::After(keys::StateRow(*query_.state, *after_)) : prefix;
-    return reader_.Scan(kHistory, from, keys::After(prefix),
-                        [&](std::string_view key, std::string_view) -> absl::StatusOr<bool> {
-                          const std::optional<DeliveryId> id = keys::ParseStateRow(key);
-                          if (!id) return absl::DataLossError("an unknown row in the family history");
-                          if (!Look(*id)) return false;
-                          std::string value;
-                          ASSIGN_OR_RETURN(
-                              const bool found,
-                              reader_.Get(kHistory, keys::HistoryRow(*id, keys::kEndRow), value));
-                          return found ? TakeEnd(*id, value) : absl::StatusOr<bool>(true);
-                        });
-  }
-
-  // What is pending, of one endpoint or of all, merged into the page.
-  absl::Status AddPending() {
-    const EndpointId first = query_.endpoint ? *query_.endpoint : after_ ? after_->endpoint : EndpointId{0};
-    const std::string to = query_.endpoint ? keys::After(keys::OfEndpoint(first)) : std::string();
-    const auto lane = [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
-      const std::optional<EndpointId> endpoint = keys::ParseEndpoint(key);
-      if (!endpoint) return absl::DataLossError("an unknown row in the family lanes");
-      ASSIGN_OR_RETURN(const LaneState state, records::DecodeLane(value));
-      if (state.pending() > 0) RETURN_IF_ERROR(AddPendingOf(*endpoint, state));
-      return page_.deliveries.size() <= query_.limit;
-    };
-    RETURN_IF_ERROR(reader_.Scan(kLanes, keys::OfEndpoint(first), to, lane));
-    std::stable_sort(page_.deliveries.begin(), page_.deliveries.end(), BeforeInLane);
-    if (page_.deliveries.size() > query_.limit) {
-      page_.deliveries.resize(query_.limit);
-      full_ = true;
-      last_ = page_.deliveries.back().id;
-    }
-    return absl::OkStatus();
-  }
-
-  struct PendingRow {
-    Sequence sequence = 0;
-    EventId event;
-    std::optional<ParkedDelivery> parked;
-  };
-
-  // Queue and parked side by side, the queue from its cursor: its beginning may be a million tombstones away.
-  absl::Status AddPendingOf(EndpointId endpoint, const LaneState& lane) {
-    const Sequence next = after_ && after_->endpoint == endpoint ? after_->sequence + 1 : 0;
-    const std::string to = keys::After(keys::OfEndpoint(endpoint));
-    std::vector<PendingRow> rows;
-    for (const Family family : {kQueue, kParked}) {
-      const Sequence from = family == kQueue ? std::max(next, lane.cursor) : next;
-      size_t count = 0;
-      const auto row = [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
-        const std::optional<keys::EndpointSequence> at = keys::ParseDelivery(key);
-        if (!at) return absl::DataLossError("an unknown row in the family queue or parked");
-        if (family == kQueue) {
-          ASSIGN_OR_RETURN(const EventId event, records::DecodeQueued(value));
-          rows.push_back({at->sequence, event, std::nullopt});
-        } else {
-          ASSIGN_OR_RETURN(const ParkedDelivery parked, records::DecodeParked(at->sequence, value));
-          rows.push_back({at->sequence, parked.event, parked});
+  // Nullopt = the query does not take it, or it has just gone with its bucket.
+  absl::StatusOr<std::optional<Delivery>> Look(ListRow& row) {
+    if (row.pending) return LookPending(row.id, *row.pending);
+    if (context_.order == ListOrder::kSubscriber) {
+      ASSIGN_OR_RETURN(const Lane* lane, LaneOf(row.id.endpoint));
+      std::string value;
+      const bool may_be_queued = lane->state.queued > 0 && row.id.sequence >= lane->state.cursor;
+      if (may_be_queued && !IsOver(query_.state)) {
+        ASSIGN_OR_RETURN(const bool queued, Get(kQueue, KeyOf(row.id), value));
+        if (queued) {
+          RETURN_IF_ERROR(row.pending.emplace().SetQueued(value));
+          return LookPending(row.id, *row.pending);
         }
-        return ++count < query_.limit + 1;
-      };
-      RETURN_IF_ERROR(reader_.Scan(family, keys::OfDelivery(endpoint, from), to, row));
+      }
+      const bool may_be_parked = lane->first_parked && row.id.sequence >= *lane->first_parked;
+      if (may_be_parked && !IsOver(query_.state)) {
+        ASSIGN_OR_RETURN(const bool parked, Get(kParked, KeyOf(row.id), value));
+        if (parked) {
+          RETURN_IF_ERROR(row.pending.emplace().SetParked(row.id.sequence, value));
+          return LookPending(row.id, *row.pending);
+        }
+      }
+      if (query_.state == DeliveryState::kPending) return std::nullopt;
     }
-    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
-    if (rows.size() > query_.limit + 1) rows.resize(query_.limit + 1);
-    for (const PendingRow& row : rows) {
-      // The scan of what ended got only as far as last_: nothing beyond it may come before that is complete.
-      if (full_ && row.sequence > last_.sequence) break;
-      ASSIGN_OR_RETURN(Delivery delivery, reader_.Pending(endpoint, row.sequence, row.event,
-                                                          row.parked ? &*row.parked : nullptr));
-      page_.deliveries.push_back(std::move(delivery));
-    }
-    return absl::OkStatus();
+    return LookEnded(row);
   }
 
-  static absl::StatusOr<keys::HistoryKey> ParseHistory(std::string_view key) {
-    const std::optional<keys::HistoryKey> parsed = keys::ParseHistoryRow(key);
-    if (!parsed) return absl::DataLossError("an unknown row in the family history");
-    return *parsed;
+  absl::StatusOr<std::optional<Delivery>> LookEnded(ListRow& row) {
+    if (row.end.empty()) {
+      ASSIGN_OR_RETURN(const bool ended, Get(kHistory, keys::HistoryRow(row.id, keys::kEndRow), row.end));
+      if (!ended) return std::nullopt;
+    }
+    ASSIGN_OR_RETURN(records::End end, records::DecodeEnd(row.end));
+    Delivery delivery = Reader::Ended(row.id, std::move(end));
+    if (!Takes(query_, delivery)) return std::nullopt;
+    if (IsFailed(delivery.state)) {
+      if (context_.order == ListOrder::kFailed) {
+        ASSIGN_OR_RETURN(delivery.replaced_by, Reader::DecodeReplacedBy(row.failed));
+      } else {
+        budget_.Read(0);
+        ASSIGN_OR_RETURN(delivery.replaced_by, reader_.ReplacedBy(delivery));
+      }
+      if (query_.not_replaced && delivery.replaced_by) return std::nullopt;
+    }
+    return delivery;
+  }
+
+  // The event, with its payload, is read only if the rest fits.
+  absl::StatusOr<std::optional<Delivery>> LookPending(const DeliveryId& id, const PendingRow& row) {
+    const ParkedDelivery* parked = row.parked ? &*row.parked : nullptr;
+    if (IsOver(query_.state) || !TakesTime(query_, AcceptedMs(row.event, row.remade)) ||
+        !TakesOutcome(query_, parked ? parked->last_status : 0,
+                      parked ? parked->last_error : ErrorKind::kNone)) {
+      return std::nullopt;
+    }
+    if (!query_.subscriber_id.empty() && id.endpoint.partition() != PartitionOf(query_.subscriber_id)) {
+      return std::nullopt;
+    }
+    std::string value;
+    ASSIGN_OR_RETURN(const bool found, Get(kEvents, keys::OfEvent(row.event), value));
+    if (!found) return absl::DataLossError(Concat("a pending delivery without its event: ", id.ToString()));
+    ASSIGN_OR_RETURN(const std::shared_ptr<const Event> event, records::DecodeEvent(row.event, value));
+    Delivery delivery = Reader::Pending(id.endpoint, id.sequence, *event, row.remade, parked);
+    if (!Takes(query_, delivery)) return std::nullopt;
+    return delivery;
+  }
+
+  static bool IsOver(const std::optional<DeliveryState>& state) { return state && IsTerminal(*state); }
+
+  absl::StatusOr<bool> Get(Family family, const std::string& key, std::string& value) {
+    ASSIGN_OR_RETURN(const bool found, reader_.Get(family, key, value));
+    if (found) {
+      budget_.Read(value.size());
+    } else {
+      budget_.Row({});  // the filters of the tables say so
+    }
+    return found;
+  }
+
+  static std::string KeyOf(const DeliveryId& id) { return keys::OfDelivery(id.endpoint, id.sequence); }
+
+  // Where what is pending of a lane may be: it spares most reads of the rows that cannot be.
+  struct Lane {
+    LaneState state;
+    std::optional<Sequence> first_parked;
+  };
+  absl::StatusOr<const Lane*> LaneOf(EndpointId endpoint) {
+    const auto [it, first] = lanes_.try_emplace(endpoint, nullptr);
+    if (!first) return it->second.get();
+    it->second = std::make_unique<Lane>();
+    Lane& lane = *it->second;
+    std::string value;
+    ASSIGN_OR_RETURN(const bool found, Get(kLanes, keys::OfEndpoint(endpoint), value));
+    if (!found) return &lane;
+    ASSIGN_OR_RETURN(lane.state, records::DecodeLane(value));
+    if (lane.state.parked == 0) return &lane;
+    RowCursor parked(reader_, kParked, keys::OfEndpoint(endpoint),
+                     keys::OfDelivery(endpoint, lane.state.next), false, budget_);
+    parked.Begin();
+    RETURN_IF_ERROR(parked.status());
+    if (parked.Valid()) {
+      const std::optional<keys::EndpointSequence> at = keys::ParseDelivery(parked.key());
+      if (!at) return absl::DataLossError("an unknown row in the family parked");
+      lane.first_parked = at->sequence;
+    }
+    return &lane;
   }
 
   const Reader reader_;
   const DeliveryQuery& query_;
-  std::optional<DeliveryId> after_;  // the position asked for
-  DeliveryPage page_;
-  size_t looked_at_ = 0;  // rows
-  bool looked_at_any_ = false;
-  DeliveryId last_;  // the newest delivery that was looked at
-  bool full_ = false;
+  ScanBudget budget_;
+  ListContext context_;
+  bool paused_ = false;
+  absl::flat_hash_map<EndpointId, std::unique_ptr<Lane>> lanes_;
 };
 
 absl::StatusOr<DeliveryPage> RocksDbStore::ListDeliveries(const DeliveryQuery& query) const {
-  if (!query.endpoint && !query.state) {
-    return absl::InvalidArgumentError("endpoint_id, state: at least one of the two is needed");
-  }
-  return Lister(*this, query).List();
+  HOOKD_CHECK(query.limit >= 1, "a page holds at least one delivery");
+  ASSIGN_OR_RETURN(const ListOrder order, OrderOf(query));
+  ASSIGN_OR_RETURN(const std::optional<ListPosition> after, ParsePosition(query, order));
+  return Lister(*this, query, order, after).List();
 }
 
 }  // namespace hookd

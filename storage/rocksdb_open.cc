@@ -106,6 +106,7 @@ absl::StatusOr<DeliveryStore::Recovered> RocksDbStore::Recover() {
   recovered.next_endpoint_number = state_.next_endpoint_number;
   recovered.wall_high_water_ms = state_.wall_high_water_ms;
   recovered.epoch = state_.epoch;
+  recovered.next_job = state_.next_job;
   last_commit_ = state_.commit;
   pending_ = lanes_.pending();
   return recovered;
@@ -123,6 +124,13 @@ absl::Status RocksDbStore::RecoverMeta(Recovered& recovered) {
     } else if (const std::optional<Bucket> number = keys::ParseBucketRow(key)) {
       ASSIGN_OR_RETURN(const BucketView bucket, records::DecodeBucket(*number, value));
       buckets_.Load(bucket);
+    } else if (const std::optional<Bucket> hour = keys::ParseChangesHour(key)) {
+      const std::optional<uint64_t> first = keys::ParseNumber(value);
+      if (!first) return absl::DataLossError("an hour of changes is damaged");
+      change_hours_.Load({*hour, *first});
+    } else if (const std::optional<uint64_t> id = keys::ParseJobRow(key)) {
+      ASSIGN_OR_RETURN(Job job, records::DecodeJob(*id, value));
+      recovered.jobs.push_back(std::move(job));
     } else {
       return absl::DataLossError("an unknown row in the family meta");
     }

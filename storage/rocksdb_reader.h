@@ -1,5 +1,5 @@
-// Consistent reads of the database: what rocksdb_reads.cc, rocksdb_configuration.cc and
-// rocksdb_list.cc share.
+// Consistent reads of the database: what rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc
+// and rocksdb_list.cc share.
 #pragma once
 
 #include <memory>
@@ -32,6 +32,15 @@ class RocksDbStore::Reader {
     if (status.IsNotFound()) return false;
     RETURN_IF_ERROR(FromRocksDb(status, "read"));
     return true;
+  }
+
+  // Over [*lower, *upper), which outlive it.
+  std::unique_ptr<rocksdb::Iterator> NewIterator(Family family, const rocksdb::Slice* lower,
+                                                 const rocksdb::Slice* upper) const {
+    rocksdb::ReadOptions options = options_;
+    options.iterate_lower_bound = lower;
+    options.iterate_upper_bound = upper;
+    return std::unique_ptr<rocksdb::Iterator>(store_.db_->NewIterator(options, store_.Cf(family)));
   }
 
   // A bounded scan of [from, to): stops when `row` returns false.
@@ -88,24 +97,31 @@ class RocksDbStore::Reader {
                 });
   }
 
-  // A delivery of queue or parked; `parked` null = it was never attempted.
-  absl::StatusOr<Delivery> Pending(EndpointId endpoint, Sequence sequence, EventId event,
-                                   const ParkedDelivery* parked) const {
+  // A delivery of queue or parked; `parked` null = it is in the queue.
+  static Delivery Pending(EndpointId endpoint, Sequence sequence, const Event& event, const RemadePtr& remade,
+                          const ParkedDelivery* parked) {
     Delivery delivery;
-    delivery.id = {event.bucket(), endpoint, sequence};
-    delivery.event = event;
+    delivery.id = MakeDeliveryId(event.id, remade, endpoint, sequence);
+    delivery.event = event.id;
+    delivery.subscriber_id = event.subscriber_id;
+    delivery.event_type = event.type;
     delivery.state = DeliveryState::kPending;
-    delivery.accepted_ms = event.accepted_ms();
+    SetMade(event.id, remade, delivery);
     if (parked != nullptr) {
       delivery.attempt_count = parked->attempts;
       delivery.next_due_ms = parked->due_ms;
+      delivery.last_status = parked->last_status;
+      delivery.last_error = parked->last_error;
     }
-    ASSIGN_OR_RETURN(const std::shared_ptr<const Event> stored, GetEvent(event));
-    delivery.event_type = stored->type;
-    delivery.subscriber_id = stored->subscriber_id;
     return delivery;
   }
+  absl::StatusOr<Delivery> Pending(EndpointId endpoint, Sequence sequence, const EventId& event,
+                                   const RemadePtr& remade, const ParkedDelivery* parked) const {
+    ASSIGN_OR_RETURN(const std::shared_ptr<const Event> stored, GetEvent(event));
+    return Pending(endpoint, sequence, *stored, remade, parked);
+  }
 
+  // Without replaced_by, which is in the index by state.
   static Delivery Ended(DeliveryId id, records::End end) {
     Delivery delivery;
     delivery.id = id;
@@ -114,13 +130,45 @@ class RocksDbStore::Reader {
     delivery.event_type = std::move(end.event_type);
     delivery.state = end.state;
     delivery.reason = end.reason;
-    delivery.accepted_ms = end.event.accepted_ms();
+    SetMade(end.event, end.remade, delivery);
     delivery.ended_ms = end.ended_ms;
     delivery.attempt_count = end.attempt_count;
+    if (end.has_attempt) {
+      delivery.last_status = end.last_attempt.status;
+      delivery.last_error = end.last_attempt.error;
+    }
     return delivery;
   }
 
+  // The value of a row of the index by state; nullopt = not replaced.
+  static absl::StatusOr<std::optional<DeliveryId>> DecodeReplacedBy(std::string_view value) {
+    if (value.empty()) return std::nullopt;
+    const std::optional<DeliveryId> id = keys::ParseId(value);
+    if (!id) return absl::DataLossError("a row of the index by state is damaged");
+    return id;
+  }
+
+  absl::StatusOr<std::optional<DeliveryId>> ReplacedBy(const Delivery& ended) const {
+    if (ended.state == DeliveryState::kPending || ended.state == DeliveryState::kSucceeded) {
+      return std::nullopt;
+    }
+    std::string value;
+    ASSIGN_OR_RETURN(
+        const bool found,
+        Get(kHistory, keys::StateRow(ended.state, ended.accepted_ms, ended.id.endpoint, ended.id.sequence),
+            value));
+    if (!found) return std::nullopt;
+    return DecodeReplacedBy(value);
+  }
+
  private:
+  static void SetMade(const EventId& event, const RemadePtr& remade, Delivery& delivery) {
+    delivery.accepted_ms = AcceptedMs(event, remade);
+    if (remade == nullptr) return;
+    delivery.origin = remade->origin;
+    delivery.replaces = remade->replaces;
+  }
+
   const RocksDbStore& store_;
   rocksdb::ManagedSnapshot snapshot_;
   rocksdb::ReadOptions options_;

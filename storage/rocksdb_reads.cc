@@ -42,11 +42,11 @@ absl::StatusOr<std::vector<QueuedDelivery>> RocksDbStore::ReadQueue(EndpointId e
                   [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
                     const std::optional<keys::EndpointSequence> parsed = keys::ParseDelivery(key);
                     if (!parsed) return absl::DataLossError("an unknown row in the family queue");
-                    ASSIGN_OR_RETURN(const EventId id, records::DecodeQueued(value));
-                    ASSIGN_OR_RETURN(std::shared_ptr<const Event> event, reader.GetEvent(id));
+                    ASSIGN_OR_RETURN(records::Queued queued, records::DecodeQueued(value));
+                    ASSIGN_OR_RETURN(std::shared_ptr<const Event> event, reader.GetEvent(queued.event));
                     if (!deliveries.empty() && bytes + event->payload.size() > max_bytes) return false;
                     bytes += event->payload.size();
-                    deliveries.push_back({parsed->sequence, std::move(event)});
+                    deliveries.push_back({parsed->sequence, std::move(event), std::move(queued.remade)});
                     return deliveries.size() < limit;
                   });
   RETURN_IF_ERROR(status);
@@ -102,16 +102,18 @@ absl::StatusOr<Delivery> RocksDbStore::ReadDelivery(DeliveryId id) const {
     std::string value;
     ASSIGN_OR_RETURN(const bool queued, reader.Get(kQueue, key, value));
     if (queued) {
-      ASSIGN_OR_RETURN(const EventId event, records::DecodeQueued(value));
-      ASSIGN_OR_RETURN(delivery, reader.Pending(id.endpoint, id.sequence, event, nullptr));
+      ASSIGN_OR_RETURN(const records::Queued row, records::DecodeQueued(value));
+      ASSIGN_OR_RETURN(delivery, reader.Pending(id.endpoint, id.sequence, row.event, row.remade, nullptr));
     } else {
       ASSIGN_OR_RETURN(const bool parked_found, reader.Get(kParked, key, value));
       if (!parked_found) return absent;
       ASSIGN_OR_RETURN(const ParkedDelivery parked, records::DecodeParked(id.sequence, value));
-      ASSIGN_OR_RETURN(delivery, reader.Pending(id.endpoint, id.sequence, parked.event, &parked));
+      ASSIGN_OR_RETURN(delivery,
+                       reader.Pending(id.endpoint, id.sequence, parked.event, parked.remade, &parked));
     }
     if (delivery->id != id) return absent;
   }
+  ASSIGN_OR_RETURN(delivery->replaced_by, reader.ReplacedBy(*delivery));
   if (last) attempts.push_back(std::move(*last));
   delivery->attempts = std::move(attempts);
   return *std::move(delivery);

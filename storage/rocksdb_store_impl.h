@@ -1,5 +1,6 @@
 // The class behind OpenRocksDbStore: opening and recovery in rocksdb_open.cc, writes in rocksdb_writes.cc,
-// reads in rocksdb_reads.cc, rocksdb_configuration.cc and rocksdb_list.cc.
+// reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc, rocksdb_list.cc and
+// rocksdb_stats.cc.
 #pragma once
 
 #include <atomic>
@@ -20,6 +21,7 @@
 
 #include "storage/ballast.h"
 #include "storage/bucket_table.h"
+#include "storage/change_log.h"
 #include "storage/column_families.h"
 #include "storage/data_folder.h"
 #include "storage/delivery_store.h"
@@ -44,23 +46,28 @@ class DatabaseListener final : public rocksdb::EventListener {
       stalled_families_.erase(info.cf_name);
     } else {
       stalled_families_.insert(info.cf_name);
+      if (!stalled_) ++stalls_;
     }
     stalled_ = !stalled_families_.empty();
   }
   bool failed() const { return failed_; }
   // As far as was told: of two changes at nearly the same time the older may be told last.
   bool stalled() const { return stalled_; }
+  uint64_t stalls() const { return stalls_; }
 
  private:
   const std::function<void(absl::Status)> on_failure_;
   std::atomic<bool> failed_{false};
   std::atomic<bool> stalled_{false};
+  std::atomic<uint64_t> stalls_{0};
   absl::Mutex mutex_;
   std::set<std::string> stalled_families_ ABSL_GUARDED_BY(mutex_);
 };
 
 class RocksDbStore final : public DeliveryStore {
  public:
+  class Reader;  // consistent reads under one snapshot
+
   RocksDbStore(DataFolder folder, std::shared_ptr<DatabaseListener> listener, std::unique_ptr<rocksdb::DB> db,
                std::vector<rocksdb::ColumnFamilyHandle*> families);
   ~RocksDbStore() override;
@@ -87,20 +94,29 @@ class RocksDbStore final : public DeliveryStore {
   absl::StatusOr<std::shared_ptr<const Event>> ReadEvent(EventId id) const override;
   absl::StatusOr<Delivery> ReadDelivery(DeliveryId id) const override;
   absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const override;
+  absl::StatusOr<EventPage> ListEvents(const EventQuery& query) const override;
+  absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override;
+  absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override;
   StoreStats Stats() const override;
+  uint64_t LastCommit() const override { return last_commit_.load(std::memory_order_relaxed); }
+  DatabaseStats Database() const override;
   bool Stalled() const override;
   absl::StatusOr<DiskSpace> Disk() const override { return SpaceOf(folder_.path()); }
 
  private:
-  class Reader;  // consistent reads under one snapshot
-  class Lister;  // one page of ListDeliveries
+  class Lister;       // one page of ListDeliveries
+  class EventLister;  // one page of ListEvents
 
   void Put(Family family, const std::string& key, const std::string& value);
   void Delete(Family family, const std::string& key);
   void DeletePrefix(Family family, const std::string& prefix);
+  void DeleteRange(Family family, const std::string& from, const std::string& to);
   void Ended(const DeliveryId& delivery, bool was_parked, const records::End& end);
+  void MadeRow(const Event& event, WallMs made_ms, const AcceptedDelivery& delivery);
+  void WriteChanges();
   absl::Status FreeDropped();
   absl::StatusOr<std::optional<LaneState>> ReadLane(EndpointId endpoint) const;
+  absl::StatusOr<uint64_t> OldestKeptCommit() const;
 
   absl::Status RecoverMeta(Recovered& recovered);
   absl::Status RecoverLanes(Recovered& recovered);
@@ -118,6 +134,9 @@ class RocksDbStore final : public DeliveryStore {
   void Write(const LaneRemoved& fact);
   void Write(const BucketDropped& fact);
   void Write(const OperationsChanged& fact);
+  void Write(const Redelivered& fact);
+  void Write(const JobChanged& fact);
+  void Write(const JobDeleted& fact);
 
   rocksdb::ColumnFamilyHandle* Cf(Family family) const { return families_[family]; }
 
@@ -132,6 +151,9 @@ class RocksDbStore final : public DeliveryStore {
   bool poisoned_ = false;
   LaneTable lanes_;
   BucketTable buckets_;
+  ChangeLog changes_;
+  ChangeHours change_hours_;
+  bool changes_expired_ = false;        // in the open batch
   std::vector<BucketDropped> dropped_;  // in the open batch
   records::StoreState state_;
   uint16_t pruned_day_ = 0;  // idempotency rows of earlier days are gone

@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <iterator>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include <absl/status/status.h>
@@ -18,6 +21,16 @@ namespace {
 constexpr DeliveryState kIndexedStates[] = {DeliveryState::kExhausted, DeliveryState::kExpired,
                                             DeliveryState::kCanceled};
 
+bool IsIndexed(DeliveryState state) {
+  return std::find(std::begin(kIndexedStates), std::end(kIndexedStates), state) != std::end(kIndexedStates);
+}
+
+WallMs StartOf(Bucket bucket) { return WallMs{bucket} * kBucketMs; }
+
+std::string Bytes(const EventId& id) {
+  return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
+}
+
 }  // namespace
 
 void RocksDbStore::Put(Family family, const std::string& key, const std::string& value) {
@@ -25,6 +38,10 @@ void RocksDbStore::Put(Family family, const std::string& key, const std::string&
 }
 
 void RocksDbStore::Delete(Family family, const std::string& key) { batch_.Delete(Cf(family), key); }
+
+void RocksDbStore::DeleteRange(Family family, const std::string& from, const std::string& to) {
+  batch_.DeleteRange(Cf(family), from, to);
+}
 
 void RocksDbStore::DeletePrefix(Family family, const std::string& prefix) {
   batch_.DeleteRange(Cf(family), prefix, keys::After(prefix));
@@ -59,15 +76,22 @@ void RocksDbStore::Write(const EndpointDeleted& fact) {
   Delete(kSubscribers, keys::OfSubscribersEndpoint(fact.subscriber_id, fact.endpoint));
 }
 
+void RocksDbStore::MadeRow(const Event& event, WallMs made_ms, const AcceptedDelivery& delivery) {
+  Put(kHistory, keys::TimeRow(StableHash(event.subscriber_id), made_ms, delivery.endpoint, delivery.sequence),
+      Bytes(event.id));
+}
+
 void RocksDbStore::Write(const Accepted& fact) {
   lanes_.Apply(fact);
   buckets_.Apply(fact);
+  changes_.Apply(fact);
   const Event& event = *fact.event;
   state_.wall_high_water_ms = std::max(state_.wall_high_water_ms, event.accepted_ms);
   Put(kEvents, keys::OfEvent(event.id), records::Encode(event));
-  const std::string queued = records::EncodeQueued(event.id);
+  const std::string queued = records::Encode(records::Queued{event.id});
   for (const AcceptedDelivery& delivery : fact.deliveries) {
     Put(kQueue, keys::OfDelivery(delivery.endpoint, delivery.sequence), queued);
+    MadeRow(event, event.accepted_ms, delivery);
   }
   if (fact.idempotency) {
     Put(kIdempotency, keys::OfIdempotency(keys::DayOf(event.accepted_ms), fact.idempotency->key),
@@ -75,15 +99,43 @@ void RocksDbStore::Write(const Accepted& fact) {
   }
 }
 
+void RocksDbStore::Write(const Redelivered& fact) {
+  lanes_.Apply(fact);
+  buckets_.Apply(fact);
+  changes_.Apply(fact);
+  const Event& event = *fact.event;
+  const auto [endpoint, sequence] = fact.delivery;
+  const WallMs made_ms = fact.remade->accepted_ms;
+  const DeliveryId id = MakeDeliveryId(event.id, fact.remade, endpoint, sequence);
+  state_.wall_high_water_ms = std::max(state_.wall_high_water_ms, made_ms);
+  Put(kQueue, keys::OfDelivery(endpoint, sequence), records::Encode(records::Queued{event.id, fact.remade}));
+  MadeRow(event, made_ms, fact.delivery);
+  Put(kHistory, keys::RemadeRow(event.id, endpoint, sequence), keys::OfNumber(id.bucket));
+  // What was replaced may have been forgotten since it was looked at.
+  const std::optional<DeliveryId>& replaces = fact.remade->replaces;
+  if (replaces && IsIndexed(fact.replaced_state) && buckets_.Find(replaces->bucket) != nullptr) {
+    HOOKD_CHECK(BucketOf(fact.replaced_accepted_ms) == replaces->bucket, "its id holds the hour of its time");
+    Put(kHistory,
+        keys::StateRow(fact.replaced_state, fact.replaced_accepted_ms, replaces->endpoint,
+                       replaces->sequence),
+        keys::OfId(id));
+  }
+}
+
 void RocksDbStore::Ended(const DeliveryId& delivery, bool was_parked, const records::End& end) {
   Delete(was_parked ? kParked : kQueue, keys::OfDelivery(delivery.endpoint, delivery.sequence));
   Put(kHistory, keys::HistoryRow(delivery, keys::kEndRow), records::Encode(end));
-  if (end.state != DeliveryState::kSucceeded) Put(kHistory, keys::StateRow(end.state, delivery), "");
+  if (IsIndexed(end.state)) {
+    Put(kHistory,
+        keys::StateRow(end.state, AcceptedMs(end.event, end.remade), delivery.endpoint, delivery.sequence),
+        "");
+  }
 }
 
 void RocksDbStore::Write(const AttemptRecorded& fact) {
   lanes_.Apply(fact);
   buckets_.Apply(fact);
+  changes_.Apply(fact);
   if (IsTerminal(fact.state)) {
     records::End end;
     end.event = fact.event;
@@ -95,6 +147,7 @@ void RocksDbStore::Write(const AttemptRecorded& fact) {
     end.subscriber_id = fact.subscriber_id;
     end.has_attempt = true;
     end.last_attempt = fact.attempt;
+    end.remade = fact.remade;
     Ended(fact.delivery, fact.was_parked, end);
     return;
   }
@@ -102,7 +155,8 @@ void RocksDbStore::Write(const AttemptRecorded& fact) {
   if (!fact.was_parked) Delete(kQueue, key);
   Put(kParked, key,
       records::Encode(ParkedDelivery{fact.delivery.sequence, fact.event, fact.ordering_key_hash,
-                                     fact.attempt.number, fact.failures, fact.attempt.next_due_ms}));
+                                     fact.attempt.number, fact.failures, fact.attempt.next_due_ms,
+                                     fact.attempt.status, fact.attempt.error, fact.remade}));
   Put(kHistory, keys::HistoryRow(fact.delivery, fact.attempt.number), records::Encode(fact.attempt));
 }
 
@@ -111,13 +165,14 @@ void RocksDbStore::Write(const DeliveryParked& fact) {
   const std::string key = keys::OfDelivery(fact.delivery.endpoint, fact.delivery.sequence);
   Delete(kQueue, key);
   Put(kParked, key,
-      records::Encode(
-          ParkedDelivery{fact.delivery.sequence, fact.event, fact.ordering_key_hash, 0, 0, fact.due_ms}));
+      records::Encode(ParkedDelivery{fact.delivery.sequence, fact.event, fact.ordering_key_hash, 0, 0,
+                                     fact.due_ms, 0, ErrorKind::kNone, fact.remade}));
 }
 
 void RocksDbStore::Write(const DeliveryEnded& fact) {
   lanes_.Apply(fact);
   buckets_.Apply(fact);
+  changes_.Apply(fact);
   records::End end;
   end.event = fact.event;
   end.state = fact.state;
@@ -126,6 +181,7 @@ void RocksDbStore::Write(const DeliveryEnded& fact) {
   end.attempt_count = fact.attempt_count;
   end.event_type = fact.event_type;
   end.subscriber_id = fact.subscriber_id;
+  end.remade = fact.remade;
   Ended(fact.delivery, fact.was_parked, end);
 }
 
@@ -139,13 +195,39 @@ void RocksDbStore::Write(const BucketDropped& fact) {
   if (payloads) DeletePrefix(kEvents, keys::EventBucket(fact.bucket));
   if (!fact.history) return;
   DeletePrefix(kHistory, keys::HistoryBucket(fact.bucket));
+  DeletePrefix(kHistory, keys::TimeBucket(fact.bucket));
+  DeleteRange(kHistory, keys::RemadeFrom(StartOf(fact.bucket)), keys::RemadeFrom(StartOf(fact.bucket + 1)));
   for (const DeliveryState state : kIndexedStates) {
-    DeletePrefix(kHistory, keys::StateBucket(state, fact.bucket));
+    DeleteRange(kHistory, keys::StateFrom(state, StartOf(fact.bucket)),
+                keys::StateFrom(state, StartOf(fact.bucket + 1)));
   }
 }
 
 void RocksDbStore::Write(const OperationsChanged& fact) {
   Put(kMeta, keys::OperationsRow(), records::Encode(fact.operations));
+}
+
+void RocksDbStore::Write(const JobChanged& fact) {
+  state_.next_job = std::max(state_.next_job, fact.job.id + 1);
+  Put(kMeta, keys::JobRow(fact.job.id), records::Encode(fact.job));
+}
+
+void RocksDbStore::Write(const JobDeleted& fact) { Delete(kMeta, keys::JobRow(fact.id)); }
+
+void RocksDbStore::WriteChanges() {
+  const WallMs now = state_.wall_high_water_ms;
+  if (const std::string& changes = changes_.Take(now); !changes.empty()) {
+    Put(kChanges, keys::OfCommit(state_.commit), changes);
+  }
+  if (const auto hour = change_hours_.Begin(now, state_.commit)) {
+    Put(kMeta, keys::ChangesHour(hour->hour), keys::OfNumber(hour->first));
+  }
+  const uint64_t kept = change_hours_.first();
+  while (const auto expired = change_hours_.TakeExpired(now)) {
+    Delete(kMeta, keys::ChangesHour(expired->hour));
+    changes_expired_ = true;
+  }
+  if (changes_expired_) DeleteRange(kChanges, keys::OfCommit(kept), keys::OfCommit(change_hours_.first()));
 }
 
 absl::Status RocksDbStore::Commit(WallMs now) {
@@ -173,6 +255,7 @@ absl::Status RocksDbStore::Commit(WallMs now) {
   state_.wall_high_water_ms = std::max(state_.wall_high_water_ms, now);
   ++state_.commit;
   Put(kMeta, keys::State(), records::Encode(state_));
+  WriteChanges();
   // Idempotency keys live 24 h: the day before yesterday's are over, whatever the hour.
   const uint16_t yesterday = static_cast<uint16_t>(keys::DayOf(state_.wall_high_water_ms) - 1);
   if (yesterday != pruned_day_) {
@@ -211,6 +294,9 @@ absl::Status RocksDbStore::FreeDropped() {
     return FromRocksDb(rocksdb::DeleteFilesInRange(db_.get(), Cf(family), &begin, &end, false),
                        "free what was dropped");
   };
+  if (std::exchange(changes_expired_, false)) {
+    RETURN_IF_ERROR(free(kChanges, keys::OfCommit(0), keys::OfCommit(change_hours_.first())));
+  }
   for (const BucketDropped& fact : std::exchange(dropped_, {})) {
     if (const auto gap = buckets_.GapAround(fact.bucket, BucketTable::Kind::kPayloads)) {
       RETURN_IF_ERROR(free(kEvents, keys::EventBucket(gap->first), keys::EventBucket(gap->end)));
@@ -218,9 +304,12 @@ absl::Status RocksDbStore::FreeDropped() {
     if (!fact.history) continue;
     if (const auto gap = buckets_.GapAround(fact.bucket, BucketTable::Kind::kHistory)) {
       RETURN_IF_ERROR(free(kHistory, keys::HistoryBucket(gap->first), keys::HistoryBucket(gap->end)));
+      RETURN_IF_ERROR(free(kHistory, keys::TimeBucket(gap->first), keys::TimeBucket(gap->end)));
+      RETURN_IF_ERROR(
+          free(kHistory, keys::RemadeFrom(StartOf(gap->first)), keys::RemadeFrom(StartOf(gap->end))));
       for (const DeliveryState state : kIndexedStates) {
-        RETURN_IF_ERROR(
-            free(kHistory, keys::StateBucket(state, gap->first), keys::StateBucket(state, gap->end)));
+        RETURN_IF_ERROR(free(kHistory, keys::StateFrom(state, StartOf(gap->first)),
+                             keys::StateFrom(state, StartOf(gap->end))));
       }
     }
   }

@@ -1,5 +1,6 @@
 #include "dispatcher/api/api_server.h"
 
+#include <chrono>
 #include <cstdint>
 #include <utility>
 
@@ -13,6 +14,9 @@
 #include "dispatcher/api/delivery_service.h"
 #include "dispatcher/api/endpoint_service.h"
 #include "dispatcher/api/event_service.h"
+#include "dispatcher/api/feed_context.h"
+#include "dispatcher/api/gateway.h"
+#include "dispatcher/api/job_service.h"
 #include "dispatcher/api/operations_service.h"
 #include "dispatcher/api/publish_batch.h"
 #include "dispatcher/api/subscriber_service.h"
@@ -22,6 +26,7 @@ namespace {
 
 // Above kMaxBatchBytes by enough that a batch somewhat too big is refused by name, not by gRPC.
 constexpr int kMaxReceiveBytes = static_cast<int>(kMaxBatchBytes) + 1024 * 1024;
+static_assert(kMaxGatewayBodyBytes / 4 * 3 > kMaxReceiveBytes, "a batch of payloads in base64 fits");
 constexpr int kMaxMetadataBytes = 16 * 1024;
 constexpr int kMaxStreamsPerConnection = 128;
 // Threads of the synchronous services; above, calls are refused with RESOURCE_EXHAUSTED.
@@ -31,7 +36,9 @@ constexpr size_t kMaxBufferBytes = 256 * 1024 * 1024;
 constexpr int kKeepaliveMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kMinPingIntervalMs = 10'000;
-// What is left after that long is cut: Shutdown's second step.
+// Of the gateway's calls, before it becomes JSON.
+constexpr int kMaxInProcessAnswerBytes = 16 * 1024 * 1024;
+// What is left after that long is cut: Shutdown's second step, and the gateway's answers after it.
 constexpr int64_t kCutAfterMs = 1000;
 
 void Configure(grpc::ServerBuilder& builder) {
@@ -53,17 +60,26 @@ void Configure(grpc::ServerBuilder& builder) {
   builder.SetResourceQuota(quota);
 }
 
+grpc::ChannelArguments InProcessArguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxInProcessAnswerBytes);
+  return arguments;
+}
+
 }  // namespace
 
 class ApiServer::Impl {
  public:
   Impl(const ApiServerOptions& options, Engine& engine, Telemetry& telemetry, const Clock& clock)
       : publish_(std::make_shared<PublishContext>(engine, telemetry, clock)),
-        events_(publish_),
+        feed_(std::make_shared<FeedContext>(engine, clock)),
+        events_(publish_, feed_),
         subscribers_(engine),
         endpoints_(engine),
-        deliveries_(engine),
-        operations_(options.version, options.storage_format, engine, telemetry, clock) {}
+        deliveries_(engine, feed_),
+        jobs_(engine),
+        operations_(options.version, options.storage_format, engine, telemetry, clock),
+        gateway_(options.gateway) {}
 
   ~Impl() { Shutdown(Duration::zero()); }
 
@@ -78,6 +94,7 @@ class ApiServer::Impl {
     builder.RegisterService(&subscribers_);
     builder.RegisterService(&endpoints_);
     builder.RegisterService(&deliveries_);
+    builder.RegisterService(&jobs_);
     builder.RegisterService(&operations_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
@@ -86,35 +103,43 @@ class ApiServer::Impl {
     }
     address_ = absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
     server_->GetHealthCheckService()->SetServingStatus(true);
+    if (gateway_ != nullptr) gateway_->Open(server_->InProcessChannel(InProcessArguments()));
     return absl::OkStatus();
   }
 
   void StopIntake() {
     if (server_ != nullptr) server_->GetHealthCheckService()->SetServingStatus(false);
     publish_->calls.StopIntake();
+    feed_->calls.StopIntake();
   }
 
   void Shutdown(Duration deadline) {
     StopIntake();
     if (!publish_->calls.WaitEmpty(deadline)) publish_->calls.AbortAll();
+    if (gateway_ != nullptr) gateway_->StopIntake();
     if (server_ != nullptr) {
       server_->Shutdown(
           gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(kCutAfterMs, GPR_TIMESPAN)));
       server_->Wait();
+      if (gateway_ != nullptr) gateway_->Close(std::chrono::milliseconds(kCutAfterMs));
       server_.reset();
     }
     publish_->answers.Stop();
+    feed_->Stop();
   }
 
   const std::string& address() const { return address_; }
 
  private:
   const std::shared_ptr<PublishContext> publish_;
+  const std::shared_ptr<FeedContext> feed_;
   EventService events_;
   SubscriberService subscribers_;
   EndpointService endpoints_;
   DeliveryService deliveries_;
+  JobService jobs_;
   OperationsService operations_;
+  Gateway* const gateway_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

@@ -1,4 +1,4 @@
-// The gRPC server: the five services of hookd.v1, health checking and reflection.
+// The gRPC server: the services of hookd.v1, health checking and reflection.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,13 @@
 
 namespace hookd {
 
+class Gateway;
+
 struct ApiServerOptions {
   std::string listen = "127.0.0.1:7070";  // IP:port; port 0 = any free one
   std::string version;
   uint32_t storage_format = 0;
+  Gateway* gateway = nullptr;  // opened by Start and closed by Shutdown; outlives the server
 };
 
 // Used by one thread. `engine`, `telemetry` and `clock` outlive it. Shut it down after Engine::Drain and

@@ -34,11 +34,29 @@ void SetPhase(int64_t us, google::protobuf::Duration* (v1::AttemptPhases::*mutab
   if (us > 0) *(phases.*mutable_field)() = ToDuration(std::chrono::microseconds(us));
 }
 
+// Lines "Name: value", or "Name" where the value is masked.
+void AddHeaders(std::string_view lines, google::protobuf::RepeatedPtrField<v1::HeaderField>& fields) {
+  while (!lines.empty()) {
+    const size_t end = std::min(lines.find('\n'), lines.size());
+    const std::string_view line = lines.substr(0, end);
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+    const size_t colon = line.find(':');
+    v1::HeaderField& field = *fields.Add();
+    field.set_name(Printable(line.substr(0, colon)));
+    field.set_masked(colon == std::string_view::npos);
+    if (!field.masked()) {
+      const std::string_view value = line.substr(colon + 1);
+      field.set_value(Printable(value.substr(std::min<size_t>(value.find_first_not_of(' '), value.size()))));
+    }
+  }
+}
+
 v1::Attempt ToProto(const Attempt& attempt) {
   v1::Attempt proto;
   proto.set_number(attempt.number);
   *proto.mutable_start_time() = ToTimestamp(attempt.started_ms);
   v1::AttemptPhases& phases = *proto.mutable_phases();
+  SetPhase(attempt.us.queue, &v1::AttemptPhases::mutable_queue, phases);
   SetPhase(attempt.us.name, &v1::AttemptPhases::mutable_name, phases);
   SetPhase(attempt.us.connect, &v1::AttemptPhases::mutable_connect, phases);
   SetPhase(attempt.us.tls, &v1::AttemptPhases::mutable_tls, phases);
@@ -53,6 +71,9 @@ v1::Attempt ToProto(const Attempt& attempt) {
   proto.set_response_body_truncated(attempt.body_truncated);
   proto.set_resends(attempt.resends);
   if (attempt.next_due_ms != 0) *proto.mutable_next_due_time() = ToTimestamp(attempt.next_due_ms);
+  proto.set_decision(static_cast<v1::AttemptDecision>(attempt.decision));
+  AddHeaders(attempt.request_headers, *proto.mutable_request_headers());
+  AddHeaders(attempt.response_headers, *proto.mutable_response_headers());
   return proto;
 }
 
@@ -133,6 +154,13 @@ v1::Delivery ToProto(const Delivery& delivery) {
   if (delivery.ended_ms != 0) *proto.mutable_end_time() = ToTimestamp(delivery.ended_ms);
   if (delivery.next_due_ms != 0) *proto.mutable_next_due_time() = ToTimestamp(delivery.next_due_ms);
   proto.set_attempt_count(delivery.attempt_count);
+  proto.set_origin(static_cast<v1::DeliveryOrigin>(delivery.origin));
+  if (delivery.replaces) proto.set_replaces(delivery.replaces->ToString());
+  if (delivery.replaced_by) proto.set_replaced_by(delivery.replaced_by->ToString());
+  proto.set_last_status(delivery.last_status);
+  if (delivery.last_error != ErrorKind::kNone) {
+    proto.set_last_error_kind(std::string(ToString(delivery.last_error)));
+  }
   const size_t hidden = delivery.attempts.size() - std::min(delivery.attempts.size(), kMaxShownAttempts);
   for (size_t i = hidden; i < delivery.attempts.size(); ++i) {
     *proto.add_attempts() = ToProto(delivery.attempts[i]);
@@ -148,6 +176,102 @@ v1::Delivery ToProto(const Delivery& delivery) {
   return proto;
 }
 
+v1::Delivery ToProto(const DeliveryView& view) {
+  v1::Delivery proto = ToProto(view.delivery);
+  if (!view.waiting) return proto;
+  const Waiting& waiting = *view.waiting;
+  v1::WaitingOn& on = *proto.mutable_waiting_on();
+  on.set_kind(static_cast<v1::WaitKind>(waiting.kind));
+  if (waiting.since_ms != 0) *on.mutable_since() = ToTimestamp(waiting.since_ms);
+  if (waiting.until_ms != 0) *on.mutable_until() = ToTimestamp(waiting.until_ms);
+  if (waiting.behind) on.set_delivery_id(waiting.behind->ToString());
+  on.set_detail(waiting.detail);
+  return proto;
+}
+
+v1::DeliveryChange ToProto(const StateChange& change) {
+  v1::DeliveryChange proto;
+  proto.set_delivery_id(change.delivery.ToString());
+  proto.set_event_id(change.event.ToString());
+  proto.set_endpoint_id(change.delivery.endpoint.ToString());
+  proto.set_subscriber_id(change.subscriber_id);
+  proto.set_event_type(change.event_type);
+  proto.set_state(static_cast<v1::DeliveryState>(change.state));
+  if (change.reason != EndReason::kNone) proto.set_end_reason(std::string(ToString(change.reason)));
+  proto.set_attempt_count(change.attempt_count);
+  proto.set_status(change.status);
+  if (change.error != ErrorKind::kNone) proto.set_error_kind(std::string(ToString(change.error)));
+  *proto.mutable_change_time() = ToTimestamp(change.at_ms);
+  if (change.next_due_ms != 0) *proto.mutable_next_due_time() = ToTimestamp(change.next_due_ms);
+  return proto;
+}
+
+v1::Event ToProto(const Event& event) {
+  v1::Event proto;
+  proto.set_id(event.id.ToString());
+  proto.set_subscriber_id(event.subscriber_id);
+  proto.set_type(event.type);
+  proto.set_payload(event.payload);
+  proto.set_channel(event.channel);
+  proto.set_ordering_key(event.ordering_key);
+  proto.set_idempotency_key(event.idempotency_key);
+  proto.set_traceparent(event.traceparent);
+  proto.set_tracestate(event.tracestate);
+  *proto.mutable_accept_time() = ToTimestamp(event.accepted_ms);
+  if (event.not_before_ms != 0) *proto.mutable_not_before_time() = ToTimestamp(event.not_before_ms);
+  if (event.expires_ms != 0) *proto.mutable_expire_time() = ToTimestamp(event.expires_ms);
+  return proto;
+}
+
+v1::Job ToProto(const Job& job) {
+  v1::Job proto;
+  if (job.id != 0) proto.set_id(JobIdText(job.id));
+  proto.set_dry_run(job.id == 0);
+  proto.set_kind(static_cast<v1::JobKind>(job.kind));
+  proto.set_state(static_cast<v1::JobState>(job.state));
+  proto.set_matched(job.matched);
+  proto.set_done(job.done);
+  proto.set_skipped(job.skipped);
+  proto.set_expected(job.expected);
+  proto.set_rate(job.rate);
+  if (job.created_ms != 0) *proto.mutable_create_time() = ToTimestamp(job.created_ms);
+  if (job.updated_ms != 0) *proto.mutable_update_time() = ToTimestamp(job.updated_ms);
+  if (job.ended_ms != 0) *proto.mutable_end_time() = ToTimestamp(job.ended_ms);
+  proto.set_error(job.error);
+  if (job.endpoint.value != 0) proto.set_endpoint_id(job.endpoint.ToString());
+  proto.set_subscriber_id(job.subscriber_id);
+  proto.set_host(job.host);
+  proto.set_event_type(job.event_type);
+  if (job.from_ms != 0) *proto.mutable_time_from() = ToTimestamp(job.from_ms);
+  if (job.before_ms != 0) *proto.mutable_time_before() = ToTimestamp(job.before_ms);
+  proto.set_reason(job.reason);
+  return proto;
+}
+
+v1::Statistics ToProto(const Statistics& statistics, StatWindow window) {
+  v1::Statistics proto;
+  proto.set_window(static_cast<v1::StatisticsWindow>(window));
+  proto.set_attempts(statistics.attempts);
+  proto.set_succeeded(statistics.succeeded);
+  proto.set_status_2xx(statistics.by_class[2]);
+  proto.set_status_3xx(statistics.by_class[3]);
+  proto.set_status_4xx(statistics.by_class[4]);
+  proto.set_status_5xx(statistics.by_class[5]);
+  proto.set_timeouts(statistics.timeouts);
+  proto.set_other_errors(statistics.by_class[0] - statistics.timeouts);
+  *proto.mutable_latency_p50() = ToDuration(std::chrono::microseconds(statistics.p50_us));
+  *proto.mutable_latency_p90() = ToDuration(std::chrono::microseconds(statistics.p90_us));
+  *proto.mutable_latency_p99() = ToDuration(std::chrono::microseconds(statistics.p99_us));
+  proto.set_pending(statistics.pending);
+  if (statistics.oldest_pending_ms != 0) {
+    *proto.mutable_oldest_pending_time() = ToTimestamp(statistics.oldest_pending_ms);
+  }
+  if (statistics.since_ms != 0) *proto.mutable_since() = ToTimestamp(statistics.since_ms);
+  return proto;
+}
+
+std::string JobIdText(uint64_t id) { return absl::StrCat("job_", absl::Hex(id, absl::kZeroPad16)); }
+
 absl::StatusOr<Event> FromProto(const v1::NewEvent& proto) {
   Event event;
   event.subscriber_id = proto.subscriber_id();
@@ -156,6 +280,7 @@ absl::StatusOr<Event> FromProto(const v1::NewEvent& proto) {
   event.ordering_key = proto.ordering_key();
   event.idempotency_key = proto.idempotency_key();
   event.traceparent = proto.traceparent();
+  event.tracestate = proto.tracestate();
   event.payload = proto.payload();
   if (proto.has_not_before_time()) {
     ASSIGN_OR_RETURN(event.not_before_ms, FromTimestamp(proto.not_before_time(), "not_before_time"));

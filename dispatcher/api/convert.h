@@ -13,6 +13,7 @@
 #include "hookd/v1/delivery_service.pb.h"
 #include "hookd/v1/endpoint_service.pb.h"
 #include "hookd/v1/event_service.pb.h"
+#include "hookd/v1/job_service.pb.h"
 #include "hookd/v1/subscriber_service.pb.h"
 
 namespace hookd {
@@ -27,6 +28,15 @@ v1::Endpoint ToProto(const EndpointView& view);
 // The newest kMaxShownAttempts, and of their response bodies, newest first, kMaxShownBodyBytes; the others
 // are left out, as truncated.
 v1::Delivery ToProto(const Delivery& delivery);
+// With what it waits for.
+v1::Delivery ToProto(const DeliveryView& view);
+v1::DeliveryChange ToProto(const StateChange& change);
+v1::Event ToProto(const Event& event);
+v1::Job ToProto(const Job& job);
+v1::Statistics ToProto(const Statistics& statistics, StatWindow window);
+
+// "job_" and 16 hex digits.
+std::string JobIdText(uint64_t id);
 
 // Copies. INVALID_ARGUMENT for what is no time at all; the rules are core/event_rules.h's.
 absl::StatusOr<Event> FromProto(const v1::NewEvent& event);

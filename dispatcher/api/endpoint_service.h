@@ -30,6 +30,14 @@ class EndpointService final : public v1::EndpointService::Service {
                              v1::Endpoint* response) override;
   grpc::Status ResumeEndpoint(grpc::ServerContext* context, const v1::ResumeEndpointRequest* request,
                               v1::Endpoint* response) override;
+  // In endpoint_queries.cc.
+  grpc::Status ChangeEndpoints(grpc::ServerContext* context, const v1::ChangeEndpointsRequest* request,
+                               v1::ChangeEndpointsResponse* response) override;
+  grpc::Status GetEndpointStatistics(grpc::ServerContext* context,
+                                     const v1::GetEndpointStatisticsRequest* request,
+                                     v1::Statistics* response) override;
+  grpc::Status ListTopEndpoints(grpc::ServerContext* context, const v1::ListTopEndpointsRequest* request,
+                                v1::ListTopEndpointsResponse* response) override;
 
  private:
   Engine& engine_;

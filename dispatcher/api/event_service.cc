@@ -3,12 +3,14 @@
 #include <utility>
 #include <vector>
 
+#include "dispatcher/api/event_reads.h"
 #include "dispatcher/api/publish_call.h"
 #include "dispatcher/api/publish_stream.h"
 
 namespace hookd {
 
-EventService::EventService(std::shared_ptr<PublishContext> publish) : publish_(std::move(publish)) {}
+EventService::EventService(std::shared_ptr<PublishContext> publish, std::shared_ptr<FeedContext> feed)
+    : publish_(std::move(publish)), feed_(std::move(feed)) {}
 
 grpc::ServerUnaryReactor* EventService::PublishEvent(grpc::CallbackServerContext* context,
                                                      const v1::PublishEventRequest* request,
@@ -54,6 +56,17 @@ grpc::ServerUnaryReactor* EventService::PublishEvents(grpc::CallbackServerContex
 grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* EventService::PublishStream(
     grpc::CallbackServerContext* context) {
   return hookd::PublishStream::Start(publish_, *context);
+}
+
+grpc::ServerUnaryReactor* EventService::GetEvent(grpc::CallbackServerContext* context,
+                                                 const v1::GetEventRequest* request, v1::Event* response) {
+  return GetEventCall(feed_, *context, *request, *response);
+}
+
+grpc::ServerUnaryReactor* EventService::PollEvents(grpc::CallbackServerContext* context,
+                                                   const v1::PollEventsRequest* request,
+                                                   v1::PollEventsResponse* response) {
+  return PollEventsCall(feed_, *context, *request, *response);
 }
 
 }  // namespace hookd

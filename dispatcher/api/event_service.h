@@ -1,10 +1,12 @@
-// EventService: takes events in. On gRPC's callback API, as a publish waits for its commit without a thread.
+// EventService: takes events in, and shows them. On gRPC's callback API, as a publish waits for its commit,
+// and a poll for the next event, without a thread.
 #pragma once
 
 #include <memory>
 
 #include <grpcpp/grpcpp.h>
 
+#include "dispatcher/api/feed_context.h"
 #include "dispatcher/api/publish_batch.h"
 #include "hookd/v1/event_service.grpc.pb.h"
 
@@ -12,7 +14,7 @@ namespace hookd {
 
 class EventService final : public v1::EventService::CallbackService {
  public:
-  explicit EventService(std::shared_ptr<PublishContext> publish);
+  EventService(std::shared_ptr<PublishContext> publish, std::shared_ptr<FeedContext> feed);
 
   grpc::ServerUnaryReactor* PublishEvent(grpc::CallbackServerContext* context,
                                          const v1::PublishEventRequest* request,
@@ -22,9 +24,15 @@ class EventService final : public v1::EventService::CallbackService {
                                           v1::PublishEventsResponse* response) override;
   grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* PublishStream(
       grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* GetEvent(grpc::CallbackServerContext* context, const v1::GetEventRequest* request,
+                                     v1::Event* response) override;
+  grpc::ServerUnaryReactor* PollEvents(grpc::CallbackServerContext* context,
+                                       const v1::PollEventsRequest* request,
+                                       v1::PollEventsResponse* response) override;
 
  private:
   const std::shared_ptr<PublishContext> publish_;
+  const std::shared_ptr<FeedContext> feed_;
 };
 
 }  // namespace hookd

@@ -14,6 +14,9 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
+#include "dispatcher/api/connect_protocol.h"
+#include "dispatcher/api/gateway_exchange.h"
+
 namespace hookd {
 namespace {
 
@@ -23,8 +26,8 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-// For a request from its first awaited byte to the last of its answer; an idle connection ends with it too.
-constexpr std::chrono::seconds kRequestTimeout{10};
+// For a client to stop sending what is not read, so that it gets its answer; then it is cut.
+constexpr std::chrono::seconds kLingerTimeout{2};
 // Before accepting again when accepting failed (no descriptors).
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
@@ -40,7 +43,9 @@ Response MakeResponse(const http::request_header<>& request, const HttpPortOptio
   const bool known = path == "/metrics" || path == "/healthz" || path == "/readyz";
   if (!known) {
     response.result(http::status::not_found);
-    response.body() = "not found: there are /metrics, /healthz and /readyz\n";
+    response.body() =
+        "not found: there are /metrics, /healthz, /readyz and the procedures, such as "
+        "/hookd.v1.OperationsService/GetStatus\n";
   } else if (request.method() != http::verb::get && request.method() != http::verb::head) {
     response.result(http::status::method_not_allowed);
     response.set(http::field::allow, "GET, HEAD");
@@ -70,7 +75,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void Read() {
     parser_.emplace();
     parser_->header_limit(kMaxHttpHeaderBytes);
-    stream_.expires_after(kRequestTimeout);
+    parser_->body_limit(boost::none);  // who reads it bounds it
+    stream_.expires_after(options_.request_timeout);
     http::async_read_header(stream_, buffer_, *parser_,
                             [self = shared_from_this()](error_code error, size_t) { self->OnRead(error); });
   }
@@ -85,10 +91,23 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     if (error) return;  // gone, too slow, or not HTTP
     const http::request_header<>& request = parser_->get().base();
+    if (options_.gateway != nullptr &&
+        request.target().starts_with({kProcedurePrefix.data(), kProcedurePrefix.size()})) {
+      return Call();
+    }
     // A body is never read: the connection ends instead.
     const bool has_body = parser_->chunked() || parser_->content_length().value_or(0) > 0;
     const bool keep = parser_->keep_alive() && !has_body;
     Write(MakeResponse(request, options_), keep, request.method() == http::verb::head);
+  }
+
+  void Call() {
+    std::make_shared<GatewayExchange>(stream_, buffer_, *options_.gateway, options_.answer_timeout,
+                                      [self = shared_from_this()](GatewayExchange::Connection connection) {
+                                        if (connection == GatewayExchange::Connection::kKept) self->Read();
+                                        if (connection == GatewayExchange::Connection::kUnread) self->Close();
+                                      })
+        ->Start(std::move(*parser_));
   }
 
   void Write(Response response, bool keep, bool head = false) {
@@ -99,9 +118,25 @@ class Session : public std::enable_shared_from_this<Session> {
     http::async_write(stream_, response_, [self = shared_from_this(), keep](error_code error, size_t) {
       if (error) return;
       if (keep) return self->Read();
-      error_code ignored;
-      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+      self->Close();
     });
+  }
+
+  // What the client still sends is read and dropped for a while: a close would reset the connection, and the
+  // answer could be lost.
+  void Close() {
+    error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.expires_after(kLingerTimeout);
+    Drop();
+  }
+
+  void Drop() {
+    buffer_.clear();
+    stream_.async_read_some(buffer_.prepare(kMaxHttpHeaderBytes),
+                            [self = shared_from_this()](error_code error, size_t) {
+                              if (!error) self->Drop();
+                            });
   }
 
   beast::tcp_stream stream_;
@@ -121,6 +156,8 @@ class HttpPort::Impl {
     if (!thread_.joinable()) return;
     io_.stop();
     thread_.join();
+    if (options_.gateway != nullptr)
+      options_.gateway->Close();  // nothing starts any more, nor is told after it
     stopped_ = true;
   }
 

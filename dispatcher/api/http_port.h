@@ -1,7 +1,8 @@
-// The HTTP port: /metrics, /healthz, /readyz. A small server of its own, on its own thread, so that it
-// answers when everything else is busy.
+// The HTTP port: /metrics, /healthz, /readyz, and the gateway's procedures. A small server of its own, on its
+// own thread, so that it answers when everything else is busy.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,15 +12,24 @@
 
 namespace hookd {
 
+class Gateway;
+
 inline constexpr size_t kMaxHttpHeaderBytes = 8 * 1024;
 // Above, connections wait in the kernel's backlog until one ends.
 inline constexpr size_t kMaxHttpConnections = 64;
+// For a request from its first awaited byte to its last; an idle connection ends with it too.
+inline constexpr std::chrono::seconds kRequestTimeout{10};
+// For an answer, or one message of a stream, to be taken by the client; else it is cut.
+inline constexpr std::chrono::seconds kAnswerTimeout{10};
 
 struct HttpPortOptions {
   std::string listen = "127.0.0.1:7071";  // IP:port; port 0 = any free one
   // Called on the port's thread; must not block for long, nor throw.
   std::function<std::string()> metrics;  // Prometheus' text format 0.0.4
   std::function<absl::Status()> ready;   // not OK: its message says why not
+  Gateway* gateway = nullptr;            // outlives the port, which closes it; null = no procedures
+  std::chrono::milliseconds request_timeout = kRequestTimeout;
+  std::chrono::milliseconds answer_timeout = kAnswerTimeout;
 };
 
 // Used by one thread.

@@ -7,6 +7,7 @@
 #include "dispatcher/api/field_mask.h"
 #include "dispatcher/api/grpc_status.h"
 #include "dispatcher/api/page_token.h"
+#include "dispatcher/api/query_convert.h"
 #include "dispatcher/core/event_rules.h"
 
 namespace hookd {
@@ -86,6 +87,16 @@ grpc::Status SubscriberService::ResumeSubscriber(grpc::ServerContext*,
                                                  const v1::ResumeSubscriberRequest* request,
                                                  v1::Subscriber* response) {
   return SetPaused(request->id(), false, *response);
+}
+
+grpc::Status SubscriberService::GetSubscriberStatistics(grpc::ServerContext*,
+                                                        const v1::GetSubscriberStatisticsRequest* request,
+                                                        v1::Statistics* response) {
+  const absl::StatusOr<StatWindow> window = FromProto(request->window());
+  if (!window.ok()) return ToGrpc(window.status());
+  const absl::StatusOr<Statistics> statistics = engine_.SubscriberStatistics(request->id(), *window);
+  if (statistics.ok()) *response = ToProto(*statistics, *window);
+  return ToGrpc(statistics.status());
 }
 
 grpc::Status SubscriberService::SetPaused(const std::string& id, bool paused, v1::Subscriber& response) {

@@ -26,6 +26,9 @@ class SubscriberService final : public v1::SubscriberService::Service {
                                v1::Subscriber* response) override;
   grpc::Status ResumeSubscriber(grpc::ServerContext* context, const v1::ResumeSubscriberRequest* request,
                                 v1::Subscriber* response) override;
+  grpc::Status GetSubscriberStatistics(grpc::ServerContext* context,
+                                       const v1::GetSubscriberStatisticsRequest* request,
+                                       v1::Statistics* response) override;
 
  private:
   grpc::Status SetPaused(const std::string& id, bool paused, v1::Subscriber& response);

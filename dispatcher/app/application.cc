@@ -8,11 +8,15 @@
 #include <cstdio>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include "base/status_macros.h"
+#include "config/config_loader.h"
 #include "dispatcher/api/api_server.h"
+#include "dispatcher/api/gateway.h"
 #include "dispatcher/api/http_port.h"
 #include "dispatcher/app/descriptors.h"
 #include "dispatcher/app/readiness.h"
@@ -43,6 +47,15 @@ Millis ToMillis(const google::protobuf::Duration& duration) {
   return std::chrono::duration_cast<Millis>(FromProto(duration));
 }
 
+EngineTunables MakeTunables(const config::v1::Config& config) {
+  EngineTunables tunables;
+  tunables.retention = {ToMillis(config.retention().pending()), ToMillis(config.retention().payloads()),
+                        ToMillis(config.retention().history())};
+  tunables.disk_high_percent = static_cast<uint64_t>(config.storage().disk_high_percent());
+  tunables.disk_low_percent = static_cast<uint64_t>(config.storage().disk_low_percent());
+  return tunables;
+}
+
 EngineOptions MakeEngineOptions(const config::v1::Config& config, const std::string& version) {
   EngineOptions options;
   options.max_in_flight = static_cast<size_t>(config.delivery().max_in_flight());
@@ -56,10 +69,7 @@ EngineOptions MakeEngineOptions(const config::v1::Config& config, const std::str
   options.window_bytes = static_cast<size_t>(config.delivery().window_bytes().bytes());
   options.window_items = static_cast<size_t>(config.delivery().window_items());
   options.parked_per_lane = static_cast<size_t>(config.delivery().parked_per_lane());
-  options.retention = {ToMillis(config.retention().pending()), ToMillis(config.retention().payloads()),
-                       ToMillis(config.retention().history())};
-  options.disk_high_percent = static_cast<uint64_t>(config.storage().disk_high_percent());
-  options.disk_low_percent = static_cast<uint64_t>(config.storage().disk_low_percent());
+  options.tunables = MakeTunables(config);
   options.user_agent = absl::StrCat("hookd/", version);
   return options;
 }
@@ -86,8 +96,10 @@ class Application::Impl {
   ~Impl() { Stop(); }
 
   absl::Status Start(const config::v1::Config& config, const std::string& version) {
-    deadline_ = FromProto(config.shutdown().deadline());
+    config_ = config;
     const EngineOptions engine_options = MakeEngineOptions(config, version);
+    max_in_flight_ = engine_options.max_in_flight;
+    max_intake_bytes_ = engine_options.intake_bytes;
     ASSIGN_OR_RETURN(const CurlTransportOptions transport_options,
                      MakeTransportOptions(config, engine_options));
     InitCurl();
@@ -97,6 +109,7 @@ class Application::Impl {
     http_options.listen = config.http().listen();
     http_options.metrics = [this] { return telemetry_->Scrape(); };
     http_options.ready = [this] { return readiness_.Check(); };
+    http_options.gateway = &gateway_;
     ASSIGN_OR_RETURN(http_, HttpPort::Start(std::move(http_options)));
 
     RocksDbOptions store_options;
@@ -120,6 +133,7 @@ class Application::Impl {
     api_options.listen = config.grpc().listen();
     api_options.version = version;
     api_options.storage_format = kStorageFormat;
+    api_options.gateway = &gateway_;
     ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
 
     readiness_.Set();
@@ -135,7 +149,7 @@ class Application::Impl {
       api_->StopIntake();
     }
     if (engine_ != nullptr) {
-      engine_->Drain(deadline_);
+      engine_->Drain(FromProto(config_.shutdown().deadline()));
       if (api_ != nullptr) api_->Shutdown(kAnswerTime);
       telemetry_->SetGauges(nullptr);
       engine_->Stop();
@@ -148,6 +162,43 @@ class Application::Impl {
     telemetry_.reset();
   }
 
+  void Reload(const absl::StatusOr<config::v1::Config>& config) {
+    if (!config.ok()) {
+      telemetry_->Error("config.refused", absl::StrCat("nothing has changed: ", config.status().message()));
+      return;
+    }
+    std::vector<std::string> changed;
+    std::vector<std::string> later;
+    for (const ChangedKey& key : ChangedKeys(config_, *config)) {
+      (key.reload ? changed : later).push_back(key.key);
+    }
+    // What needs a restart stays as it is, so that the next reload says so again.
+    *config_.mutable_retention() = config->retention();
+    config_.mutable_storage()->set_disk_high_percent(config->storage().disk_high_percent());
+    config_.mutable_storage()->set_disk_low_percent(config->storage().disk_low_percent());
+    *config_.mutable_shutdown() = config->shutdown();
+    config_.mutable_log()->set_level(config->log().level());
+    engine_->Tune(MakeTunables(config_));
+    if (!telemetry_->ReopenLog(config_.log().level())) {
+      telemetry_->Error("log.file", "cannot be opened anew: the log goes on in the old one");
+    }
+    telemetry_->Info("config.reloaded",
+                     changed.empty() ? "nothing has changed" : absl::StrJoin(changed, ", "));
+    if (!later.empty()) {
+      telemetry_->Warn("config.restart",
+                       absl::StrCat("act from the next start on: ", absl::StrJoin(later, ", ")));
+    }
+  }
+
+  // The shards never block. The committer may, on a slow disk, and a restart would not help it.
+  bool Alive() {
+    const uint64_t surveys = engine_->Surveys();
+    const bool alive = surveys > surveys_;
+    surveys_ = surveys;
+    engine_->Survey();
+    return alive;
+  }
+
   const std::string& grpc_address() const { return api_->address(); }
   const std::string& http_address() const { return http_->address(); }
 
@@ -155,16 +206,45 @@ class Application::Impl {
   Gauges ReadGauges() {
     const EngineStatus status = engine_->Status();
     Gauges gauges;
+    gauges.now_ms = RealClock().Wall();
+    gauges.ready = readiness_.Check().ok();
+    gauges.max_attempts_in_flight = max_in_flight_;
+    gauges.max_intake_bytes = max_intake_bytes_;
+    if (const absl::StatusOr<DiskSpace> disk = store_->Disk(); disk.ok()) {
+      gauges.disk_size_bytes = disk->total_bytes;
+      gauges.disk_free_bytes = disk->free_bytes;
+    }
+    gauges.lanes = engine_->Survey();
+    gauges.database = ReadDatabase();
     gauges.pending_deliveries = status.store.pending;
     gauges.attempts_in_flight = status.attempts_in_flight;
     gauges.endpoints = status.endpoints;
     gauges.subscribers = status.subscribers;
     gauges.intake_bytes = status.intake_bytes;
     gauges.bytes_on_disk = status.store.bytes_on_disk;
+    gauges.jobs_running = status.jobs_running;
     gauges.paused = status.operations.paused;
     gauges.clock_suspect = status.operations.clock_suspect;
     gauges.intake_held = !status.intake_closed.empty();
     gauges.auto_disable_suspended = status.auto_disable_suspended;
+    return gauges;
+  }
+
+  DatabaseGauges ReadDatabase() const {
+    const DatabaseStats stats = store_->Database();
+    DatabaseGauges gauges;
+    gauges.stalled = store_->Stalled();
+    gauges.stalls = stats.stalls;
+    gauges.background_errors = stats.background_errors;
+    gauges.pending_compaction_bytes = stats.pending_compaction_bytes;
+    gauges.running_compactions = stats.running_compactions;
+    gauges.running_flushes = stats.running_flushes;
+    gauges.memtable_bytes = stats.memtable_bytes;
+    gauges.block_cache_bytes = stats.block_cache_bytes;
+    gauges.table_reader_bytes = stats.table_reader_bytes;
+    gauges.table_files = stats.table_files;
+    gauges.blob_files = stats.blob_files;
+    gauges.blob_garbage_bytes = stats.blob_garbage_bytes;
     return gauges;
   }
 
@@ -178,9 +258,13 @@ class Application::Impl {
     _exit(kExitFatal);
   }
 
-  Duration deadline_{};
+  config::v1::Config config_;  // as it acts
+  uint64_t surveys_ = 0;       // of Alive
+  uint64_t max_in_flight_ = 0;
+  uint64_t max_intake_bytes_ = 0;
   Readiness readiness_;
   std::unique_ptr<Telemetry> telemetry_;
+  Gateway gateway_;
   std::unique_ptr<HttpPort> http_;
   std::unique_ptr<DeliveryStore> store_;
   std::unique_ptr<Engine> engine_;
@@ -199,6 +283,8 @@ Application::~Application() = default;
 
 const std::string& Application::grpc_address() const { return impl_->grpc_address(); }
 const std::string& Application::http_address() const { return impl_->http_address(); }
+void Application::Reload(const absl::StatusOr<config::v1::Config>& config) { impl_->Reload(config); }
+bool Application::Alive() { return impl_->Alive(); }
 void Application::Stop() { impl_->Stop(); }
 
 }  // namespace hookd

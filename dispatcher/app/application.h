@@ -10,7 +10,7 @@
 
 namespace hookd {
 
-// Used by one thread. One per process.
+// Used by one thread, but for Alive. One per process.
 class Application {
  public:
   // Telemetry, HTTP port (alive, not ready), store, engine, gRPC server, ready. After an error nothing runs.
@@ -23,6 +23,13 @@ class Application {
   // IP:port, with the ports that were given.
   const std::string& grpc_address() const;
   const std::string& http_address() const;
+
+  // Takes over what may change while it runs, opens the log's file anew, and logs what changed and what waits
+  // for a restart. An error changes nothing and is logged.
+  void Reload(const absl::StatusOr<config::v1::Config>& config);
+  // Whether every thread that delivers has run since the call before; false at the first. Any thread, one at
+  // a time; not while or after Stop runs.
+  bool Alive();
 
   // Not ready; intake ends; attempts in flight may end until shutdown.deadline; everything is on disk and
   // closed when it returns. Idempotent.

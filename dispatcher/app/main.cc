@@ -14,6 +14,7 @@
 #include "config/value.h"
 #include "dispatcher/app/application.h"
 #include "dispatcher/app/signals.h"
+#include "dispatcher/app/supervisor.h"
 
 namespace hookd {
 namespace {
@@ -61,6 +62,7 @@ int Run(const Flags& flags) {
   }
   std::signal(SIGPIPE, SIG_IGN);
   Signals signals;
+  Supervisor supervisor;
   const auto application = Application::Start(*config, HOOKD_VERSION);
   if (!application.ok()) {
     std::fprintf(stderr, "hookd: %s\n", application.status().ToString().c_str());
@@ -69,7 +71,11 @@ int Run(const Flags& flags) {
   std::printf("hookd ready grpc=%s http=%s\n", (*application)->grpc_address().c_str(),
               (*application)->http_address().c_str());
   std::fflush(stdout);
-  signals.WaitForStop();
+  supervisor.Ready(
+      absl::StrCat("grpc ", (*application)->grpc_address(), ", http ", (*application)->http_address()),
+      [&application] { return (*application)->Alive(); });
+  signals.WaitForStop([&] { (*application)->Reload(ReadConfig(flags)); });
+  supervisor.Stopping();
   (*application)->Stop();
   return 0;
 }

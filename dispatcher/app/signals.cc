@@ -5,7 +5,8 @@
 #include <csignal>
 #include <thread>
 
-#include <absl/synchronization/notification.h>
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
@@ -28,26 +29,47 @@ class Signals::Impl {
     thread_.join();
   }
 
-  void WaitForStop() { stop_.WaitForNotification(); }
+  void WaitForStop(const std::function<void()>& reload) {
+    for (;;) {
+      {
+        absl::MutexLock lock(&mutex_);
+        mutex_.Await(absl::Condition(this, &Impl::HasSignal));
+        if (stop_) return;
+        reload_ = false;
+      }
+      reload();
+    }
+  }
 
  private:
   void Wait() {
-    signals_.async_wait([this](boost::system::error_code error, int) {
+    signals_.async_wait([this](boost::system::error_code error, int signal) {
       if (error) return;
-      if (stop_.HasBeenNotified()) _exit(kExitInterrupted);
-      stop_.Notify();
+      {
+        absl::MutexLock lock(&mutex_);
+        if (signal == SIGHUP) {
+          reload_ = true;
+        } else {
+          if (stop_) _exit(kExitInterrupted);
+          stop_ = true;
+        }
+      }
       Wait();
     });
   }
 
-  absl::Notification stop_;
+  bool HasSignal() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || reload_; }
+
+  absl::Mutex mutex_;
+  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reload_ ABSL_GUARDED_BY(mutex_) = false;
   boost::asio::io_context io_{1};
-  boost::asio::signal_set signals_{io_, SIGTERM, SIGINT};
+  boost::asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGHUP};
   std::thread thread_;
 };
 
 Signals::Signals() : impl_(std::make_unique<Impl>()) {}
 Signals::~Signals() = default;
-void Signals::WaitForStop() { impl_->WaitForStop(); }
+void Signals::WaitForStop(const std::function<void()>& reload) { impl_->WaitForStop(reload); }
 
 }  // namespace hookd

@@ -21,9 +21,10 @@ WallMs HoldUntil(const DeliveryPolicy& policy, const AttemptEnd& end, WallMs now
   return honoured > Millis(0) ? now + honoured.count() : 0;
 }
 
-Decision Ended(Decision decision, DeliveryState state, EndReason reason) {
+Decision Ended(Decision decision, DeliveryState state, EndReason reason, AttemptDecision why) {
   decision.state = state;
   decision.reason = reason;
+  decision.why = why;
   return decision;
 }
 
@@ -45,23 +46,30 @@ bool MayMove(DeliveryState from, DeliveryState to) {
 Decision Decide(const DeliveryPolicy& policy, const AttemptEnd& end, WallMs now, double unit_random) {
   Decision decision;
   decision.failures = end.failures;
-  if (end.error == ErrorKind::kNone) return Ended(decision, DeliveryState::kSucceeded, EndReason::kDelivered);
+  if (end.error == ErrorKind::kNone) {
+    return Ended(decision, DeliveryState::kSucceeded, EndReason::kDelivered, AttemptDecision::kDelivered);
+  }
   const bool counts = CountsAsFailure(end.error);
   if (counts) ++decision.failures;
   decision.hold_until_ms = HoldUntil(policy, end, now);
   if (end.endpoint_deleted) {
-    return Ended(decision, DeliveryState::kCanceled, EndReason::kEndpointDeleted);
+    return Ended(decision, DeliveryState::kCanceled, EndReason::kEndpointDeleted,
+                 AttemptDecision::kEndpointDeleted);
   }
   // Not ==: the policy may have been lowered while the delivery waited.
   if (counts && end.failures >= policy.max_retries) {
-    return Ended(decision, DeliveryState::kExhausted, EndReason::kRetriesUsedUp);
+    return Ended(decision, DeliveryState::kExhausted, EndReason::kRetriesUsedUp,
+                 AttemptDecision::kRetriesUsedUp);
   }
   const bool expires = end.expires_ms != 0;
   if (expires && now >= end.expires_ms) {
-    return Ended(decision, DeliveryState::kExpired, EndReason::kExpiresAt);
+    return Ended(decision, DeliveryState::kExpired, EndReason::kExpiresAt, AttemptDecision::kExpired);
   }
   const Millis backoff = RetryDelay(policy.backoff, counts ? decision.failures : end.attempt, unit_random);
   decision.next_due_ms = std::max(now + backoff.count(), decision.hold_until_ms);
+  decision.why = AttemptDecision::kBackoff;
+  if (!counts) decision.why = AttemptDecision::kLocalBackoff;
+  if (decision.hold_until_ms > now + backoff.count()) decision.why = AttemptDecision::kRetryAfter;
   if (expires) decision.next_due_ms = std::min(decision.next_due_ms, end.expires_ms);
   return decision;
 }

@@ -26,10 +26,11 @@ struct AttemptEnd {
 // What becomes of a delivery after an attempt.
 struct Decision {
   DeliveryState state = DeliveryState::kPending;
-  EndReason reason = EndReason::kNone;  // set when `state` is terminal
-  uint32_t failures = 0;                // counted failures, with this attempt's
-  WallMs next_due_ms = 0;               // of the next attempt; 0 = none
-  WallMs hold_until_ms = 0;             // until then no attempt of the endpoint starts; 0 = no hold
+  EndReason reason = EndReason::kNone;           // set when `state` is terminal
+  uint32_t failures = 0;                         // counted failures, with this attempt's
+  WallMs next_due_ms = 0;                        // of the next attempt; 0 = none
+  AttemptDecision why = AttemptDecision::kNone;  // what the attempt's record says of it
+  WallMs hold_until_ms = 0;                      // until then no attempt of the endpoint starts; 0 = no hold
 };
 
 // A success stands, even if the endpoint was deleted or the event expired meanwhile. A failure is CANCELED if

@@ -56,6 +56,20 @@ absl::Status CheckTraceparent(std::string_view traceparent) {
   return absl::OkStatus();
 }
 
+// Likewise; a list, so that spaces are fine.
+absl::Status CheckTracestate(const Event& event) {
+  RETURN_IF_ERROR(CheckText("tracestate", event.tracestate, kMaxTracestateBytes));
+  if (event.tracestate.empty()) return absl::OkStatus();
+  if (event.traceparent.empty()) {
+    return absl::InvalidArgumentError("tracestate: there is no traceparent, give both or none");
+  }
+  const bool printable = std::all_of(event.tracestate.begin(), event.tracestate.end(), [](char c) {
+    return absl::ascii_isprint(static_cast<unsigned char>(c));
+  });
+  if (!printable) return absl::InvalidArgumentError("tracestate: holds a non-ASCII character, remove it");
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckEvent(const Event& event) {
@@ -65,6 +79,7 @@ absl::Status CheckEvent(const Event& event) {
   RETURN_IF_ERROR(CheckText("ordering_key", event.ordering_key, kMaxOrderingKeyBytes));
   RETURN_IF_ERROR(CheckText("idempotency_key", event.idempotency_key, kMaxIdempotencyKeyBytes));
   RETURN_IF_ERROR(CheckTraceparent(event.traceparent));
+  RETURN_IF_ERROR(CheckTracestate(event));
   if (event.payload.size() > kMaxPayloadBytes) {
     return absl::InvalidArgumentError(
         Concat("payload: is ", event.payload.size(), " bytes long, use at most ", kMaxPayloadBytes));

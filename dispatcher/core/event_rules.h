@@ -21,6 +21,7 @@ inline constexpr size_t kMaxChannelBytes = 128;
 inline constexpr size_t kMaxOrderingKeyBytes = 128;
 inline constexpr size_t kMaxIdempotencyKeyBytes = 128;
 inline constexpr size_t kMaxTraceparentBytes = 128;
+inline constexpr size_t kMaxTracestateBytes = 512;  // what W3C Trace Context asks to pass on at least
 // Beside letters and digits.
 inline constexpr std::string_view kEventTypePunctuation = "_.:-";
 

@@ -17,8 +17,8 @@ namespace {
 constexpr std::string_view kTokenPunctuation = "!#$%&'*+-.^_`|~";
 
 constexpr std::string_view kForbiddenNames[] = {
-    "connection", "keep-alive",     "te",           "trailer", "transfer-encoding", "upgrade",
-    "host",       "content-length", "content-type", "expect",  "user-agent",        "traceparent"};
+    "connection",     "keep-alive",   "te",     "trailer",    "transfer-encoding", "upgrade",   "host",
+    "content-length", "content-type", "expect", "user-agent", "traceparent",       "tracestate"};
 constexpr std::string_view kForbiddenPrefixes[] = {"proxy-", "webhook-", "hookd-"};
 
 bool IsForbidden(std::string_view lower_name) {

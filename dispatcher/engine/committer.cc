@@ -173,6 +173,12 @@ uint64_t Committer::intake_events() const {
   return intake_events_;
 }
 
+bool Committer::Backlogged() const {
+  absl::MutexLock lock(&mutex_);
+  return failed_ || intake_events_ > options_.max_items || reports_.size() > options_.max_items ||
+         news_bytes_ > kNewsBytes / 2;
+}
+
 bool Committer::failed() const {
   absl::MutexLock lock(&mutex_);
   return failed_;

@@ -74,6 +74,8 @@ class Committer {
   uint64_t intake_bytes() const;
   // Publishes that were taken in and are not on their way to the disk yet.
   uint64_t intake_events() const;
+  // More waits than one commit takes, or the shards are behind: what can wait should.
+  bool Backlogged() const;
   // Of the registry, as of the newest commit.
   uint64_t subscribers() const { return subscribers_.load(std::memory_order_relaxed); }
   uint64_t endpoints() const { return endpoints_.load(std::memory_order_relaxed); }

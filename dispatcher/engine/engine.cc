@@ -11,11 +11,15 @@
 #include "base/check.h"
 #include "base/concat.h"
 #include "base/status_macros.h"
+#include "dispatcher/engine/bulk_change.h"
 #include "dispatcher/engine/committer.h"
 #include "dispatcher/engine/housekeeper.h"
+#include "dispatcher/engine/job_runner.h"
 #include "dispatcher/engine/ledger.h"
 #include "dispatcher/engine/registry.h"
 #include "dispatcher/engine/shard.h"
+#include "dispatcher/engine/statistics_reads.h"
+#include "dispatcher/engine/steering.h"
 #include "dispatcher/engine/sweeper.h"
 
 namespace hookd {
@@ -77,18 +81,33 @@ class Engine::Impl {
             std::move(on_fatal)),
         readers_(kReaderThreads),
         sweeper_(store, committer_, telemetry, readers_),
-        housekeeper_(options_, store, committer_, telemetry, readers_) {}
+        housekeeper_(options_.tunables, store, committer_, telemetry, readers_),
+        jobs_({store, clock, telemetry, committer_,
+               [this](const Delivery& delivery, std::function<void(absl::Status)> done) {
+                 ShardOf(delivery.id.endpoint)
+                     .EndDelivery(delivery, DeliveryState::kExpired, EndReason::kExpiredByPerson,
+                                  std::move(done));
+               }}),
+        steering_(
+            store, committer_,
+            [this](std::function<void(Ledger&)> apply, const EndpointId* told) {
+              return OnCommitter(std::move(apply), told);
+            },
+            [this](EndpointId endpoint) -> Shard& { return ShardOf(endpoint); }) {}
 
   ~Impl() { Stop(); }
 
   absl::Status Start() {
     ASSIGN_OR_RETURN(const DeliveryStore::Recovered recovered, store_.Recover());
     committer_.Recovered(recovered);
-    const ShardContext context{store_,          clock_,
-                               telemetry_,      committer_,
-                               readers_,        [this](EndpointId endpoint) { sweeper_.Sweep(endpoint); },
-                               recovered.epoch, options_.user_agent};
+    ShardContext context{store_,          clock_,
+                         telemetry_,      committer_,
+                         readers_,        [this](EndpointId endpoint) { sweeper_.Sweep(endpoint); },
+                         recovered.epoch, options_.user_agent};
     for (size_t i = 0; i < options_.shards; ++i) {
+      statistics_.push_back(std::make_unique<StatisticsTable>(
+          std::max<size_t>(1, kMaxStatisticsEndpoints / options_.shards), clock_.Wall()));
+      context.statistics = statistics_.back().get();
       shards_.push_back(std::make_unique<Shard>(ForShard(options_), context, transports_));
     }
     std::vector<std::vector<DeliveryStore::ActiveLane>> lanes(options_.shards);
@@ -99,6 +118,7 @@ class Engine::Impl {
     committer_.Start();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->Start();
     housekeeper_.Start();
+    jobs_.Start(recovered);
     started_ = true;
     return absl::OkStatus();
   }
@@ -106,6 +126,7 @@ class Engine::Impl {
   void Drain(Duration deadline) {
     if (drained_.exchange(true) || !started_) return;
     committer_.CloseIntake();
+    jobs_.Stop();
     const auto at_rest = std::make_shared<ShardsAtRest>(shards_.size());
     for (const std::unique_ptr<Shard>& shard : shards_) {
       shard->Quiesce([at_rest] { at_rest->One(); });
@@ -124,6 +145,7 @@ class Engine::Impl {
   }
 
   void Stop() {
+    jobs_.Stop();  // its steps need the shards and the committer
     housekeeper_.Stop();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->Stop();
     committer_.Stop();
@@ -246,24 +268,23 @@ class Engine::Impl {
         &told);
   }
 
-  // `change` says in its second argument whether the row of failures starts afresh.
-  absl::StatusOr<EndpointView> UpdateEndpoint(
-      EndpointId id, const std::function<absl::Status(Endpoint&, WallMs, bool&)>& change) {
+  absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, const EndpointUpdate& update) {
     EndpointId told;
     return Ask<EndpointView>(
-        [&](Ledger& ledger) -> absl::StatusOr<EndpointView> {
-          ASSIGN_OR_RETURN(const std::shared_ptr<const Endpoint> current, FindEndpoint(ledger, id));
-          auto changed = std::make_shared<Endpoint>(*current);
-          bool reset_failures = false;
-          RETURN_IF_ERROR(change(*changed, ledger.now(), reset_failures));
-          HOOKD_CHECK(changed->id == id && changed->subscriber_id == current->subscriber_id,
-                      "ids are immutable");
-          changed->updated_ms = ledger.now();
-          ledger.PutEndpoint(changed, reset_failures);
-          told = id;
-          return View(ledger, std::move(changed));
+        [&](Ledger& ledger) {
+          absl::StatusOr<EndpointView> updated = ApplyUpdate(ledger, id, update);
+          if (updated.ok()) told = id;
+          return updated;
         },
         &told);
+  }
+
+  absl::StatusOr<BulkResult> ChangeEndpoints(const BulkChange& change) {
+    return ChangeInBulk(store_, change, [this](const std::function<void(Ledger&)>& apply) {
+      RETURN_IF_ERROR(OnCommitter(apply));
+      WaitForShards();
+      return absl::OkStatus();
+    });
   }
 
   absl::Status DeleteEndpoint(EndpointId id) {
@@ -307,12 +328,41 @@ class Engine::Impl {
     status.operations = committer_.operations();
     status.intake_closed = committer_.intake_held();
     status.auto_disable_suspended = committer_.auto_disable_suspended();
+    status.jobs_running = jobs_.table().running();
     status.store = store_.Stats();
     return status;
   }
 
+  void Tune(const EngineTunables& tunables) { housekeeper_.Tune(tunables); }
+  LaneGauges Survey() {
+    LaneGauges sum;
+    for (const std::unique_ptr<Shard>& shard : shards_) {
+      const LaneGauges one = shard->Survey();
+      sum.enabled += one.enabled;
+      sum.paused += one.paused;
+      sum.disabled += one.disabled;
+      sum.throttled += one.throttled;
+      sum.held_back += one.held_back;
+      sum.retries_due += one.retries_due;
+      if (sum.oldest_accepted_ms == 0 ||
+          (one.oldest_accepted_ms != 0 && one.oldest_accepted_ms < sum.oldest_accepted_ms)) {
+        sum.oldest_accepted_ms = one.oldest_accepted_ms;
+      }
+    }
+    return sum;
+  }
+
+  uint64_t Surveys() const {
+    uint64_t least = UINT64_MAX;
+    for (const std::unique_ptr<Shard>& shard : shards_) least = std::min(least, shard->surveys());
+    return least;
+  }
+
   Committer& committer() { return committer_; }
   DeliveryStore& store() { return store_; }
+  JobRunner& jobs() { return jobs_; }
+  StatisticsContext statistics() { return {store_, table_of_, statistics_, clock_.Read()}; }
+  const Steering& steering() const { return steering_; }
 
  private:
   const EngineOptions options_;
@@ -324,6 +374,13 @@ class Engine::Impl {
   boost::asio::thread_pool readers_;
   Sweeper sweeper_;
   Housekeeper housekeeper_;
+  JobRunner jobs_;
+  std::vector<std::unique_ptr<StatisticsTable>> statistics_;  // by shard
+  const std::function<const StatisticsTable&(EndpointId)> table_of_ =
+      [this](EndpointId endpoint) -> const StatisticsTable& {
+    return *statistics_[committer_.ShardOf(endpoint)];
+  };
+  const Steering steering_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::atomic<bool> drained_{false};
   bool started_ = false;
@@ -392,28 +449,14 @@ absl::StatusOr<EndpointView> Engine::UpdateEndpoint(EndpointId id,
 }
 absl::Status Engine::DeleteEndpoint(EndpointId id) { return impl_->DeleteEndpoint(id); }
 absl::StatusOr<EndpointView> Engine::EnableEndpoint(EndpointId id, const std::string& note) {
-  return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint, WallMs, bool& reset_failures) {
-    endpoint.disabled = DisableReason::kNone;
-    endpoint.disabled_ms = 0;
-    endpoint.state_note = note;
-    reset_failures = true;
-    return absl::OkStatus();
-  });
+  return impl_->UpdateEndpoint(id, UpdateFor(EndpointAction::kEnable, note));
 }
 absl::StatusOr<EndpointView> Engine::DisableEndpoint(EndpointId id, const std::string& note) {
-  return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint, WallMs now, bool&) {
-    if (endpoint.disabled != DisableReason::kPerson) endpoint.disabled_ms = now;
-    endpoint.disabled = DisableReason::kPerson;
-    endpoint.state_note = note;
-    return absl::OkStatus();
-  });
+  return impl_->UpdateEndpoint(id, UpdateFor(EndpointAction::kDisable, note));
 }
 absl::StatusOr<EndpointView> Engine::SetEndpointPaused(EndpointId id, bool paused, const std::string& note) {
-  return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint, WallMs, bool&) {
-    endpoint.paused = paused;
-    endpoint.state_note = note;
-    return absl::OkStatus();
-  });
+  return impl_->UpdateEndpoint(id,
+                               UpdateFor(paused ? EndpointAction::kPause : EndpointAction::kResume, note));
 }
 absl::Status Engine::SetPaused(bool paused, const std::string& note) {
   return impl_->ChangeOperations([&](Operations& operations, WallMs now) {
@@ -425,10 +468,56 @@ absl::Status Engine::SetPaused(bool paused, const std::string& note) {
 absl::Status Engine::ConfirmClock() {
   return impl_->ChangeOperations([](Operations& operations, WallMs) { operations.clock_suspect = false; });
 }
-absl::StatusOr<Delivery> Engine::GetDelivery(DeliveryId id) { return impl_->store().ReadDelivery(id); }
+absl::StatusOr<DeliveryView> Engine::GetDelivery(DeliveryId id) { return impl_->steering().View(id); }
+absl::StatusOr<std::shared_ptr<const Event>> Engine::GetEvent(EventId id) {
+  return impl_->store().ReadEvent(id);
+}
+absl::StatusOr<EventPage> Engine::ListEvents(const EventQuery& query) {
+  return impl_->store().ListEvents(query);
+}
+absl::StatusOr<std::vector<DeliveryId>> Engine::DeliveriesOf(const Event& event, size_t limit) {
+  return impl_->store().DeliveriesOf(event, limit);
+}
+absl::StatusOr<ChangePage> Engine::ReadChanges(uint64_t after_commit, size_t limit) {
+  return impl_->store().ReadChanges(after_commit, limit);
+}
+uint64_t Engine::last_commit() const { return impl_->store().LastCommit(); }
+absl::StatusOr<DeliveryView> Engine::RetryDelivery(DeliveryId id) { return impl_->steering().Retry(id); }
+absl::StatusOr<DeliveryView> Engine::CancelDelivery(DeliveryId id) { return impl_->steering().Cancel(id); }
+absl::StatusOr<Job> Engine::StartJob(Job job, bool dry_run) {
+  return impl_->jobs().StartJob(std::move(job), dry_run);
+}
+absl::StatusOr<Job> Engine::GetJob(uint64_t id) { return impl_->jobs().table().Get(id); }
+absl::StatusOr<std::vector<Job>> Engine::ListJobs(uint64_t before, size_t limit, bool running_only) {
+  return impl_->jobs().table().List(before, limit, running_only);
+}
+absl::StatusOr<Job> Engine::CancelJob(uint64_t id) { return impl_->jobs().CancelJob(id); }
+absl::StatusOr<BulkResult> Engine::ChangeEndpoints(const BulkChange& change) {
+  return impl_->ChangeEndpoints(change);
+}
+absl::StatusOr<Statistics> Engine::EndpointStatistics(EndpointId id, StatWindow window) {
+  absl::StatusOr<Statistics> found = ReadEndpointStatistics(impl_->statistics(), id, window);
+  if (absl::IsNotFound(found.status())) return NoEndpoint(id);
+  return found;
+}
+absl::StatusOr<Statistics> Engine::SubscriberStatistics(const std::string& id, StatWindow window) {
+  absl::StatusOr<Statistics> found = ReadSubscriberStatistics(impl_->statistics(), id, window);
+  if (absl::IsNotFound(found.status())) return NoSubscriber(id);
+  return found;
+}
+absl::StatusOr<std::vector<TopEndpoint>> Engine::TopEndpoints(TopBy by, StatWindow window, size_t limit,
+                                                              const std::string& subscriber_id) {
+  absl::StatusOr<std::vector<TopEndpoint>> top =
+      ReadTopEndpoints(impl_->statistics(), by, window, limit, subscriber_id);
+  if (absl::IsNotFound(top.status())) return NoSubscriber(subscriber_id);
+  return top;
+}
 absl::StatusOr<DeliveryPage> Engine::ListDeliveries(const DeliveryQuery& query) {
   return impl_->store().ListDeliveries(query);
 }
 EngineStatus Engine::Status() { return impl_->Status(); }
+void Engine::Tune(const EngineTunables& tunables) { impl_->Tune(tunables); }
+LaneGauges Engine::Survey() { return impl_->Survey(); }
+uint64_t Engine::Surveys() const { return impl_->Surveys(); }
 
 }  // namespace hookd

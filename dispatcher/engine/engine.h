@@ -57,6 +57,7 @@ struct EngineStatus {
   Operations operations;
   std::string intake_closed;            // why events are refused: "disk", "stall"; empty = they are not
   bool auto_disable_suspended = false;  // more than half of the active hosts fail to connect
+  uint64_t jobs_running = 0;
   StoreStats store;
 };
 
@@ -64,6 +65,13 @@ struct Retention {
   Millis pending{30LL * 24 * 3'600'000};  // deliveries that are older end EXPIRED
   Millis payloads{7LL * 24 * 3'600'000};  // of buckets with nothing pending, since their newest end
   Millis history{30LL * 24 * 3'600'000};  // likewise; not less than `payloads`
+};
+
+// What may change while it runs.
+struct EngineTunables {
+  Retention retention;
+  uint64_t disk_high_percent = 90;  // used; from there on events are refused
+  uint64_t disk_low_percent = 85;   // and below this they are taken again
 };
 
 struct EngineOptions {
@@ -78,11 +86,83 @@ struct EngineOptions {
   size_t window_bytes = 64 * 1024 * 1024;  // payloads held in memory for delivery, over all shards
   size_t window_items = 256;               // deliveries held in memory per lane
   size_t parked_per_lane = 1000;           // waiting for a retry; at the bound the lane starts nothing new
-  Retention retention;
-  uint64_t disk_high_percent = 90;  // used; from there on events are refused
-  uint64_t disk_low_percent = 85;   // and below this they are taken again
+  EngineTunables tunables;
   std::string user_agent = "hookd";
 };
+
+// What a pending delivery waits for.
+enum class WaitKind : uint8_t {
+  kInFlight = 1,
+  kSlot = 2,
+  kRate = 3,
+  kBackoff = 4,
+  kRetryAfter = 5,
+  kBehind = 6,  // another delivery goes before it
+  kCap = 7,     // attempts to its host, or of its endpoint
+  kNotBefore = 8,
+  kPaused = 9,
+  kDisabled = 10,
+  kServer = 11,  // shutting down, or not loaded yet after a start
+};
+
+struct Waiting {
+  WaitKind kind = WaitKind::kSlot;
+  WallMs since_ms = 0;  // 0 = not known
+  WallMs until_ms = 0;  // 0 = not known, or for somebody to end
+  std::optional<DeliveryId> behind;
+  std::string detail;  // in plain words; may be empty
+};
+
+struct DeliveryView {
+  Delivery delivery;
+  std::optional<Waiting> waiting;  // of a pending one
+};
+
+// Approximate, of memory. `window`: so much of the past as is kept.
+enum class StatWindow : uint8_t { kMinute = 1, kHour = 2, kDay = 3 };
+struct Statistics {
+  uint64_t attempts = 0;
+  uint64_t succeeded = 0;
+  uint64_t by_class[6] = {};  // answers by their first digit; [0]: none
+  uint64_t timeouts = 0;      // of those without an answer
+  int64_t p50_us = 0;         // of all attempts, within about a third
+  int64_t p90_us = 0;
+  int64_t p99_us = 0;
+  uint64_t pending = 0;          // now
+  WallMs oldest_pending_ms = 0;  // when it was made; 0 = none is pending
+  WallMs since_ms = 0;           // the figures begin here, or with the window
+};
+enum class TopBy : uint8_t { kAttempts = 1, kFailures = 2, kLatency = 3, kPending = 4 };
+struct TopEndpoint {
+  std::shared_ptr<const Endpoint> endpoint;
+  Statistics statistics;
+};
+
+// Which endpoints a change in bulk is for: all that is set has to fit.
+struct EndpointFilter {
+  std::string subscriber_id;
+  std::string host;  // "name" or "name:port", lower case
+  std::optional<DisableReason> disabled;
+  WallMs disabled_from_ms = 0;    // inclusive
+  WallMs disabled_before_ms = 0;  // exclusive; 0 = open
+};
+enum class EndpointAction : uint8_t { kEnable = 1, kDisable = 2, kPause = 3, kResume = 4 };
+struct BulkChange {
+  EndpointFilter filter;
+  EndpointAction action = EndpointAction::kPause;
+  std::string note;
+  bool dry_run = false;
+  EndpointId after;     // exclusive
+  size_t limit = 1000;  // endpoints changed
+};
+struct BulkResult {
+  std::vector<EndpointId> changed;
+  std::optional<EndpointId> next;  // go on behind it; nullopt = that was all
+};
+
+inline constexpr size_t kMaxRunningJobs = 16;
+inline constexpr size_t kMaxEndedJobs = 1000;  // the oldest beyond are forgotten
+inline constexpr uint64_t kMaxDryRunCount = 1'000'000;
 
 // Threads: every call from any thread. Calls that return a value wait for the commit that holds their change
 // (milliseconds); never call them from a completion callback.
@@ -146,10 +226,51 @@ class Engine {
   absl::Status ConfirmClock();
 
   // Reads may block on the disk.
-  absl::StatusOr<Delivery> GetDelivery(DeliveryId id);
+  absl::StatusOr<DeliveryView> GetDelivery(DeliveryId id);
   absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query);
+  absl::StatusOr<std::shared_ptr<const Event>> GetEvent(EventId id);
+  absl::StatusOr<EventPage> ListEvents(const EventQuery& query);
+  absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit);
+  absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit);
+
+  // The number of the newest commit. Cheap.
+  uint64_t last_commit() const;
+
+  // A pending delivery that is the next of its lane is due now; of a terminal one a new delivery is made,
+  // which is returned. NOT_FOUND: it, its endpoint, or its payload; FAILED_PRECONDITION: in flight, or behind
+  // another.
+  absl::StatusOr<DeliveryView> RetryDelivery(DeliveryId id);
+  // FAILED_PRECONDITION: in flight, or terminal.
+  absl::StatusOr<DeliveryView> CancelDelivery(DeliveryId id);
+
+  // `job`: what it is about, as base/model.h says; the engine sets the rest. `dry_run`: counts up to
+  // kMaxDryRunCount and starts nothing; the answer has id 0. RESOURCE_EXHAUSTED: kMaxRunningJobs run.
+  absl::StatusOr<Job> StartJob(Job job, bool dry_run);
+  absl::StatusOr<Job> GetJob(uint64_t id);
+  // Newest first; ids below `before` (0 = all).
+  absl::StatusOr<std::vector<Job>> ListJobs(uint64_t before, size_t limit, bool running_only);
+  // FAILED_PRECONDITION: it has ended otherwise.
+  absl::StatusOr<Job> CancelJob(uint64_t id);
+
+  // Each endpoint by itself; UNAVAILABLE in the middle leaves what was done.
+  absl::StatusOr<BulkResult> ChangeEndpoints(const BulkChange& change);
+
+  absl::StatusOr<Statistics> EndpointStatistics(EndpointId id, StatWindow window);
+  absl::StatusOr<Statistics> SubscriberStatistics(const std::string& id, StatWindow window);
+  // The largest first; `subscriber_id` empty = of all.
+  absl::StatusOr<std::vector<TopEndpoint>> TopEndpoints(TopBy by, StatWindow window, size_t limit,
+                                                        const std::string& subscriber_id);
 
   EngineStatus Status();
+
+  // Acted on from the next look at disk and retention on, about a second later.
+  void Tune(const EngineTunables& tunables);
+  // For the metrics: what the lanes waited for when they were last counted. Each call starts the next count;
+  // it never waits.
+  LaneGauges Survey();
+  // The least number of counts that any shard has ended. While it grows from Survey to Survey, every shard
+  // runs.
+  uint64_t Surveys() const;
 
  private:
   class Impl;

@@ -14,9 +14,9 @@ constexpr uint64_t kFullDiskEveryLooks = 5;
 
 }  // namespace
 
-Housekeeper::Housekeeper(const EngineOptions& options, DeliveryStore& store, Committer& committer,
+Housekeeper::Housekeeper(const EngineTunables& tunables, DeliveryStore& store, Committer& committer,
                          Telemetry& telemetry, boost::asio::thread_pool& pool)
-    : options_(options), store_(store), committer_(committer), telemetry_(telemetry), timer_(pool) {}
+    : tunables_(tunables), store_(store), committer_(committer), telemetry_(telemetry), timer_(pool) {}
 
 void Housekeeper::Start() { Wait(); }
 
@@ -31,14 +31,14 @@ void Housekeeper::Wait() {
   });
 }
 
-bool Housekeeper::DiskIsFull() {
+bool Housekeeper::DiskIsFull(const EngineTunables& tunables) {
   const absl::StatusOr<DiskSpace> disk = store_.Disk();
   if (!disk.ok()) {
     telemetry_.Error("disk", std::string(disk.status().message()));
     return disk_full_;
   }
   if (disk->total_bytes == 0) return false;
-  const uint64_t mark = disk_full_ ? options_.disk_low_percent : options_.disk_high_percent;
+  const uint64_t mark = disk_full_ ? tunables.disk_low_percent : tunables.disk_high_percent;
   const double used = 100.0 * static_cast<double>(disk->total_bytes - disk->free_bytes) /
                       static_cast<double>(disk->total_bytes);
   const bool full = used >= static_cast<double>(mark);
@@ -51,12 +51,17 @@ bool Housekeeper::DiskIsFull() {
 }
 
 void Housekeeper::Look() {
-  disk_full_ = DiskIsFull();
+  EngineTunables tunables;
+  {
+    absl::MutexLock lock(&mutex_);
+    tunables = tunables_;
+  }
+  disk_full_ = DiskIsFull(tunables);
   committer_.HoldIntake(disk_full_ ? "disk" : store_.Stalled() ? "stall" : "");
   const bool keep = looks_++ % (disk_full_ ? kFullDiskEveryLooks : kRetentionEveryLooks) == 0;
   if (waiting_.exchange(true)) return;
   // An empty change too lets the committer look at the clock.
-  committer_.Submit({[retention = options_.retention, keep, full = disk_full_](Ledger& ledger) {
+  committer_.Submit({[retention = tunables.retention, keep, full = disk_full_](Ledger& ledger) {
                        if (keep) ledger.Keep(retention, full);
                      },
                      [this](const absl::Status&) { waiting_ = false; }});

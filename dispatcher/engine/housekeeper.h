@@ -4,6 +4,8 @@
 #include <atomic>
 #include <memory>
 
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
@@ -19,19 +21,25 @@ namespace hookd {
 // is open again at the look after its reason has gone.
 class Housekeeper {
  public:
-  Housekeeper(const EngineOptions& options, DeliveryStore& store, Committer& committer, Telemetry& telemetry,
-              boost::asio::thread_pool& pool);
+  Housekeeper(const EngineTunables& tunables, DeliveryStore& store, Committer& committer,
+              Telemetry& telemetry, boost::asio::thread_pool& pool);
   void Start();
   // No look begins afterwards; one under way may still end. From any thread.
   void Stop();
+  // From the next look on. From any thread.
+  void Tune(const EngineTunables& tunables) {
+    absl::MutexLock lock(&mutex_);
+    tunables_ = tunables;
+  }
 
  private:
   void Wait();
   void Look();
   // The share of the disk that is used, against the marks.
-  bool DiskIsFull();
+  bool DiskIsFull(const EngineTunables& tunables);
 
-  const EngineOptions& options_;
+  absl::Mutex mutex_;
+  EngineTunables tunables_ ABSL_GUARDED_BY(mutex_);
   DeliveryStore& store_;
   Committer& committer_;
   Telemetry& telemetry_;

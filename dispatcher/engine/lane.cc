@@ -44,9 +44,11 @@ Millis LongestRateWait(const RateLimit& rate) {
   return rate.per_second == 0 ? Millis(0) : Millis(int64_t{1000} * rate.burst / rate.per_second + 1);
 }
 
-uint64_t KeyOf(const Event& event) { return event.ordering_key.empty() ? 0 : StableHash(event.ordering_key); }
-
 }  // namespace
+
+uint64_t OrderingKeyHash(const Event& event) {
+  return event.ordering_key.empty() ? 0 : StableHash(event.ordering_key);
+}
 
 Lane::Lane(EndpointId id, Sequence first, LaneShared& shared)
     : id_(id), shared_(shared), window_end_(first), tail_(first) {}
@@ -83,14 +85,14 @@ LaneClass Lane::lane_class() const {
   return proven_ ? LaneClass::kGood : LaneClass::kUnproven;
 }
 
-void Lane::Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, Now now) {
+void Lane::Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, Now now, RemadePtr remade) {
   tail_ = std::max(tail_, sequence + 1);
   if (sequence != window_end_ || loading_queue_ || window_.size() >= shared_.limits.window_items ||
       !shared_.budget.Fits(*event)) {
     return;  // it is on disk, and read from there in its turn
   }
   shared_.budget.Take(*event);
-  window_.push_back({sequence, event, KeyOf(*event), now.steady});
+  window_.push_back({sequence, event, OrderingKeyHash(*event), now.steady, std::move(remade)});
   ++window_end_;
 }
 
@@ -100,14 +102,17 @@ void Lane::LoadedQueue(std::vector<QueuedDelivery> rows, Now now) {
   loading_queue_ = false;
   for (QueuedDelivery& row : rows) {
     HOOKD_CHECK(row.sequence >= window_end_, "a queue is read forward");
-    shared_.budget.Take(*row.event);
     window_end_ = row.sequence + 1;
-    const uint64_t key = KeyOf(*row.event);
-    window_.push_back({row.sequence, std::move(row.event), key, now.steady});
+    if (in_flight_.contains(row.sequence) || ended_on_disk_.contains(row.sequence)) continue;
+    shared_.budget.Take(*row.event);
+    const uint64_t key = OrderingKeyHash(*row.event);
+    window_.push_back({row.sequence, std::move(row.event), key, now.steady, std::move(row.remade)});
   }
+  ended_on_disk_.clear();
   tail_ = std::max(tail_, window_end_);
   // Nothing is where rows were on disk when they were asked for: they ended without an attempt.
   if (rows.empty()) window_end_ = std::max(window_end_, load_end_);
+  for (auto& [sequence, passed] : claims_) passed |= sequence < window_end_;
 }
 
 void Lane::LoadedParked(const std::vector<ParkedDelivery>& rows, Now now) {
@@ -115,7 +120,7 @@ void Lane::LoadedParked(const std::vector<ParkedDelivery>& rows, Now now) {
   parked_known_ = true;
   for (const ParkedDelivery& row : rows) {
     Park(row.sequence, {row.event, nullptr, row.ordering_key_hash, row.attempts, row.failures,
-                        OnSteady(row.due_ms, LongestWait(endpoint_->policy, row.attempts), now)});
+                        OnSteady(row.due_ms, LongestWait(endpoint_->policy, row.attempts), now), row.remade});
   }
 }
 
@@ -183,7 +188,7 @@ Lane::Windowed Lane::TakeWindowed(size_t index) {
 }
 
 void Lane::Flying(const Work& work, uint64_t key, std::optional<LaneClass> slot, const AfterAttempt& after) {
-  in_flight_[work.sequence] = {work.event->id, key, slot, after};
+  in_flight_[work.sequence] = {work.event->id, key, slot, after, work.remade};
   if (!work.was_parked) from_queue_.insert(work.sequence);
   if (slot) ++attempts_in_flight_;
   if (mode_ != DeliveryMode::kKeyed) return;
@@ -202,6 +207,7 @@ Sequence Lane::CursorWithout(Sequence sequence) {
 
 LaneStep Lane::Start(Work work, uint64_t key, Now now) {
   Flying(work, key, lane_class(), {});
+  in_flight_.at(work.sequence).since_ms = now.wall;
   rate_tat_us_ = GcraAdvanceUs(endpoint_->policy.rate, rate_tat_us_, Micros(now.steady));
   LaneStep step;
   step.kind = Kind::kStart;
@@ -213,6 +219,7 @@ LaneStep Lane::Settle(Kind kind, Work work, uint64_t key, const AfterAttempt& af
   Flying(work, key, std::nullopt, after);
   LaneStep step;
   step.kind = kind;
+  step.key = key;
   step.cursor = CursorWithout(work.sequence);
   step.work = std::move(work);
   return step;
@@ -292,11 +299,13 @@ std::optional<LaneStep> Lane::TrimStep() {
     check_age_ = false;
     return std::nullopt;
   }
-  const EventId event = from_parked ? parked_.begin()->second.event_id : window_.front().event->id;
-  const bool too_old = shared_.may_expire && event.accepted_ms() < shared_.expire_accepted_before;
+  const WallMs made_ms = from_parked
+                             ? AcceptedMs(parked_.begin()->second.event_id, parked_.begin()->second.remade)
+                             : AcceptedMs(window_.front().event->id, window_.front().remade);
+  const bool too_old = shared_.may_expire && made_ms < shared_.expire_accepted_before;
   if (trims_ == 0 && !too_old) {
     check_age_ = false;
-    oldest_ms_ = event.accepted_ms();
+    oldest_ms_ = made_ms;
     return std::nullopt;
   }
   if (from_parked && parked_.begin()->second.event == nullptr) return LoadEvent(first_parked);
@@ -305,11 +314,12 @@ std::optional<LaneStep> Lane::TrimStep() {
   if (from_parked) {
     Parked parked = TakeParked(first_parked);
     key = parked.key;
-    work = {first_parked, std::move(parked.event), parked.attempts + 1, parked.failures, true, parked.due};
+    work = {first_parked, std::move(parked.event), parked.attempts + 1, parked.failures, true,
+            parked.due,   std::move(parked.remade)};
   } else {
     Windowed entry = TakeWindowed(0);
     key = entry.key;
-    work = {entry.sequence, std::move(entry.event), 1, 0, false, entry.since};
+    work = {entry.sequence, std::move(entry.event), 1, 0, false, entry.since, std::move(entry.remade)};
   }
   const Sequence sequence = work.sequence;
   LaneStep step = Settle(Kind::kEnd, std::move(work), key, {});
@@ -382,7 +392,7 @@ LaneStep Lane::ParkedStep(Sequence sequence, Now now) {
   const Parked& head = parked_.at(sequence);
   LaneStep step;
   // ORDERED: what ends without an attempt is on disk before the next is sent.
-  if (mode_ == DeliveryMode::kOrdered && !in_flight_.empty()) return step;
+  if (mode_ == DeliveryMode::kOrdered && EarlierInFlight(sequence)) return step;
   if (const SteadyTime allowed = MayStartAt(); allowed > now.steady) {
     step.kind = Kind::kWait;
     step.until = allowed;
@@ -392,7 +402,8 @@ LaneStep Lane::ParkedStep(Sequence sequence, Now now) {
   const bool expired = Expired(*head.event, now);
   Parked parked = TakeParked(sequence);
   const uint64_t key = parked.key;
-  Work work{sequence, std::move(parked.event), parked.attempts + 1, parked.failures, true, parked.due};
+  Work work{sequence,   std::move(parked.event), parked.attempts + 1, parked.failures, true,
+            parked.due, std::move(parked.remade)};
   if (!expired) return Start(std::move(work), key, now);
   step = Settle(Kind::kEnd, std::move(work), key, {});
   step.reason = EndReason::kExpiresAt;
@@ -417,14 +428,14 @@ std::optional<LaneStep> Lane::WindowStep(Now now, SteadyTime* wait) {
       return std::nullopt;
     }
     if (!expired && !early && !behind) {
-      if (ordered && !in_flight_.empty()) return std::nullopt;
+      if (ordered && EarlierInFlight(entry.sequence)) return std::nullopt;
       if (const SteadyTime allowed = MayStartAt(); allowed > now.steady) {
         *wait = std::min(*wait, allowed);
         return std::nullopt;
       }
     }
     Windowed taken = TakeWindowed(i);
-    Work work{taken.sequence, std::move(taken.event), 1, 0, false, taken.since};
+    Work work{taken.sequence, std::move(taken.event), 1, 0, false, taken.since, std::move(taken.remade)};
     if (expired) {
       LaneStep step = Settle(Kind::kEnd, std::move(work), taken.key, {});
       step.reason = EndReason::kExpiresAt;
@@ -460,9 +471,10 @@ std::optional<LaneClass> Lane::Recorded(Sequence sequence) {
   in_flight_.erase(it);
   if (done.slot) --attempts_in_flight_;
   if (done.trim) --trimming_;
+  if (loading_queue_ && sequence >= window_end_) ended_on_disk_.insert(sequence);
   if (done.after.parked) {
-    Park(sequence,
-         {done.event_id, nullptr, done.key, done.after.attempts, done.after.failures, done.after.due});
+    Park(sequence, {done.event_id, nullptr, done.key, done.after.attempts, done.after.failures,
+                    done.after.due, done.remade, done.after.ended_ms});
   }
   if (mode_ == DeliveryMode::kKeyed) {
     const auto key = keys_.find(done.key);

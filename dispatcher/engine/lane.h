@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/model.h"
+#include "dispatcher/telemetry/telemetry.h"
 #include "storage/delivery_store.h"
 
 namespace hookd {
@@ -28,6 +29,7 @@ struct Work {
   uint32_t failures = 0;  // counted before it
   bool was_parked = false;
   SteadyTime due;  // since when it could have gone; a first attempt: when it came into memory
+  RemadePtr remade = nullptr;
 };
 
 // How an attempt that ended goes on.
@@ -40,12 +42,13 @@ struct AfterAttempt {
   bool success = false;
   bool counted = false;  // a failure of the receiver's
   int64_t took_us = 0;
+  WallMs ended_ms = 0;
 };
 
 struct LaneStep {
   enum class Kind {
     kStart,  // send `work`
-    kEnd,    // `work` ends EXPIRED for `reason`; tell the committer, with `cursor`
+    kEnd,    // `work` ends in `state` for `reason`; tell the committer, with `cursor`
     kPark,   // `work` waits in `parked` until `park_until_ms` and its turn; tell the committer, with `cursor`
     kLoadParked,  // read the parked rows, give them to LoadedParked()
     kLoadQueue,   // read queue rows from `sequence` on, give them to LoadedQueue()
@@ -55,6 +58,8 @@ struct LaneStep {
   };
   Kind kind = Kind::kIdle;
   Work work;
+  uint64_t key = 0;  // of kEnd and kPark: hash of the ordering key
+  DeliveryState state = DeliveryState::kExpired;
   EndReason reason = EndReason::kNone;
   Sequence cursor = 0;
   WallMs park_until_ms = 0;
@@ -62,6 +67,46 @@ struct LaneStep {
   EventId event;
   SteadyTime until;
 };
+
+// Where a delivery stands in its lane.
+struct LanePosition {
+  enum class Place : uint8_t {
+    kGone,       // it is not pending, as far as the lane has been told
+    kUnknown,    // the parked rows have not been read
+    kInFlight,   // its attempt, until the outcome is on disk
+    kSettling,   // its end or its parking is on the way to the disk
+    kBehind,     // another goes before it: `behind`, unless that is still on disk
+    kNext,       // nothing but time and room keeps it
+    kNotBefore,  // as kNext, but its time has not come (Retry's answer)
+  };
+  Place place = Place::kGone;
+  std::optional<DeliveryId> behind;
+};
+
+// That a delivery is to end without an attempt.
+struct EndOrder {
+  Delivery delivery;  // as the store showed it at any time
+  DeliveryState state = DeliveryState::kCanceled;
+  EndReason reason = EndReason::kNone;
+};
+
+struct EndAnswer {
+  enum class Kind : uint8_t {
+    kEnds,      // do `step`
+    kReadRow,   // it may be on disk: see whether it is pending and read its event, then End again with that
+    kBusy,      // not now: ask again after the next commit
+    kClaimed,   // somebody else ends it
+    kInFlight,  // its attempt
+    kGone,      // it is not pending
+  };
+  Kind kind = Kind::kGone;
+  LaneStep step;
+};
+
+struct Waiting;
+
+// 0 = it has none.
+uint64_t OrderingKeyHash(const Event& event);
 
 // Memory that the windows of a shard's lanes share. When it is spent, deliveries stay on disk until there is
 // room; a lane that could go on but has nothing in memory may exceed it by one read, and gives it back when
@@ -131,7 +176,8 @@ class Lane {
   void Delete() { deleted_ = true; }
 
   // A delivery was accepted and is on disk. Kept in memory if it follows on and there is room.
-  void Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, Now now);
+  void Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, Now now,
+                RemadePtr remade = nullptr);
   // As of the newest commit, so many deliveries are pending above the policy's backlog: the oldest that are
   // not in flight end.
   void OverBacklog(uint64_t excess);
@@ -150,9 +196,25 @@ class Lane {
   // started; nullopt = it was none.
   std::optional<LaneClass> Recorded(Sequence sequence);
 
+  // For people. Position: of a delivery that is on disk.
+  LanePosition Position(Sequence sequence);
+  // A parked one that is kNext is due now; rate and hold stay.
+  LanePosition Retry(Sequence sequence, Now now);
+  // What keeps one that is kNext; a slot, if it is not the lane.
+  Waiting WhyNot(Sequence sequence, Now now) const;
+  WallMs InFlightSince(Sequence sequence) const;
+  // `row`: null, or the answer to kReadRow.
+  EndAnswer End(const EndOrder& order, const std::shared_ptr<const Event>& row);
+  // kReadRow is not answered.
+  void DropClaim(Sequence sequence) { claims_.erase(sequence); }
+  // True: read the parked rows, give them to LoadedParked(), although no step asks for them.
+  bool LearnParked();
+  bool parked_known() const { return parked_known_; }
+
   EndpointId id() const { return id_; }
   const std::shared_ptr<const Endpoint>& endpoint() const { return endpoint_; }
   bool deleted() const { return deleted_; }
+  bool held() const { return held_; }
   // Attempts, ends and parkings that are not on disk yet.
   size_t in_flight() const { return in_flight_.size(); }
   LaneClass lane_class() const;
@@ -160,6 +222,8 @@ class Lane {
   int64_t rate_tat_us() const { return rate_tat_us_; }
   // The epoch = no hold.
   SteadyTime hold_until() const { return hold_until_; }
+  // Adds itself to what the metrics show.
+  void Survey(Now now, LaneGauges& gauges) const;
   // Nothing is pending or remembered that a new Lane would not know.
   bool Forgettable(Now now) const;
 
@@ -171,19 +235,24 @@ class Lane {
     uint32_t attempts = 0;
     uint32_t failures = 0;
     SteadyTime due;
+    RemadePtr remade = nullptr;
+    WallMs since_ms = 0;  // end of its last attempt; 0 = not known
   };
   struct Windowed {
     Sequence sequence = 0;
     std::shared_ptr<const Event> event;
     uint64_t key = 0;
     SteadyTime since;
+    RemadePtr remade = nullptr;
   };
   struct InFlight {
     EventId event_id;
     uint64_t key = 0;
     std::optional<LaneClass> slot;  // of an attempt
     AfterAttempt after;
-    bool trim = false;  // ends because the backlog is full
+    RemadePtr remade = nullptr;
+    WallMs since_ms = 0;  // of an attempt: its start
+    bool trim = false;    // ends because the backlog is full, or by order
   };
   // KEYED: an ordering key with anything parked or in flight.
   struct Key {
@@ -192,6 +261,15 @@ class Lane {
     Sequence candidate = 0;  // of `parked`, the one in candidates_; 0 = none
   };
   using Keys = absl::flat_hash_map<uint64_t, Key>;
+
+  std::optional<size_t> FindWindowed(Sequence sequence) const;
+  DeliveryId IdOf(std::map<Sequence, Parked>::const_iterator it) const;
+  DeliveryId IdOf(std::map<Sequence, InFlight>::const_iterator it) const;
+  DeliveryId IdOf(const Windowed& entry) const;
+  // An ORDERED lane: one before it is not on disk.
+  bool EarlierInFlight(Sequence sequence) const {
+    return !in_flight_.empty() && in_flight_.begin()->first < sequence;
+  }
 
   bool Sends() const { return !held_ && !shared_.paused; }
   size_t MaxInFlight() const;
@@ -230,13 +308,17 @@ class Lane {
   bool check_age_ = false;
   WallMs oldest_ms_ = 0;   // nothing pending that is not in flight was accepted before
   uint64_t trims_ = 0;     // deliveries to end because the backlog is full
-  uint64_t trimming_ = 0;  // such ends that are not on disk yet
+  uint64_t trimming_ = 0;  // ends of this kind, or by order, that are not on disk yet
 
   std::deque<Windowed> window_;  // by sequence, never attempted; gaps: KEYED took from the middle
   Sequence window_end_;          // the first sequence that is not in memory yet
   Sequence tail_;                // one above the newest that is on disk
   bool loading_queue_ = false;
   Sequence load_end_ = 0;  // the read under way was asked for rows below this
+  // Ended by order while they were on disk, and recorded while a read was under way that may show them.
+  std::set<Sequence> ended_on_disk_;
+  // On disk when an order to end them came, until it is answered; true = in memory since: look again.
+  std::map<Sequence, bool> claims_;
 
   bool parked_known_ = true;  // false until the stored rows were read
   bool loading_parked_ = false;

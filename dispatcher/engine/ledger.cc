@@ -11,7 +11,7 @@
 namespace hookd {
 
 Ledger::Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64_t seed)
-    : store_(store), telemetry_(telemetry), registry_(store), random_(seed), news_(shards) {}
+    : shards_(shards), store_(store), telemetry_(telemetry), registry_(store), random_(seed), news_(shards) {}
 
 void Ledger::Recovered(const DeliveryStore::Recovered& recovered) {
   operations_ = recovered.operations;
@@ -26,11 +26,12 @@ void Ledger::Begin(Now now) {
   now_ = now;
   has_facts_ = false;
   open_keys_.clear();
+  kept_.reset();
   WatchClock();
 }
 
 std::vector<ShardNews> Ledger::Committed() {
-  if (accepted_ + duplicates_ > 0) telemetry_.EventsAccepted(accepted_, created_, duplicates_);
+  if (accepted_ + created_ + duplicates_ > 0) telemetry_.EventsAccepted(accepted_, created_, duplicates_);
   for (size_t state = 0; state < ended_.size(); ++state) {
     if (ended_[state] > 0) telemetry_.DeliveriesEnded(static_cast<DeliveryState>(state), ended_[state]);
   }
@@ -104,31 +105,16 @@ PublishOutcome Ledger::Accept(NewEvent incoming) {
   event->accepted_ms = event->id.accepted_ms();
   Accepted fact;
   fact.idempotency = incoming.idempotency;
-  for (std::shared_ptr<const Endpoint>& endpoint : Registry::Match(**account, event->type, event->channel)) {
-    const EndpointId id = endpoint->id;
-    const LaneState* lane = store_.Lane(id);
-    if (lane == nullptr) {  // the disk; the store is poisoned, and the commit says so
-      has_facts_ = true;
-      outcome.status = absl::UnavailableError("the store cannot be read: hookd is restarting");
+  for (const std::shared_ptr<const Endpoint>& endpoint :
+       Registry::Match(**account, event->type, event->channel)) {
+    absl::StatusOr<NewDelivery> delivery = NextDelivery(**account, endpoint);
+    if (!delivery.ok()) {
+      outcome.status = delivery.status();
       return outcome;
     }
-    const uint64_t pending = lane->pending();
-    const uint64_t backlog = endpoint->policy.backlog;
-    if (BacklogNearlyFull(backlog, pending, pending + 1)) {
-      telemetry_.Alert(AlertKind::kBacklog, id, endpoint->subscriber_id,
-                       Concat(pending + 1, " deliveries are pending, of at most ", backlog));
-    }
-    ShardNews& news = NewsFor(id);
-    if (backlog != 0 && pending + 1 > backlog) news.over_backlog.push_back({id, pending + 1 - backlog});
-    NewDelivery delivery;
-    delivery.held = Registry::Held(**account, *endpoint);
-    delivery.proven = lane->last_success_ms != 0;
-    delivery.failing = lane->consecutive_failures > 0;
-    delivery.sequence = lane->next;
-    delivery.event = event;
-    delivery.endpoint = std::move(endpoint);
-    fact.deliveries.push_back({id, delivery.sequence});
-    news.accepted.push_back(std::move(delivery));
+    delivery->event = event;
+    fact.deliveries.push_back({endpoint->id, delivery->sequence});
+    NewsFor(endpoint->id).accepted.push_back(*std::move(delivery));
   }
   if (fact.idempotency) {
     open_keys_[fact.idempotency->key] = {event->id, fact.idempotency->fingerprint};
@@ -140,6 +126,90 @@ PublishOutcome Ledger::Accept(NewEvent incoming) {
   fact.event = std::move(event);
   Apply(fact);
   return outcome;
+}
+
+absl::StatusOr<NewDelivery> Ledger::NextDelivery(const Registry::Account& account,
+                                                 const std::shared_ptr<const Endpoint>& endpoint) {
+  const EndpointId id = endpoint->id;
+  const LaneState* lane = store_.Lane(id);
+  if (lane == nullptr) {  // the disk; the store is poisoned, and the commit says so
+    has_facts_ = true;
+    return absl::UnavailableError("the store cannot be read: hookd is restarting");
+  }
+  const uint64_t pending = lane->pending();
+  const uint64_t backlog = endpoint->policy.backlog;
+  if (BacklogNearlyFull(backlog, pending, pending + 1)) {
+    telemetry_.Alert(AlertKind::kBacklog, id, endpoint->subscriber_id,
+                     Concat(pending + 1, " deliveries are pending, of at most ", backlog));
+  }
+  if (backlog != 0 && pending + 1 > backlog) {
+    NewsFor(id).over_backlog.push_back({id, pending + 1 - backlog});
+  }
+  NewDelivery delivery;
+  delivery.endpoint = endpoint;
+  delivery.held = Registry::Held(account, *endpoint);
+  delivery.proven = lane->last_success_ms != 0;
+  delivery.failing = lane->consecutive_failures > 0;
+  delivery.sequence = lane->next;
+  return delivery;
+}
+
+bool Ledger::PayloadsKept(Bucket bucket) {
+  if (!kept_) {
+    kept_.emplace();
+    for (const BucketView& view : store_.Buckets()) {
+      if (!view.payloads_gone) kept_->insert(view.bucket);
+    }
+  }
+  return kept_->contains(bucket);
+}
+
+void Ledger::RememberReplaced(DeliveryId delivery) {
+  const std::pair<EndpointId, Sequence> key{delivery.endpoint, delivery.sequence};
+  if (!replaced_.insert(key).second) return;
+  replaced_order_.push_back(key);
+  if (replaced_order_.size() <= kReplacedLately) return;
+  replaced_.erase(replaced_order_.front());
+  replaced_order_.pop_front();
+}
+
+absl::StatusOr<DeliveryId> Ledger::Redeliver(const std::shared_ptr<const Event>& event, EndpointId endpoint,
+                                             Origin origin, std::optional<DeliveryId> replaces,
+                                             DeliveryState replaced_state, WallMs replaced_accepted_ms) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const Endpoint> settings, registry_.Find(endpoint));
+  if (settings == nullptr) return absl::NotFoundError(Concat("no endpoint ", endpoint.ToString()));
+  HOOKD_CHECK(settings->subscriber_id == event->subscriber_id, "an event stays with its subscriber");
+  if (!PayloadsKept(event->id.bucket())) {
+    return absl::NotFoundError(Concat("event ", event->id.ToString(), ": its payload is gone (retention)"));
+  }
+  ASSIGN_OR_RETURN(const Registry::Account* account, registry_.Find(settings->subscriber_id));
+  ASSIGN_OR_RETURN(NewDelivery delivery, NextDelivery(*account, settings));
+  // Not before any delivery of the lane; and no event after it is accepted earlier.
+  if (now_.wall > last_event_ms_) {
+    last_event_ms_ = now_.wall;
+    event_counter_ = 0;
+  }
+  Redelivered fact;
+  fact.event = event;
+  fact.delivery = {endpoint, delivery.sequence};
+  fact.remade = std::make_shared<const Remade>(Remade{last_event_ms_, origin, replaces});
+  if (replaces) {
+    fact.replaced_state = replaced_state;
+    fact.replaced_accepted_ms = replaced_accepted_ms;
+    RememberReplaced(*replaces);
+  }
+  delivery.event = event;
+  delivery.remade = fact.remade;
+  NewsFor(endpoint).accepted.push_back(std::move(delivery));
+  Apply(fact);
+  ++created_;
+  return MakeDeliveryId(event->id, fact.remade, endpoint, fact.delivery.sequence);
+}
+
+WallMs Ledger::NextInstant() {
+  last_event_ms_ = std::max(last_event_ms_ + 1, now_.wall);
+  event_counter_ = 0;
+  return last_event_ms_;
 }
 
 void Ledger::Report(LaneReport report) {
@@ -238,11 +308,12 @@ void Ledger::WatchClock() {
 
 void Ledger::Keep(const Retention& retention, bool disk_full) {
   if (operations_.clock_suspect) return;
+  kept_.reset();
   const WallMs expire_before = now_.wall - retention.pending.count();
   for (ShardNews& news : news_) news.expire_accepted_before = expire_before;
   bool dropped_early = false;
   for (const BucketView& bucket : store_.Buckets()) {
-    if (bucket.pending > 0) continue;
+    if (bucket.pending > 0 || bucket.pins > 0) continue;
     const WallMs accepted_end = (WallMs{bucket.bucket} + 1) * kBucketMs;
     const WallMs age = now_.wall - std::max(accepted_end, bucket.last_ended_ms);
     if (age > retention.history.count()) {

@@ -5,14 +5,18 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/status/statusor.h>
 
 #include "base/clock.h"
 #include "base/ids.h"
@@ -65,6 +69,10 @@ using LaneReport = std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked>;
 inline constexpr Millis kMinPayloadRetention{24LL * 3'600'000};
 
 // Thread: the committer's.
+// Deliveries that others were made for lately, as Ledger::ReplacedLately knows them: far more than there can
+// be between the read of a job's page and its commit.
+inline constexpr size_t kReplacedLately = 4'096;
+
 class Ledger {
  public:
   Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64_t seed);
@@ -80,7 +88,18 @@ class Ledger {
   std::vector<ShardNews> Committed();
 
   PublishOutcome Accept(NewEvent event);
+  // Makes a new delivery of a stored event, at the tail of the endpoint's lane. `replaced_*`: of `replaces`,
+  // as storage/facts.h says. NOT_FOUND: the endpoint or the payload is gone; nothing is made then.
+  absl::StatusOr<DeliveryId> Redeliver(const std::shared_ptr<const Event>& event, EndpointId endpoint,
+                                       Origin origin, std::optional<DeliveryId> replaces,
+                                       DeliveryState replaced_state, WallMs replaced_accepted_ms);
+  // A delivery was made for it a moment ago: a page read before may not show it.
+  bool ReplacedLately(DeliveryId delivery) const {
+    return replaced_.contains({delivery.endpoint, delivery.sequence});
+  }
   void Report(LaneReport report);
+  // A time that everything accepted so far is before, and nothing accepted later.
+  WallMs NextInstant();
   // Ends what is older than the retention, and drops what nobody needs any more. `disk_full`: also payloads
   // before their time, the oldest bucket first, one in each call.
   void Keep(const Retention& retention, bool disk_full);
@@ -104,10 +123,17 @@ class Ledger {
   bool auto_disable_suspended() const { return outage_.Suspended(now_.steady); }
   uint64_t subscribers() const { return subscribers_; }
   uint64_t endpoints() const { return endpoints_; }
-  size_t ShardOf(EndpointId endpoint) const { return absl::Hash<EndpointId>()(endpoint) % news_.size(); }
+  // Any thread.
+  size_t ShardOf(EndpointId endpoint) const { return absl::Hash<EndpointId>()(endpoint) % shards_; }
 
  private:
   ShardNews& NewsFor(EndpointId endpoint) { return news_[ShardOf(endpoint)]; }
+  // The next delivery of the endpoint: watches its backlog, and fills in all but event and remade. Error: of
+  // the disk.
+  absl::StatusOr<NewDelivery> NextDelivery(const Registry::Account& account,
+                                           const std::shared_ptr<const Endpoint>& endpoint);
+  bool PayloadsKept(Bucket bucket);
+  void RememberReplaced(DeliveryId delivery);
   absl::StatusOr<std::optional<IdempotencyHit>> FindKey(const IdempotencyKey& key);
   EventId NextEventId(WallMs now, Partition partition);
   // The alerts and the disablement that follow from the lane's row of failures.
@@ -115,6 +141,7 @@ class Ledger {
   void WatchOutage(const AttemptOutcome& outcome);
   void WatchClock();
 
+  const size_t shards_;
   DeliveryStore& store_;
   Telemetry& telemetry_;
   Registry registry_;
@@ -127,6 +154,8 @@ class Ledger {
   uint64_t endpoints_ = 0;
   WallMs last_event_ms_ = 0;
   uint16_t event_counter_ = 0;
+  absl::flat_hash_set<std::pair<EndpointId, Sequence>> replaced_;
+  std::deque<std::pair<EndpointId, Sequence>> replaced_order_;  // the oldest first
   std::mt19937_64 random_;
 
   // Of the round.
@@ -135,6 +164,7 @@ class Ledger {
   std::vector<ShardNews> news_;
   // Idempotency keys of the open batch, which the store does not find yet.
   absl::flat_hash_map<std::array<uint8_t, 16>, IdempotencyHit> open_keys_;
+  std::optional<absl::flat_hash_set<Bucket>> kept_;  // buckets with payloads, once somebody asked
   // For the counters, once it is on disk.
   uint64_t accepted_ = 0;
   uint64_t created_ = 0;

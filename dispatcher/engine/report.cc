@@ -1,11 +1,14 @@
 #include "dispatcher/engine/report.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "base/concat.h"
 #include "dispatcher/core/delivery_state.h"
 #include "dispatcher/core/outcome.h"
+#include "dispatcher/engine/kept_headers.h"
+#include "dispatcher/engine/request.h"
 
 namespace hookd {
 namespace {
@@ -14,34 +17,44 @@ SteadyTime FromMicros(int64_t us) {
   return SteadyTime(std::chrono::duration_cast<Duration>(std::chrono::microseconds(us)));
 }
 
+// From when it could have gone, as far as its own times say, to its start. The first attempt's is known on
+// the wall clock alone.
+int64_t QueuedUs(const Work& work, WallMs started, int64_t took_us, Now now) {
+  if (work.was_parked) {
+    const auto since = std::chrono::duration_cast<std::chrono::microseconds>(now.steady - work.due);
+    return std::max<int64_t>(0, since.count() - took_us);
+  }
+  const WallMs made = AcceptedMs(work.event->id, work.remade);
+  return std::max<int64_t>(0, started - std::max(made, work.event->not_before_ms)) * 1000;
+}
+
 // A time ahead as it is stored; 0 = it is past.
 WallMs WallOf(SteadyTime time, Now now) {
   if (time <= now.steady) return 0;
   return now.wall + std::chrono::duration_cast<std::chrono::milliseconds>(time - now.steady).count();
 }
 
-uint64_t KeyHash(const Event& event) {
-  return event.ordering_key.empty() ? 0 : StableHash(event.ordering_key);
-}
-
 }  // namespace
 
 AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& settings, const std::string& host,
-                           WallMs started, HttpResult result, Now now, double unit_random) {
+                           const RequestContext& context, WallMs started, HttpResult result, Now now,
+                           double unit_random) {
   const DeliveryPolicy& policy = settings.policy;
   AttemptOutcome outcome;
   outcome.host = StableHash(host);
   AttemptRecorded& fact = outcome.fact;
-  fact.delivery = {work.event->id.bucket(), lane.id(), work.sequence};
+  fact.delivery = MakeDeliveryId(work.event->id, work.remade, lane.id(), work.sequence);
   fact.event = work.event->id;
+  fact.remade = work.remade;
   fact.event_type = work.event->type;
   fact.subscriber_id = work.event->subscriber_id;
-  fact.ordering_key_hash = KeyHash(*work.event);
+  fact.ordering_key_hash = OrderingKeyHash(*work.event);
 
   Attempt& attempt = fact.attempt;
   attempt.number = work.attempt;
   attempt.started_ms = started;
   attempt.us = result.us;
+  attempt.us.queue = QueuedUs(work, started, result.us.total, now);
   attempt.error = Judge(policy, result.error, result.status);
   attempt.error_detail = std::move(result.error_detail);
   if (attempt.error == ErrorKind::kStatus && attempt.error_detail.empty()) {
@@ -54,6 +67,9 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   if (attempt.error != ErrorKind::kNone || policy.keep_all_bodies) {
     attempt.response_body = std::move(result.body);
     attempt.body_truncated = result.body_truncated;
+    attempt.request_headers = KeptRequestHeaders(
+        RequestHeaders(settings, *work.event, work.sequence, work.attempt, started, context, ""), settings);
+    attempt.response_headers = KeptResponseHeaders(result.headers);
   }
 
   AttemptEnd end;
@@ -66,6 +82,7 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   end.expires_ms = work.event->expires_ms;
   const Decision decision = Decide(policy, end, now.wall, unit_random);
   attempt.next_due_ms = decision.next_due_ms;
+  attempt.decision = decision.why;
   fact.was_parked = work.was_parked;
   fact.state = decision.state;
   fact.reason = decision.reason;
@@ -80,6 +97,7 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   after.success = attempt.error == ErrorKind::kNone;
   after.counted = CountsAsFailure(attempt.error);
   after.took_us = attempt.us.total;
+  after.ended_ms = now.wall;
   fact.cursor = lane.Submit(work.sequence, after);
   fact.rate_tat_ms = WallOf(FromMicros(lane.rate_tat_us()), now);
   fact.hold_until_ms = WallOf(lane.hold_until(), now);
@@ -89,12 +107,13 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
 LaneReport MakeSettlement(const Lane& lane, const LaneStep& step) {
   const Work& work = step.work;
   const Event& event = *work.event;
-  const DeliveryId delivery{event.id.bucket(), lane.id(), work.sequence};
+  const DeliveryId delivery = MakeDeliveryId(event.id, work.remade, lane.id(), work.sequence);
   if (step.kind == LaneStep::Kind::kPark) {
     DeliveryParked fact;
     fact.delivery = delivery;
     fact.event = event.id;
-    fact.ordering_key_hash = KeyHash(event);
+    fact.remade = work.remade;
+    fact.ordering_key_hash = step.key;
     fact.due_ms = step.park_until_ms;
     fact.cursor = step.cursor;
     return fact;
@@ -102,12 +121,13 @@ LaneReport MakeSettlement(const Lane& lane, const LaneStep& step) {
   DeliveryEnded fact;
   fact.delivery = delivery;
   fact.event = event.id;
+  fact.remade = work.remade;
   fact.event_type = event.type;
   fact.subscriber_id = event.subscriber_id;
-  fact.state = DeliveryState::kExpired;
+  fact.state = step.state;
   fact.reason = step.reason;
   fact.was_parked = work.was_parked;
-  fact.ordering_key_hash = KeyHash(event);
+  fact.ordering_key_hash = step.key;
   fact.attempt_count = work.attempt - 1;
   fact.cursor = step.cursor;
   return fact;

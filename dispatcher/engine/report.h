@@ -11,10 +11,13 @@
 
 namespace hookd {
 
+struct RequestContext;
+
 // The attempt `work` ended with `result`; the lane hears of it. `settings`: as they were when it started;
 // `host`: where it went.
 AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& settings, const std::string& host,
-                           WallMs started, HttpResult result, Now now, double unit_random);
+                           const RequestContext& context, WallMs started, HttpResult result, Now now,
+                           double unit_random);
 
 // A step kEnd or kPark as its fact.
 LaneReport MakeSettlement(const Lane& lane, const LaneStep& step);

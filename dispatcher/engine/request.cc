@@ -7,26 +7,37 @@
 
 namespace hookd {
 
-HttpRequest MakeRequest(const Endpoint& endpoint, std::shared_ptr<const Event> event, Sequence sequence,
-                        uint32_t attempt, WallMs now, const RequestContext& context) {
-  HttpRequest request;
-  request.url = endpoint.url;
-  request.timeout = endpoint.policy.timeout;
-  request.http_version = endpoint.policy.http_version;
-  const std::string id = event->id.ToString();
-  const int64_t seconds = now / 1000;
-  auto& headers = request.headers;
-  headers.reserve(9 + endpoint.headers.size());
+std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& endpoint, const Event& event,
+                                                                Sequence sequence, uint32_t attempt,
+                                                                WallMs now, const RequestContext& context,
+                                                                std::string signature) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  headers.reserve(10 + endpoint.headers.size());
   headers.emplace_back("Content-Type", "application/json");
   headers.emplace_back("User-Agent", context.user_agent);
-  headers.emplace_back("webhook-id", id);
-  headers.emplace_back("webhook-timestamp", std::to_string(seconds));
-  headers.emplace_back("webhook-signature", SignV1(endpoint.signing_keys, id, seconds, event->payload));
+  headers.emplace_back("webhook-id", event.id.ToString());
+  headers.emplace_back("webhook-timestamp", std::to_string(now / 1000));
+  headers.emplace_back("webhook-signature", std::move(signature));
   headers.emplace_back("hookd-sequence", Concat(context.epoch, ".", sequence));
   headers.emplace_back("hookd-attempt", std::to_string(attempt));
-  headers.emplace_back("hookd-event-type", event->type);
-  if (!event->traceparent.empty()) headers.emplace_back("traceparent", event->traceparent);
+  headers.emplace_back("hookd-event-type", event.type);
+  if (!event.traceparent.empty()) headers.emplace_back("traceparent", event.traceparent);
+  if (!event.tracestate.empty()) headers.emplace_back("tracestate", event.tracestate);
   for (const Header& header : endpoint.headers) headers.emplace_back(header.name, header.value);
+  return headers;
+}
+
+HttpRequest MakeRequest(const Endpoint& endpoint, std::shared_ptr<const Event> event, Sequence sequence,
+                        uint32_t attempt, WallMs now, const RequestContext& context) {
+  const DeliveryPolicy& policy = endpoint.policy;
+  HttpRequest request;
+  request.url = endpoint.url;
+  request.timeout = policy.timeout;
+  request.http_version = policy.http_version;
+  request.headers =
+      RequestHeaders(endpoint, *event, sequence, attempt, now, context,
+                     SignV1(endpoint.signing_keys, event->id.ToString(), now / 1000, event->payload));
+  if (!policy.keep_all_bodies && !policy.success.empty()) request.headers_unwanted = policy.success.front();
   request.body = event->payload;
   request.body_owner = std::move(event);
   return request;

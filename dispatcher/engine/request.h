@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/model.h"
@@ -14,6 +16,12 @@ struct RequestContext {
   uint32_t epoch = 1;  // of hookd-sequence
   std::string_view user_agent;
 };
+
+// All that hookd and the endpoint put on it, in their order.
+std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& endpoint, const Event& event,
+                                                                Sequence sequence, uint32_t attempt,
+                                                                WallMs now, const RequestContext& context,
+                                                                std::string signature);
 
 // A signed POST of the event's bytes as they were accepted. Signed for `now`: send it at once.
 HttpRequest MakeRequest(const Endpoint& endpoint, std::shared_ptr<const Event> event, Sequence sequence,

@@ -8,14 +8,17 @@
 namespace hookd {
 namespace {
 
-// Gates of hosts and of subscribers share one map.
-uint64_t UnprovenGate(uint64_t subscriber) { return ~subscriber | 1; }
-
 size_t Share(size_t slots, double share) {
   return std::max<size_t>(1, static_cast<size_t>(static_cast<double>(slots) * share));
 }
 
 }  // namespace
+
+uint64_t Scheduler::UnprovenGate(uint64_t subscriber) { return ~subscriber | 1; }
+
+size_t Scheduler::MostUnprovenOfSubscriber() const {
+  return Share(limits_.max_in_flight, kUnprovenShare * kUnprovenShareOfSubscriber);
+}
 
 Scheduler::Scheduler(const SchedulerLimits& limits, SchedulerHost& host)
     : limits_(limits), host_(host), shared_{limits.lane, WindowBudget(limits.window_bytes)} {}
@@ -98,6 +101,7 @@ void Scheduler::Rest(Entry& entry) {
 }
 
 void Scheduler::SetOperations(const Operations& operations) {
+  operations_ = operations;
   shared_.paused = operations.paused;
   shared_.may_expire = !operations.clock_suspect;
   MakeAllReady();
@@ -117,7 +121,7 @@ void Scheduler::Accepted(const NewDelivery& delivery, Now now) {
     entry = &EntryOf(delivery.endpoint, delivery.held, delivery.sequence);
     entry->lane.Know(delivery.proven, delivery.failing);
   }
-  entry->lane.Accepted(delivery.sequence, delivery.event, now);
+  entry->lane.Accepted(delivery.sequence, delivery.event, now, delivery.remade);
   MakeReady(*entry);
 }
 
@@ -243,8 +247,7 @@ Scheduler::Entry* Scheduler::NextTurn() {
     }
     if (!MayPass(*entry, entry->host, limits_.max_per_host)) continue;
     if (static_cast<LaneClass>(c) == LaneClass::kUnproven &&
-        !MayPass(*entry, UnprovenGate(entry->subscriber),
-                 Share(limits_.max_in_flight, kUnprovenShare * kUnprovenShareOfSubscriber))) {
+        !MayPass(*entry, UnprovenGate(entry->subscriber), MostUnprovenOfSubscriber())) {
       WakeNextAt(entry->host);
       continue;
     }

@@ -54,7 +54,7 @@ class SchedulerHost {
   virtual void LaneAtRest(EndpointId endpoint) = 0;
 };
 
-// An accepted delivery, with what its lane has to know if it is made for it.
+// A new delivery, with what its lane has to know if it is made for it.
 struct NewDelivery {
   std::shared_ptr<const Endpoint> endpoint;
   bool held = false;     // paused or disabled, itself or its subscriber
@@ -62,6 +62,7 @@ struct NewDelivery {
   bool failing = false;  // its last attempts failed
   Sequence sequence = 0;
   std::shared_ptr<const Event> event;
+  RemadePtr remade = nullptr;
 };
 
 // Only lanes with something to do are in memory. Thread: the shard's.
@@ -89,6 +90,15 @@ class Scheduler {
   // held until then, so that a stalled store stops the sending.
   void Recorded(EndpointId endpoint, Sequence sequence);
 
+  // For people; see lane.h. A deleted lane has nothing left to ask for: kGone.
+  LanePosition Retry(EndpointId endpoint, Sequence sequence, Now now);
+  EndAnswer::Kind End(const EndOrder& order, const std::shared_ptr<const Event>& row);
+  void DropClaim(EndpointId endpoint, Sequence sequence);
+  // True: the lane's parked rows are being read.
+  bool LearnParked(EndpointId endpoint);
+  // nullopt = it is not pending, as far as its lane has been told.
+  std::optional<Waiting> WhyWaiting(EndpointId endpoint, Sequence sequence, Now now);
+
   void RunDue(Now now);
   // When RunDue has something to do without being told anything; nullopt = never.
   std::optional<SteadyTime> NextDue() const;
@@ -99,6 +109,7 @@ class Scheduler {
   size_t in_flight() const { return unrecorded_; }
   size_t attempts_in_flight() const { return attempts_; }
   size_t lanes() const { return entries_.size(); }
+  std::vector<EndpointId> Lanes() const;
   Lane* Find(EndpointId endpoint);
 
  private:
@@ -122,6 +133,9 @@ class Scheduler {
     absl::flat_hash_map<Sequence, Passed> passed;  // by its attempts in flight
   };
 
+  // Gates of hosts and of subscribers share one map.
+  static uint64_t UnprovenGate(uint64_t subscriber);
+  size_t MostUnprovenOfSubscriber() const;
   Entry& EntryOf(const std::shared_ptr<const Endpoint>& endpoint, bool held, Sequence first);
   void Configure(Entry& entry, const std::shared_ptr<const Endpoint>& endpoint, bool held);
   Entry* FindEntry(EndpointId endpoint);
@@ -140,11 +154,14 @@ class Scheduler {
   // was for somebody.
   void WakeNextAt(uint64_t gate);
   bool MayStep() const;
+  // As it would be with nothing but the gates and the slots in its way.
+  void ExplainSlot(const Entry& entry, Waiting& waiting) const;
   void ReadQueues();
 
   const SchedulerLimits limits_;
   SchedulerHost& host_;
   LaneShared shared_;
+  Operations operations_;
   absl::flat_hash_map<EndpointId, std::unique_ptr<Entry>> entries_;
   std::array<FairQueue, kLaneClasses> queues_;  // by LaneClass
   size_t next_queue_ = 0;

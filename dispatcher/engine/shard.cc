@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include <absl/strings/ascii.h>
 #include <boost/asio/post.hpp>
 
 #include "base/check.h"
@@ -18,6 +19,15 @@ constexpr size_t kReadBytes = 1u << 20;  // of payload, in one read of a lane's 
 constexpr size_t kReadRows = 128;
 constexpr size_t kParkedRows = 1'000'000;      // more than any lane may have
 constexpr std::chrono::seconds kReadRetry{5};  // after a read that failed
+
+// Of "00-", 32 hex digits, "-", and more; empty if it is not of that form.
+std::string_view TraceId(std::string_view traceparent) {
+  if (traceparent.size() < 36 || traceparent[2] != '-' || traceparent[35] != '-') return {};
+  const std::string_view digits = traceparent.substr(3, 32);
+  const bool hex = std::all_of(digits.begin(), digits.end(),
+                               [](char c) { return absl::ascii_isxdigit(static_cast<unsigned char>(c)); });
+  return hex ? digits : std::string_view();
+}
 
 }  // namespace
 
@@ -56,6 +66,7 @@ void Shard::Recover(const Operations& operations, const std::vector<DeliveryStor
     const bool held =
         lane.endpoint->paused || lane.endpoint->disabled != DisableReason::kNone || lane.subscriber_paused;
     scheduler_.Restore(lane.endpoint, held, lane.lane, now);
+    if (lane.lane.pending() > 0) context_.statistics->Seen(lane.id, now);
   }
 }
 
@@ -64,8 +75,14 @@ void Shard::Tell(ShardNews news) {
     const Now now = context_.clock.Read();
     if (news.operations) scheduler_.SetOperations(*news.operations);
     for (const ShardNews::Configured& one : news.configured) scheduler_.Configure(one.endpoint, one.held);
-    for (const NewDelivery& one : news.accepted) scheduler_.Accepted(one, now);
-    for (const ShardNews::Recorded& one : news.recorded) scheduler_.Recorded(one.endpoint, one.sequence);
+    for (const NewDelivery& one : news.accepted) {
+      scheduler_.Accepted(one, now);
+      context_.statistics->Seen(one.endpoint->id, now);
+    }
+    for (const ShardNews::Recorded& one : news.recorded) {
+      scheduler_.Recorded(one.endpoint, one.sequence);
+      Ended(one.endpoint, one.sequence);
+    }
     for (const ShardNews::OverBacklog& one : news.over_backlog)
       scheduler_.OverBacklog(one.endpoint, one.excess);
     for (const EndpointId endpoint : news.deleted) scheduler_.Delete(endpoint);
@@ -126,8 +143,8 @@ void Shard::AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<
   const Now now = context_.clock.Read();
   const double unit_random = std::uniform_real_distribution<double>(0, 1)(random_);
   const std::string host = HostOf(settings->url);
-  AttemptOutcome outcome =
-      MakeOutcome(*lane, work, *settings, host, started, std::move(result), now, unit_random);
+  AttemptOutcome outcome = MakeOutcome(*lane, work, *settings, host, {context_.epoch, context_.user_agent},
+                                       started, std::move(result), now, unit_random);
   const Attempt& attempt = outcome.fact.attempt;
 
   AttemptEvent event;
@@ -138,11 +155,10 @@ void Shard::AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<
   event.url_host = host;
   event.attempt = &attempt;
   event.state = outcome.fact.state;
-  event.queued = work.was_parked
-                     ? std::chrono::duration_cast<std::chrono::microseconds>(now.steady - work.due) -
-                           std::chrono::microseconds(attempt.us.total)
-                     : std::chrono::milliseconds(started - work.event->accepted_ms);
+  event.queued = std::chrono::microseconds(attempt.us.queue);
+  event.trace_id = TraceId(work.event->traceparent);
   context_.telemetry.AttemptDone(event);
+  context_.statistics->Attempted(endpoint, attempt, now);
   context_.committer.Report(std::move(outcome));
   Pump();
 }
@@ -174,6 +190,7 @@ void Shard::ReadParked(EndpointId endpoint) {
       endpoint, [this, endpoint] { return context_.store.ReadParked(endpoint, kParkedRows); },
       [this, endpoint](std::vector<ParkedDelivery> rows) {
         scheduler_.LoadedParked(endpoint, rows, context_.clock.Read());
+        ParkedKnown(endpoint);
       });
 }
 

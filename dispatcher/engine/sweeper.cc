@@ -14,10 +14,12 @@ namespace {
 constexpr size_t kRows = 256;  // of one commit
 constexpr size_t kBytes = 1u << 20;
 
-DeliveryEnded CanceledBy(EndpointId endpoint, Sequence sequence, const Event& event) {
+DeliveryEnded CanceledBy(EndpointId endpoint, Sequence sequence, const Event& event,
+                         const RemadePtr& remade) {
   DeliveryEnded fact;
-  fact.delivery = {event.id.bucket(), endpoint, sequence};
+  fact.delivery = MakeDeliveryId(event.id, remade, endpoint, sequence);
   fact.event = event.id;
+  fact.remade = remade;
   fact.event_type = event.type;
   fact.subscriber_id = event.subscriber_id;
   fact.state = DeliveryState::kCanceled;
@@ -81,12 +83,14 @@ void Sweeper::SweepFrom(EndpointId endpoint, Sequence from) {
 absl::StatusOr<std::vector<DeliveryEnded>> Sweeper::NextRows(EndpointId endpoint, Sequence from) const {
   std::vector<DeliveryEnded> facts;
   ASSIGN_OR_RETURN(const std::vector<QueuedDelivery> queued, store_.ReadQueue(endpoint, from, kRows, kBytes));
-  for (const QueuedDelivery& row : queued) facts.push_back(CanceledBy(endpoint, row.sequence, *row.event));
+  for (const QueuedDelivery& row : queued) {
+    facts.push_back(CanceledBy(endpoint, row.sequence, *row.event, row.remade));
+  }
   if (!facts.empty()) return facts;
   ASSIGN_OR_RETURN(const std::vector<ParkedDelivery> parked, store_.ReadParked(endpoint, kRows));
   for (const ParkedDelivery& row : parked) {
     ASSIGN_OR_RETURN(const std::shared_ptr<const Event> event, store_.ReadEvent(row.event));
-    DeliveryEnded fact = CanceledBy(endpoint, row.sequence, *event);
+    DeliveryEnded fact = CanceledBy(endpoint, row.sequence, *event, row.remade);
     fact.was_parked = true;
     fact.ordering_key_hash = row.ordering_key_hash;
     fact.attempt_count = row.attempts;

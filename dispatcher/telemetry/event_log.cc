@@ -95,15 +95,19 @@ spdlog::level::level_enum ParseLevel(const std::string& name) {
   return spdlog::level::info;
 }
 
+int OpenLog(const std::string& file) {
+  return open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+}
+
 }  // namespace
 
 class EventLog::Impl {
  public:
-  Impl(const std::string& level, const std::string& file) {
+  Impl(const std::string& level, const std::string& file) : file_(file) {
     int fd = STDERR_FILENO;
     std::string failure;
     if (!file.empty()) {
-      fd = open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+      fd = OpenLog(file);
       if (fd < 0) {
         failure = "cannot open " + file + " (" + std::strerror(errno) + "): logging to standard error";
         fd = STDERR_FILENO;
@@ -122,6 +126,17 @@ class EventLog::Impl {
       line.Text("level", "error").Text("event", "log.file").Text("message", failure);
       logger_->log(spdlog::level::err, line.members());
     }
+  }
+
+  bool Reopen(const std::string& level) {
+    logger_->set_level(ParseLevel(level));
+    if (fd_ == STDERR_FILENO) return file_.empty();
+    const int fresh = OpenLog(file_);
+    if (fresh < 0) return false;
+    // In place of the old one, under the number that the writing thread uses.
+    const bool moved = dup3(fresh, fd_, O_CLOEXEC) == fd_;
+    close(fresh);
+    return moved;
   }
 
   bool Enabled(Level level) const { return logger_->should_log(ToSpdlog(level)); }
@@ -167,6 +182,7 @@ class EventLog::Impl {
     return members;
   }
 
+  const std::string file_;
   int fd_ = -1;  // the sink's
   // Queued lines hold the logger; the pool's destructor writes them out and joins its thread.
   std::shared_ptr<spdlog::details::thread_pool> pool_;
@@ -177,6 +193,7 @@ EventLog::EventLog(const std::string& level, const std::string& file)
     : impl_(std::make_unique<Impl>(level, file)) {}
 EventLog::~EventLog() = default;
 
+bool EventLog::Reopen(const std::string& level) { return impl_->Reopen(level); }
 bool EventLog::Enabled(Level level) const { return impl_->Enabled(level); }
 
 void EventLog::Write(Level level, std::string_view event, const JsonLine& fields) {
@@ -213,6 +230,7 @@ void EventLog::WriteAttempt(const AttemptEvent& event) {
       .Number("total_us", attempt.us.total)
       .Number("resends", attempt.resends)
       .Bool("body_truncated", attempt.body_truncated);
+  if (!event.trace_id.empty()) line.Text("trace_id", event.trace_id);
   if (attempt.next_due_ms != 0) line.Text("next_due_time", FormatWallTime(attempt.next_due_ms));
   impl_->Write(Level::kInfo, "delivery.attempt", line);
 }

@@ -24,6 +24,10 @@ class EventLog {
   EventLog(const std::string& level, const std::string& file);
   ~EventLog();
 
+  // Another level, and the file opened anew under its name: it may have been rotated. False: it cannot be
+  // opened, and what was open goes on.
+  bool Reopen(const std::string& level);
+
   bool Enabled(Level level) const;
   void Write(Level level, std::string_view event, const JsonLine& fields);
   // At level error, past the queue: written when it returns, or given up when the file takes nothing for a

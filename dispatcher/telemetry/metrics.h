@@ -23,12 +23,14 @@ class Metrics {
   // Anything but a canonical code in lower case is counted as "unknown".
   void EventRejected(std::string_view reason);
   void Committed(std::chrono::microseconds took, size_t items, size_t bytes);
-  void AttemptDone(const Attempt& attempt, std::chrono::microseconds queued);
+  void AttemptDone(const AttemptEvent& event);
   void Alert(AlertKind kind);
   // `state` is terminal.
   void DeliveriesEnded(DeliveryState state, uint64_t count);
+  void JobProgress(uint64_t examined, uint64_t created);
+  void JobEnded(JobEnd end);
 
-  // In Prometheus' text format 0.0.4. `gauges` null = none are exported.
+  // In Prometheus' text format 0.0.4. `gauges` null = none are exported, but that hookd is not ready.
   std::string Scrape(const Gauges* gauges, uint64_t log_lines_dropped) const;
 
  private:

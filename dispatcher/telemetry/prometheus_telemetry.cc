@@ -30,7 +30,7 @@ class PrometheusTelemetry : public Telemetry {
 
   void AttemptDone(const AttemptEvent& event) override {
     log_.WriteAttempt(event);
-    metrics_.AttemptDone(*event.attempt, event.queued);
+    metrics_.AttemptDone(event);
     if (event.attempt->error != ErrorKind::kNone) attempts_failed_.fetch_add(1, std::memory_order_relaxed);
   }
 
@@ -38,6 +38,9 @@ class PrometheusTelemetry : public Telemetry {
     metrics_.DeliveriesEnded(state, count);
     if (state == DeliveryState::kSucceeded) deliveries_succeeded_.fetch_add(count, std::memory_order_relaxed);
   }
+
+  void JobProgress(uint64_t examined, uint64_t created) override { metrics_.JobProgress(examined, created); }
+  void JobEnded(JobEnd end) override { metrics_.JobEnded(end); }
 
   void Alert(AlertKind kind, EndpointId endpoint, std::string_view subscriber_id,
              std::string_view message) override {
@@ -63,6 +66,8 @@ class PrometheusTelemetry : public Telemetry {
     line.Text("message", message);
     log_.WriteNow(event, line);
   }
+
+  bool ReopenLog(const std::string& level) override { return log_.Reopen(level); }
 
   Totals Since() const override {
     return {events_accepted_.load(std::memory_order_relaxed),
@@ -115,6 +120,18 @@ std::string_view ToString(AlertKind kind) {
       return "clock";
     case AlertKind::kDisk:
       return "disk";
+  }
+  return "unknown";
+}
+
+std::string_view ToString(JobEnd end) {
+  switch (end) {
+    case JobEnd::kDone:
+      return "done";
+    case JobEnd::kCanceled:
+      return "canceled";
+    case JobEnd::kFailed:
+      return "failed";
   }
   return "unknown";
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/ids.h"
 #include "base/model.h"
 
@@ -19,6 +20,7 @@ struct AttemptEvent {
   EventId event;
   std::string_view subscriber_id;
   std::string_view event_type;
+  std::string_view trace_id;                      // 32 hex digits of the event's traceparent; empty = none
   std::string_view url_host;                      // host and port only: the path and query may hold a key
   const Attempt* attempt = nullptr;               // response bodies are not logged
   DeliveryState state = DeliveryState::kPending;  // after the attempt
@@ -38,18 +40,65 @@ enum class AlertKind : uint8_t {
 inline constexpr size_t kAlertKinds = 7;
 std::string_view ToString(AlertKind kind);
 
+// The database's own figures, from its properties.
+struct DatabaseGauges {
+  bool stalled = false;                   // writes are delayed or stopped until it has compacted
+  uint64_t stalls = 0;                    // since the start: how often that began
+  uint64_t background_errors = 0;         // since the start
+  uint64_t pending_compaction_bytes = 0;  // that it would rewrite to have every level in shape
+  uint64_t running_compactions = 0;
+  uint64_t running_flushes = 0;
+  uint64_t memtable_bytes = 0;  // also of those that are being flushed
+  uint64_t block_cache_bytes = 0;
+  uint64_t table_reader_bytes = 0;  // filters and indexes outside the cache
+  uint64_t table_files = 0;
+  uint64_t blob_files = 0;
+  uint64_t blob_garbage_bytes = 0;
+};
+
+// What the lanes in memory wait for: those of endpoints with anything pending or just done. As of the last
+// count, which each scrape starts anew.
+struct LaneGauges {
+  uint64_t enabled = 0;           // endpoints that may send
+  uint64_t paused = 0;            // or their subscriber is
+  uint64_t disabled = 0;          // whether paused or not
+  uint64_t throttled = 0;         // of those enabled: wait for their rate limit
+  uint64_t held_back = 0;         // likewise, for a Retry-After
+  uint64_t retries_due = 0;       // of those enabled: retries that could go now
+  WallMs oldest_accepted_ms = 0;  // of those enabled: of the oldest delivery pending; 0 = none
+};
+
 struct Gauges {
+  WallMs now_ms = 0;
+  bool ready = false;
   uint64_t pending_deliveries = 0;
   uint64_t attempts_in_flight = 0;
+  uint64_t max_attempts_in_flight = 0;
   uint64_t endpoints = 0;
   uint64_t subscribers = 0;
   uint64_t intake_bytes = 0;
+  uint64_t max_intake_bytes = 0;
   uint64_t bytes_on_disk = 0;
+  uint64_t disk_size_bytes = 0;         // of the file system; 0 = not known
+  uint64_t disk_free_bytes = 0;         // of it, for hookd's user
+  uint64_t jobs_running = 0;            // recover, replay and the like
+  uint64_t jobs_waiting = 0;            // they have not begun
   bool paused = false;                  // by an operator, everything
   bool intake_held = false;             // disk or stall
   bool auto_disable_suspended = false;  // an outage
   bool clock_suspect = false;
+  LaneGauges lanes = {};
+  DatabaseGauges database = {};
 };
+
+// How a durable job ended.
+enum class JobEnd : uint8_t {
+  kDone,
+  kCanceled,
+  kFailed,
+};
+inline constexpr size_t kJobEnds = 3;
+std::string_view ToString(JobEnd end);
 
 // Thread-safe. No method blocks on anything but the log's own bounded queue.
 class Telemetry {
@@ -61,6 +110,9 @@ class Telemetry {
   virtual void Committed(std::chrono::microseconds took, size_t items, size_t bytes) = 0;
   virtual void AttemptDone(const AttemptEvent& event) = 0;
   virtual void DeliveriesEnded(DeliveryState state, uint64_t count) = 0;
+  // A durable job looked at `examined` more deliveries or events and made `created` new deliveries of them.
+  virtual void JobProgress(uint64_t examined, uint64_t created) = 0;
+  virtual void JobEnded(JobEnd end) = 0;
   // `endpoint` 0 and `subscriber_id` empty: it concerns the whole of hookd.
   virtual void Alert(AlertKind kind, EndpointId endpoint, std::string_view subscriber_id,
                      std::string_view message) = 0;
@@ -70,6 +122,10 @@ class Telemetry {
   // As Error, for a process that ends next: the line is written, past the queue, when this returns; or given
   // up if nobody reads the log for a second.
   virtual void Fatal(std::string_view event, std::string_view message) = 0;
+
+  // Another log level (trace, debug, info, warn, error), and the log's file opened anew. False: that failed,
+  // and the log goes on where it was.
+  virtual bool ReopenLog(const std::string& level) = 0;
 
   // Totals since the start, for the status page.
   struct Totals {

@@ -163,6 +163,7 @@ size_t Exchange::OnHeader(char* data, size_t size, size_t count, void* exchange)
   if (self.verdict_) return bytes;  // trailers come after the verdict
   if (!IsBlankLine({data, bytes})) {
     self.SeeRetryAfter({data, bytes});
+    self.KeepHeader({data, bytes});
     return bytes;
   }
   self.EndHeaderBlock();
@@ -178,10 +179,18 @@ void Exchange::SeeRetryAfter(std::string_view line) {
   if (value.size() <= kMaxRetryAfterBytes) retry_after_.assign(value.data(), value.size());
 }
 
+// In memory that the next exchange uses again: most answers' headers are not asked for.
+void Exchange::KeepHeader(std::string_view line) {
+  header_lines_cut_ |= header_lines_.size() + line.size() > kKeptHeaderBytes;
+  if (!header_lines_cut_) header_lines_.append(line);
+}
+
 void Exchange::EndHeaderBlock() {
   long status = Info(CURLINFO_RESPONSE_CODE);
   if (status >= 100 && status <= 199 && status != 101) {
     retry_after_.clear();
+    header_lines_.clear();
+    header_lines_cut_ = false;
     return;
   }
   if (status < 200 || status > 599) {
@@ -257,6 +266,8 @@ HttpResult Exchange::Result(CURLcode code) const {
     HttpResult result = Base();
     result.status = status_;
     result.retry_after = retry_after_;
+    const std::optional<StatusRange>& unwanted = request_.headers_unwanted;
+    if (!unwanted || status_ < unwanted->first || status_ > unwanted->last) result.headers = header_lines_;
     switch (Info(CURLINFO_HTTP_VERSION)) {
       case CURL_HTTP_VERSION_1_0:
         result.http_version = 10;
@@ -302,6 +313,8 @@ HttpTransport::Callback Exchange::Release() {
   body_.clear();
   status_ = 0;
   retry_after_.clear();
+  header_lines_.clear();
+  header_lines_cut_ = false;
   // libcurl must not keep pointers to what goes now.
   curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDS, nullptr);
   curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, nullptr);

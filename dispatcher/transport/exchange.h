@@ -71,6 +71,7 @@ class Exchange {
   void SetHeaders();
   long CurlHttpVersion() const;
   void SeeRetryAfter(std::string_view line);
+  void KeepHeader(std::string_view line);
   void EndHeaderBlock();
   Progress Reached() const;
   long Info(CURLINFO info) const;
@@ -98,7 +99,9 @@ class Exchange {
   std::string body_;
   bool verdict_ = false;
   int status_ = 0;
-  std::string retry_after_;  // of the header block that is being read, then of the final one
+  std::string retry_after_;   // of the header block that is being read, then of the final one
+  std::string header_lines_;  // likewise: as many whole lines as are kept
+  bool header_lines_cut_ = false;
   std::optional<TransferError> header_error_;  // why our own callback ended the transfer before a verdict
 
   EasyHandle easy_;  // last: goes first

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@ struct HttpRequest {
   std::string_view body;
   Millis timeout{30'000};  // one deadline over name, connect, TLS and response headers
   HttpVersion http_version = HttpVersion::kHttp11;
+  std::optional<StatusRange> headers_unwanted;  // of answers with such a status
 };
 
 // What the exchange came to. `error` is kNone when a final response header block arrived (whatever its
@@ -34,6 +36,7 @@ struct HttpResult {
   std::string body;  // the first kKeptBodyBytes, whatever the status
   bool body_truncated = false;
   uint32_t resends = 0;
+  std::string headers;      // of the answer, as they came: lines of at most kKeptHeaderBytes in all
   std::string retry_after;  // the header's value as it came, at most 64 bytes; empty = none
 };
 

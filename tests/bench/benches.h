@@ -28,6 +28,9 @@ struct Settings {
   size_t mixed = 500;  // endpoints, a tenth of them black holes
   size_t dead = 1000;
   size_t wide = 5000;  // endpoints of the subscriber that is flooded
+
+  size_t history = 200'000;  // deliveries that have ended
+  double list_seconds = 20;  // of asking, beside the paced load
 };
 
 // Events per second and CPU, beside the bare libraries.
@@ -38,5 +41,7 @@ std::vector<Figure> BenchLatency(const Settings& settings);
 std::vector<Figure> BenchSize(const Settings& settings);
 // Healthy endpoints beside bad neighbours, and without them.
 std::vector<Figure> BenchIsolation(const Settings& settings);
+// Pages of lists and details out of a long history, while others are delivered.
+std::vector<Figure> BenchLists(const Settings& settings);
 
 }  // namespace hookd::bench

@@ -38,6 +38,7 @@ v1::CreateEndpointRequest RequestFor(const EndpointSet& set, size_t i) {
   endpoint.set_url(set.url(i));
   if (!set.every_channel) endpoint.add_channels(std::to_string(set.first_channel + i));
   endpoint.mutable_policy()->set_mode(set.mode);
+  if (set.max_retries) endpoint.mutable_policy()->set_max_retries(*set.max_retries);
   endpoint.mutable_policy()->mutable_rate_limit()->set_per_second(0);
   return request;
 }

@@ -21,8 +21,9 @@ namespace hookd::bench {
 struct EndpointSet {
   std::string subscriber;
   size_t count = 0;
-  size_t first_channel = 0;    // then those after it
-  bool every_channel = false;  // no filter: each gets all events of the subscriber
+  size_t first_channel = 0;             // then those after it
+  std::optional<uint32_t> max_retries;  // instead of the default
+  bool every_channel = false;           // no filter: each gets all events of the subscriber
   v1::DeliveryMode mode = v1::DELIVERY_MODE_PARALLEL;
   std::function<std::string(size_t)> url;  // of the i-th
 };

@@ -1,4 +1,5 @@
-// Measures hookd from outside. hookd_bench --hookd PATH [--only throughput,latency,size,isolation] [sizes]
+// Measures hookd from outside. hookd_bench --hookd PATH [--only throughput,latency,size,isolation,lists]
+// [sizes]
 // [--json FILE]
 #include <sys/resource.h>
 
@@ -24,7 +25,8 @@ using Bench = std::vector<Figure> (*)(const Settings&);
 constexpr std::pair<const char*, Bench> kBenches[] = {{"throughput", &BenchThroughput},
                                                       {"latency", &BenchLatency},
                                                       {"size", &BenchSize},
-                                                      {"isolation", &BenchIsolation}};
+                                                      {"isolation", &BenchIsolation},
+                                                      {"lists", &BenchLists}};
 
 // The receivers of a thousand dead endpoints each listen for themselves.
 void RaiseDescriptorLimit() {
@@ -35,13 +37,13 @@ void RaiseDescriptorLimit() {
 }
 
 std::string Describe(const Settings& settings) {
-  return Concat("\"events\": ", settings.events, ", \"rounds\": ", settings.rounds,
-                ", \"per_second\": ", settings.per_second,
-                ", \"seconds\": ", std::to_string(settings.seconds), ", \"endpoints\": ", settings.endpoints,
-                ", \"active\": ", settings.active, ", \"pending\": ", settings.pending,
-                ", \"size_rounds\": ", settings.size_rounds,
-                ", \"isolation_rounds\": ", settings.isolation_rounds, ", \"mixed\": ", settings.mixed,
-                ", \"dead\": ", settings.dead, ", \"wide\": ", settings.wide);
+  return Concat(
+      "\"events\": ", settings.events, ", \"rounds\": ", settings.rounds,
+      ", \"per_second\": ", settings.per_second, ", \"seconds\": ", std::to_string(settings.seconds),
+      ", \"endpoints\": ", settings.endpoints, ", \"active\": ", settings.active,
+      ", \"pending\": ", settings.pending, ", \"size_rounds\": ", settings.size_rounds,
+      ", \"isolation_rounds\": ", settings.isolation_rounds, ", \"mixed\": ", settings.mixed,
+      ", \"dead\": ", settings.dead, ", \"wide\": ", settings.wide, ", \"history\": ", settings.history);
 }
 
 int Run(const Settings& settings, const std::set<std::string>& only, const std::string& json, About about) {
@@ -70,9 +72,9 @@ int main(int argc, char** argv) {
   std::string json;
   hookd::bench::About about;
   app.add_option("--hookd", settings.binary, "the hookd to measure")->required();
-  app.add_option("--only", only, "of throughput, latency, size and isolation; default all")
+  app.add_option("--only", only, "of throughput, latency, size, isolation and lists; default all")
       ->delimiter(',')
-      ->check(CLI::IsMember({"throughput", "latency", "size", "isolation"}));
+      ->check(CLI::IsMember({"throughput", "latency", "size", "isolation", "lists"}));
   app.add_option("--rounds", settings.rounds, "of throughput and latency; figures are their medians")
       ->check(CLI::Range(1, 99));
   app.add_option("--events", settings.events, "throughput: events per measurement")
@@ -98,6 +100,10 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 9000));
   app.add_option("--wide", settings.wide, "isolation: endpoints of the flooded subscriber")
       ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--history", settings.history, "lists: deliveries that have ended")
+      ->check(CLI::Range(10'000, 100'000'000));
+  app.add_option("--list-seconds", settings.list_seconds, "lists: asks for so long")
+      ->check(CLI::Range(1.0, 600.0));
   app.add_option("--json", json, "where to write the figures for machines; the last one given counts")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("--machine", about.machine, "for the JSON file");

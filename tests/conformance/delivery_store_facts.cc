@@ -81,15 +81,15 @@ TEST_P(DeliveryStoreSuite, LaneMovesOnWithApplyWhileReadersSeeOnlyCommits) {
   EXPECT_EQ(store().ReadDelivery(id).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(*store().FindIdempotency(key.key, kT0), std::nullopt);
   EXPECT_THAT(QueueSequences(endpoint), IsEmpty());
-  EXPECT_THAT(ListSequences({endpoint, std::nullopt, "", 0}, 10), IsEmpty());
-  EXPECT_THAT(ListSequences({std::nullopt, DeliveryState::kPending, "", 0}, 10), IsEmpty());
+  EXPECT_THAT(ListSequences(ListOf(endpoint), 10), IsEmpty());
+  EXPECT_THAT(ListSequences(ListIn(DeliveryState::kPending), 10), IsEmpty());
 
   Commit();
   EXPECT_EQ(Describe(**store().ReadEvent(event->id)), Describe(*event));
   EXPECT_EQ(store().ReadDelivery(id)->state, DeliveryState::kPending);
   EXPECT_EQ((*store().FindIdempotency(key.key, kT0))->event, event->id);
   EXPECT_THAT(QueueSequences(endpoint), ElementsAre(1));
-  EXPECT_THAT(ListSequences({endpoint, std::nullopt, "", 0}, 10), ElementsAre(1));
+  EXPECT_THAT(ListSequences(ListOf(endpoint), 10), ElementsAre(1));
   EXPECT_EQ(store().Stats().pending, 1u);
 
   // The attempt is in the open batch: the lane knows, readers do not.
@@ -177,8 +177,8 @@ TEST_P(DeliveryStoreSuite, FailedFirstAttemptMovesFromQueueToParked) {
   EXPECT_THAT(QueueSequences(endpoint), ElementsAre(2));
   const auto parked = store().ReadParked(endpoint, 10);
   ASSERT_EQ(parked->size(), 1u);
-  EXPECT_EQ(Describe(parked->front()),
-            Describe(ParkedDelivery{1, d[0].event, 0xfedcba9876543210, 1, 1, kT0 + 15'750}));
+  EXPECT_EQ(Describe(parked->front()), Describe(ParkedDelivery{1, d[0].event, 0xfedcba9876543210, 1, 1,
+                                                               kT0 + 15'750, 503, ErrorKind::kStatus}));
   EXPECT_EQ(store().Stats().pending, 2u);
 }
 
@@ -193,7 +193,8 @@ TEST_P(DeliveryStoreSuite, FailedRetryReplacesTheParkedRow) {
   EXPECT_EQ(store().Lane(endpoint)->queued, 0u);
   const auto parked = store().ReadParked(endpoint, 10);
   ASSERT_EQ(parked->size(), 1u);
-  EXPECT_EQ(Describe(parked->front()), Describe(ParkedDelivery{1, d.event, 0, 2, 2, kT0 + 45'000}));
+  EXPECT_EQ(Describe(parked->front()),
+            Describe(ParkedDelivery{1, d.event, 0, 2, 2, kT0 + 45'000, 503, ErrorKind::kStatus}));
 }
 
 TEST_P(DeliveryStoreSuite, FactsOfOneBatchBuildOnEachOther) {
@@ -303,7 +304,7 @@ TEST_P(DeliveryStoreSuite, ParkedWithoutAnAttemptLeavesTheQueue) {
   EXPECT_EQ(waiting.attempt_count, 0u);
   EXPECT_EQ(waiting.next_due_ms, 0);
   EXPECT_EQ(store().ReadDelivery(d[1].id)->next_due_ms, kT0 + 5'000);
-  EXPECT_THAT(ListSequences({endpoint, DeliveryState::kPending, "", 0}, 2), ElementsAre(1, 2, 3));
+  EXPECT_THAT(ListSequences(ListOf(endpoint, DeliveryState::kPending), 2), ElementsAre(1, 2, 3));
   EXPECT_EQ(store().Buckets()[0].pending, 3u);
 
   // Its first attempt comes from there; or it ends there.
@@ -356,7 +357,7 @@ TEST_P(DeliveryStoreSuite, AnEndMayMoveTheCursor) {
   Reopen();
   EXPECT_EQ(store().Lane(endpoint)->cursor, 3u);
   EXPECT_THAT(QueueSequences(endpoint), ElementsAre(3));
-  EXPECT_THAT(ListSequences({endpoint, DeliveryState::kPending, "", 0}, 2), ElementsAre(3));
+  EXPECT_THAT(ListSequences(ListOf(endpoint, DeliveryState::kPending), 2), ElementsAre(3));
   EXPECT_DEATH(end(d[2], 2), "CHECK");
 }
 
@@ -409,7 +410,7 @@ TEST_P(DeliveryStoreSuite, DeletedEndpointDrainsAndLeavesItsHistory) {
   EXPECT_THAT(QueueSequences(endpoint), IsEmpty());
   EXPECT_THAT(ParkedSequences(endpoint), IsEmpty());
   EXPECT_EQ(store().Stats().pending, 0u);
-  EXPECT_THAT(ListSequences({endpoint, std::nullopt, "", 0}, 2), ElementsAre(1, 2, 3));
+  EXPECT_THAT(ListSequences(ListOf(endpoint), 2), ElementsAre(1, 2, 3));
   EXPECT_EQ(store().ReadDelivery(d[1].id)->state, DeliveryState::kSucceeded);
   EXPECT_EQ(store().ReadDelivery(d[2].id)->state, DeliveryState::kCanceled);
 }

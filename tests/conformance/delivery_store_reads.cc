@@ -22,11 +22,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-DeliveryQuery Of(EndpointId endpoint, std::optional<DeliveryState> state = std::nullopt) {
-  return {endpoint, state, "", 100};
-}
-DeliveryQuery In(DeliveryState state) { return {std::nullopt, state, "", 100}; }
-
 TEST_P(DeliveryStoreSuite, ReadQueueBeginsAtFromAndEndsAtTheLimit) {
   const EndpointId endpoint = AddEndpoint(1);
   const EndpointId next = AddEndpoint(2);
@@ -110,6 +105,7 @@ TEST_P(DeliveryStoreSuite, ReadDeliveryTellsEveryAttempt) {
   expected.attempts[1].next_due_ms = kT0 + 33'000;
   expected.attempt_count = 2;
   expected.next_due_ms = kT0 + 33'000;
+  expected.last_error = ErrorKind::kLocal;
   EXPECT_EQ(Describe(*store().ReadDelivery(d.id)), Describe(expected));
 
   Attempt(d, 3, ErrorKind::kNone);
@@ -121,6 +117,8 @@ TEST_P(DeliveryStoreSuite, ReadDeliveryTellsEveryAttempt) {
   expected.state = DeliveryState::kSucceeded;
   expected.reason = EndReason::kDelivered;
   expected.ended_ms = kT0 + 3'120;
+  expected.last_status = 204;
+  expected.last_error = ErrorKind::kNone;
   EXPECT_EQ(Describe(*store().ReadDelivery(d.id)), Describe(expected));
 }
 
@@ -180,13 +178,13 @@ TEST_P(DeliveryStoreSuite, ListByEndpointMergesPendingAndEnded) {
   Attempt(d[3], 1, ErrorKind::kNone);
   Commit();
   for (const size_t page : {1, 2, 3, 6, 100}) {
-    EXPECT_THAT(ListSequences(Of(endpoint), page), ElementsAre(1, 2, 3, 4, 5, 6)) << page;
-    EXPECT_THAT(ListSequences(Of(endpoint, DeliveryState::kPending), page), ElementsAre(1, 5, 6)) << page;
-    EXPECT_THAT(ListSequences(Of(endpoint, DeliveryState::kSucceeded), page), ElementsAre(2, 4)) << page;
-    EXPECT_THAT(ListSequences(Of(endpoint, DeliveryState::kExpired), page), ElementsAre(3)) << page;
-    EXPECT_THAT(ListSequences(Of(endpoint, DeliveryState::kCanceled), page), IsEmpty()) << page;
+    EXPECT_THAT(ListSequences(ListOf(endpoint), page), ElementsAre(1, 2, 3, 4, 5, 6)) << page;
+    EXPECT_THAT(ListSequences(ListOf(endpoint, DeliveryState::kPending), page), ElementsAre(1, 5, 6)) << page;
+    EXPECT_THAT(ListSequences(ListOf(endpoint, DeliveryState::kSucceeded), page), ElementsAre(2, 4)) << page;
+    EXPECT_THAT(ListSequences(ListOf(endpoint, DeliveryState::kExpired), page), ElementsAre(3)) << page;
+    EXPECT_THAT(ListSequences(ListOf(endpoint, DeliveryState::kCanceled), page), IsEmpty()) << page;
   }
-  const auto listed = store().ListDeliveries(Of(endpoint));
+  const auto listed = store().ListDeliveries(ListOf(endpoint));
   EXPECT_THAT(listed->deliveries[0].attempts, IsEmpty());
   EXPECT_EQ(listed->deliveries[0].attempt_count, 1u);
   EXPECT_EQ(listed->deliveries[0].next_due_ms, kT0 + 15'000);
@@ -203,7 +201,7 @@ TEST_P(DeliveryStoreSuite, ListByStateGoesByEndpointOrByBucketFirst) {
   Commit();
   const auto listed = [this](DeliveryState state, size_t page) {
     std::vector<DeliveryId> ids;
-    DeliveryQuery query = In(state);
+    DeliveryQuery query = ListIn(state);
     query.limit = page;
     do {
       const auto result = store().ListDeliveries(query);
@@ -236,9 +234,9 @@ TEST_P(DeliveryStoreSuite, PagingNeitherSkipsNorRepeatsWhileDeliveriesMove) {
   const EndpointId endpoint = AddEndpoint(1);
   const std::vector<DeliveryRef> d = AcceptMany(endpoint, 6);
   Commit();
-  DeliveryQuery all = Of(endpoint);
+  DeliveryQuery all = ListOf(endpoint);
   all.limit = 2;
-  DeliveryQuery pending = In(DeliveryState::kPending);
+  DeliveryQuery pending = ListIn(DeliveryState::kPending);
   pending.limit = 2;
   all.position = store().ListDeliveries(all)->next_position;
   pending.position = store().ListDeliveries(pending)->next_position;
@@ -266,8 +264,9 @@ TEST_P(DeliveryStoreSuite, MadeUpPositionsAreRefused) {
     query.limit = 1;
     return store().ListDeliveries(query)->next_position;
   };
-  for (const DeliveryQuery& query : {Of(endpoint), Of(other), Of(other, DeliveryState::kSucceeded),
-                                     In(DeliveryState::kPending), In(DeliveryState::kSucceeded)}) {
+  for (const DeliveryQuery& query :
+       {ListOf(endpoint), ListOf(other), ListOf(other, DeliveryState::kSucceeded),
+        ListIn(DeliveryState::kPending), ListIn(DeliveryState::kSucceeded)}) {
     const std::string good = first(query);
     ASSERT_FALSE(good.empty());
     std::string upper_case = good;
@@ -279,7 +278,7 @@ TEST_P(DeliveryStoreSuite, MadeUpPositionsAreRefused) {
                                     good.substr(0, good.size() - 1),
                                     good.substr(1),
                                     upper_case};
-    if (query.endpoint) bad.push_back(first(Of(*query.endpoint == endpoint ? other : endpoint)));
+    if (query.endpoint) bad.push_back(first(ListOf(*query.endpoint == endpoint ? other : endpoint)));
     for (const std::string& position : bad) {
       DeliveryQuery made_up = query;
       made_up.position = position;
@@ -319,11 +318,11 @@ TEST_P(DeliveryStoreSuite, LongHistoriesAreListedWhole) {
                                   std::back_inserter(differ));
     EXPECT_TRUE(listed == expected) << "missing or twice: " << testing::PrintToString(differ);
   };
-  expect_list(Of(endpoint), 6'000, all);
-  expect_list(Of(endpoint, DeliveryState::kSucceeded), 6'000, even);
-  expect_list(In(DeliveryState::kSucceeded), 6'000, even);
-  expect_list(In(DeliveryState::kSucceeded), 999, even);
-  expect_list(In(DeliveryState::kExpired), 6'000, odd);
+  expect_list(ListOf(endpoint), 6'000, all);
+  expect_list(ListOf(endpoint, DeliveryState::kSucceeded), 6'000, even);
+  expect_list(ListIn(DeliveryState::kSucceeded), 6'000, even);
+  expect_list(ListIn(DeliveryState::kSucceeded), 999, even);
+  expect_list(ListIn(DeliveryState::kExpired), 6'000, odd);
 }
 
 // Each batch accepts 4 deliveries and moves the 4 before it on. A reader never sees part of a batch: nothing
@@ -335,9 +334,11 @@ TEST_P(DeliveryStoreSuite, ReadersNeverSeePartOfABatch) {
   Commit();
   std::atomic<bool> done = false;
   std::atomic<int> lists = 0;
+  DeliveryQuery whole = ListOf(endpoint);
+  whole.limit = 1'000;
   const auto read = [&] {
     do {
-      const auto page = store().ListDeliveries({endpoint, std::nullopt, "", 1'000});
+      const auto page = store().ListDeliveries(whole);
       ASSERT_TRUE(page.ok()) << page.status();
       ASSERT_EQ(page->deliveries.size() % 4, 0u);
       uint64_t pending = 0;

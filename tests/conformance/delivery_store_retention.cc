@@ -22,14 +22,14 @@ TEST_P(DeliveryStoreSuite, BucketsCountAsOfTheLastApply) {
   const DeliveryRef a = Accept(endpoint, kT0, "[1,2,3]");
   const DeliveryRef b = Accept(endpoint, kT0 + 1, "{}");
   Accept(endpoint, kNextHour, "{}");
-  EXPECT_THAT(Describe(store().Buckets()), ElementsAre(Describe(BucketView{kFirst, 2, 0, 9, false}),
-                                                       Describe(BucketView{kFirst + 1, 1, 0, 2, false})));
+  EXPECT_THAT(Describe(store().Buckets()), ElementsAre(Describe(BucketView{kFirst, 2, 0, 0, 9, false}),
+                                                       Describe(BucketView{kFirst + 1, 1, 0, 0, 2, false})));
   Commit();
   Attempt(a, 1, ErrorKind::kStatus);
   EXPECT_EQ(store().Buckets()[0].pending, 2u);
   Attempt(a, 2, ErrorKind::kNone);
   End(b, DeliveryState::kExpired);
-  const BucketView ended{kFirst, 0, kT0 + 60'000, 9, false};
+  const BucketView ended{kFirst, 0, 0, kT0 + 60'000, 9, false};
   EXPECT_EQ(Describe(store().Buckets()[0]), Describe(ended));
   EXPECT_DEATH(store().Apply(BucketDropped{kFirst + 1, false}), "pending");
   Commit();
@@ -49,7 +49,7 @@ TEST_P(DeliveryStoreSuite, DroppedPayloadsLeaveTheHistory) {
   const std::string before = Describe(*store().ReadDelivery(failed.id));
 
   store().Apply(BucketDropped{kFirst, false});
-  EXPECT_EQ(Describe(store().Buckets()[0]), Describe(BucketView{kFirst, 0, kT0 + 60'000, 0, true}));
+  EXPECT_EQ(Describe(store().Buckets()[0]), Describe(BucketView{kFirst, 0, 0, kT0 + 60'000, 0, true}));
   EXPECT_TRUE(store().ReadEvent(sent.event).ok());  // not committed
   Commit();
   for (const bool reopened : {false, true}) {
@@ -58,8 +58,8 @@ TEST_P(DeliveryStoreSuite, DroppedPayloadsLeaveTheHistory) {
     EXPECT_EQ(store().ReadEvent(sent.event).status().code(), absl::StatusCode::kNotFound);
     EXPECT_TRUE(store().ReadEvent(later.event).ok());
     EXPECT_EQ(Describe(*store().ReadDelivery(failed.id)), before);
-    EXPECT_THAT(ListSequences({endpoint, std::nullopt, "", 0}, 2), ElementsAre(1, 2, 3));
-    EXPECT_THAT(ListSequences({std::nullopt, DeliveryState::kExpired, "", 0}, 2), ElementsAre(1));
+    EXPECT_THAT(ListSequences(ListOf(endpoint), 2), ElementsAre(1, 2, 3));
+    EXPECT_THAT(ListSequences(ListIn(DeliveryState::kExpired), 2), ElementsAre(1));
     EXPECT_TRUE(store().Buckets()[0].payloads_gone);
   }
 }
@@ -78,7 +78,8 @@ TEST_P(DeliveryStoreSuite, DroppedHistoryIsGone) {
   End(d[4], DeliveryState::kExpired);
   Attempt(d[5], 1, ErrorKind::kNone);
   Commit();
-  DeliveryQuery query{endpoint, std::nullopt, "", 2};
+  DeliveryQuery query = ListOf(endpoint);
+  query.limit = 2;
   query.position = store().ListDeliveries(query)->next_position;
 
   store().Apply(BucketDropped{kFirst, true});
@@ -91,11 +92,11 @@ TEST_P(DeliveryStoreSuite, DroppedHistoryIsGone) {
       EXPECT_EQ(store().ReadDelivery(d[i].id).ok(), i >= 4) << i;
     }
     for (const size_t page : {1, 2, 100}) {
-      EXPECT_THAT(ListSequences({endpoint, std::nullopt, "", 0}, page), ElementsAre(5, 6, 7)) << page;
-      EXPECT_THAT(ListSequences({std::nullopt, DeliveryState::kSucceeded, "", 0}, page), ElementsAre(6));
-      EXPECT_THAT(ListSequences({std::nullopt, DeliveryState::kExpired, "", 0}, page), ElementsAre(5));
-      EXPECT_THAT(ListSequences({std::nullopt, DeliveryState::kExhausted, "", 0}, page), IsEmpty());
-      EXPECT_THAT(ListSequences({std::nullopt, DeliveryState::kCanceled, "", 0}, page), IsEmpty());
+      EXPECT_THAT(ListSequences(ListOf(endpoint), page), ElementsAre(5, 6, 7)) << page;
+      EXPECT_THAT(ListSequences(ListIn(DeliveryState::kSucceeded), page), ElementsAre(6));
+      EXPECT_THAT(ListSequences(ListIn(DeliveryState::kExpired), page), ElementsAre(5));
+      EXPECT_THAT(ListSequences(ListIn(DeliveryState::kExhausted), page), IsEmpty());
+      EXPECT_THAT(ListSequences(ListIn(DeliveryState::kCanceled), page), IsEmpty());
     }
     EXPECT_THAT(ListSequences(query, 2), ElementsAre(5, 6, 7));  // a position inside of what is gone
     ASSERT_EQ(store().Buckets().size(), 1u);
@@ -135,7 +136,7 @@ TEST_P(DeliveryStoreSuite, ABucketDroppedAndUsedInOneBatch) {
   Commit();
   EXPECT_FALSE(store().ReadEvent(old.event).ok());
   EXPECT_TRUE(store().ReadEvent(fresh.event).ok());
-  EXPECT_EQ(Describe(store().Buckets()[0]), Describe(BucketView{kFirst, 1, kT0 + 1'120, 2, false}));
+  EXPECT_EQ(Describe(store().Buckets()[0]), Describe(BucketView{kFirst, 1, 0, kT0 + 1'120, 2, false}));
 }
 
 }  // namespace

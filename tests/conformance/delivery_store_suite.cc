@@ -27,7 +27,26 @@ DeliveryRef DeliveryStoreSuite::Accept(EndpointId endpoint, WallMs accepted_ms, 
   const auto event = MakeEvent("acme", accepted_ms, ++events_, std::move(payload));
   const Sequence sequence = store_->Lane(endpoint)->next;
   store_->Apply(Accepted{event, {{endpoint, sequence}}, std::nullopt});
-  return {{event->id.bucket(), endpoint, sequence}, event->id};
+  return {{event->id.bucket(), endpoint, sequence}, event->id, accepted_ms};
+}
+
+DeliveryRef DeliveryStoreSuite::Redeliver(const DeliveryRef& of, WallMs made_ms, DeliveryState state,
+                                          Origin origin) {
+  Redelivered fact;
+  fact.event = *store_->ReadEvent(of.event);
+  fact.delivery = {of.id.endpoint, store_->Lane(of.id.endpoint)->next};
+  auto remade = std::make_shared<Remade>();
+  remade->accepted_ms = made_ms;
+  remade->origin = origin;
+  if (state != DeliveryState::kPending) {
+    remade->replaces = of.id;
+    fact.replaced_state = state;
+    fact.replaced_accepted_ms = of.made_ms;
+  }
+  fact.remade = std::move(remade);
+  store_->Apply(fact);
+  return {
+      {BucketOf(made_ms), fact.delivery.endpoint, fact.delivery.sequence}, of.event, made_ms, fact.remade};
 }
 
 std::vector<DeliveryRef> DeliveryStoreSuite::AcceptMany(EndpointId endpoint, int count) {
@@ -41,6 +60,7 @@ void DeliveryStoreSuite::Attempt(const DeliveryRef& delivery, uint32_t number, E
   AttemptRecorded fact;
   fact.delivery = delivery.id;
   fact.event = delivery.event;
+  fact.remade = delivery.remade;
   fact.event_type = kEventType;
   fact.subscriber_id = "acme";
   fact.attempt = MakeAttempt(number, error);
@@ -62,6 +82,7 @@ void DeliveryStoreSuite::Park(const DeliveryRef& delivery, uint64_t key_hash, Wa
   DeliveryParked fact;
   fact.delivery = delivery.id;
   fact.event = delivery.event;
+  fact.remade = delivery.remade;
   fact.ordering_key_hash = key_hash;
   fact.due_ms = due_ms;
   fact.cursor = delivery.id.sequence + 1;
@@ -74,6 +95,7 @@ void DeliveryStoreSuite::End(const DeliveryRef& delivery, DeliveryState state, u
   DeliveryEnded fact;
   fact.delivery = delivery.id;
   fact.event = delivery.event;
+  fact.remade = delivery.remade;
   fact.event_type = kEventType;
   fact.subscriber_id = "acme";
   fact.state = state;

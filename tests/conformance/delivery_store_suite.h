@@ -36,6 +36,8 @@ inline void PrintTo(const StoreParam& param, std::ostream* out) { *out << param.
 struct DeliveryRef {
   DeliveryId id;
   EventId event;
+  WallMs made_ms = 0;
+  RemadePtr remade = nullptr;
 };
 
 class DeliveryStoreSuite : public testing::TestWithParam<StoreParam> {
@@ -52,6 +54,9 @@ class DeliveryStoreSuite : public testing::TestWithParam<StoreParam> {
   EndpointId AddEndpoint(uint64_t number);
   DeliveryRef Accept(EndpointId endpoint, WallMs accepted_ms = kT0, std::string payload = "{}");
   std::vector<DeliveryRef> AcceptMany(EndpointId endpoint, int count);
+  // A delivery for the event of `of`, which ended as `state` says (kPending: it replaces nothing).
+  DeliveryRef Redeliver(const DeliveryRef& of, WallMs made_ms, DeliveryState state,
+                        Origin origin = Origin::kRecover);
   // The attempt after those already made; succeeded if `error` is kNone, else parked until due_ms.
   // The cursor goes behind the delivery if it came from the queue.
   void Attempt(const DeliveryRef& delivery, uint32_t number, ErrorKind error, WallMs due_ms = kT0 + 15'000);

@@ -34,7 +34,42 @@ std::string Describe(const DeliveryPolicy& policy) {
   return text;
 }
 
+std::string IdOrNone(const std::optional<DeliveryId>& id) { return id ? id->ToString() : "none"; }
+
 }  // namespace
+
+std::string Describe(const RemadePtr& remade) {
+  if (remade == nullptr) return "made with its event";
+  return absl::StrCat("made at ", remade->accepted_ms, " origin=", static_cast<int>(remade->origin),
+                      " replaces=", IdOrNone(remade->replaces));
+}
+
+std::string Describe(const QueuedDelivery& row) {
+  return absl::StrCat("queued ", row.sequence, " ", Describe(*row.event), " ", Describe(row.remade));
+}
+
+std::string Describe(const StateChange& change) {
+  return absl::StrCat("change ", change.delivery.ToString(), " event=", change.event.ToString(), " of ",
+                      Escaped(change.subscriber_id), " type=", Escaped(change.event_type),
+                      " state=", static_cast<int>(change.state),
+                      " reason=", static_cast<int>(change.reason)) +
+         absl::StrCat(" attempts=", change.attempt_count, " status=", change.status,
+                      " error=", static_cast<int>(change.error), " at=", change.at_ms,
+                      " next=", change.next_due_ms);
+}
+
+std::string Describe(const Job& job) {
+  return absl::StrCat("job ", job.id, " kind=", static_cast<int>(job.kind),
+                      " state=", static_cast<int>(job.state), " of ", job.endpoint.ToString(), " ",
+                      Escaped(job.subscriber_id), " ", Escaped(job.host), " ", Escaped(job.event_type)) +
+         absl::StrCat(" from=", job.from_ms, " before=", job.before_ms,
+                      " only=", job.only_state ? static_cast<int>(*job.only_state) : 0, " rate=", job.rate,
+                      " reason=", Escaped(job.reason), " position=", Escaped(job.position),
+                      " phase=", job.phase) +
+         absl::StrCat(" matched=", job.matched, "/", job.done, "/", job.skipped, "/", job.expected,
+                      " error=", Escaped(job.error), " times=", job.created_ms, "/", job.updated_ms, "/",
+                      job.ended_ms);
+}
 
 std::string Describe(const Subscriber& subscriber) {
   return absl::StrCat("subscriber ", Escaped(subscriber.id), " name=", Escaped(subscriber.name),
@@ -63,18 +98,22 @@ std::string Describe(const Event& event) {
                       " type=", Escaped(event.type), " channel=", Escaped(event.channel),
                       " ordering=", Escaped(event.ordering_key),
                       " idempotency=", Escaped(event.idempotency_key), " trace=", Escaped(event.traceparent),
-                      " payload=", Escaped(event.payload), " accepted=", event.accepted_ms) +
+                      "/", Escaped(event.tracestate), " payload=", Escaped(event.payload),
+                      " accepted=", event.accepted_ms) +
          absl::StrCat(" from=", event.not_before_ms, " until=", event.expires_ms);
 }
 
 std::string Describe(const Attempt& attempt) {
-  return absl::StrCat("#", attempt.number, " at ", attempt.started_ms, " us=", attempt.us.name, "/",
-                      attempt.us.connect, "/", attempt.us.tls, "/", attempt.us.first_byte, "/",
-                      attempt.us.total, " error=", std::string(ToString(attempt.error)), " ") +
+  return absl::StrCat("#", attempt.number, " at ", attempt.started_ms, " us=", attempt.us.queue, "/",
+                      attempt.us.name, "/", attempt.us.connect, "/", attempt.us.tls, "/",
+                      attempt.us.first_byte, "/", attempt.us.total,
+                      " error=", std::string(ToString(attempt.error)), " ") +
          absl::StrCat(Escaped(attempt.error_detail), " status=", attempt.status,
                       " remote=", attempt.remote_address, " http=", attempt.http_version,
                       " body=", Escaped(attempt.response_body), attempt.body_truncated ? "..." : "",
-                      " resends=", attempt.resends, " next=", attempt.next_due_ms);
+                      " resends=", attempt.resends, " next=", attempt.next_due_ms) +
+         absl::StrCat(" decision=", static_cast<int>(attempt.decision),
+                      " sent=", Escaped(attempt.request_headers), " got=", Escaped(attempt.response_headers));
 }
 
 std::string Describe(const Delivery& delivery) {
@@ -85,6 +124,9 @@ std::string Describe(const Delivery& delivery) {
                                   " reason=", std::string(ToString(delivery.reason))) +
                      absl::StrCat(" accepted=", delivery.accepted_ms, " ended=", delivery.ended_ms,
                                   " next=", delivery.next_due_ms, " attempts=", delivery.attempt_count);
+  absl::StrAppend(&text, " last=", delivery.last_status, "/", std::string(ToString(delivery.last_error)),
+                  " origin=", static_cast<int>(delivery.origin), " replaces=", IdOrNone(delivery.replaces),
+                  " replaced_by=", IdOrNone(delivery.replaced_by));
   for (const Attempt& attempt : delivery.attempts) absl::StrAppend(&text, " [", Describe(attempt), "]");
   return text;
 }
@@ -92,7 +134,9 @@ std::string Describe(const Delivery& delivery) {
 std::string Describe(const ParkedDelivery& row) {
   return absl::StrCat("parked ", row.sequence, " event=", row.event.ToString(),
                       " key=", row.ordering_key_hash, " attempts=", row.attempts, " failures=", row.failures,
-                      " due=", row.due_ms);
+                      " due=", row.due_ms) +
+         absl::StrCat(" last=", row.last_status, "/", static_cast<int>(row.last_error), " ",
+                      Describe(row.remade));
 }
 
 std::string Describe(const LaneState& lane) {
@@ -113,8 +157,9 @@ std::string Describe(const StoredEndpoint& endpoint) {
 }
 
 std::string Describe(const BucketView& bucket) {
-  return absl::StrCat("bucket ", bucket.bucket, " pending=", bucket.pending, " ended=", bucket.last_ended_ms,
-                      " bytes=", bucket.payload_bytes, bucket.payloads_gone ? " gone" : "");
+  return absl::StrCat("bucket ", bucket.bucket, " pending=", bucket.pending, " pins=", bucket.pins,
+                      " ended=", bucket.last_ended_ms, " bytes=", bucket.payload_bytes,
+                      bucket.payloads_gone ? " gone" : "");
 }
 
 std::string Describe(const Operations& operations) {
@@ -137,6 +182,9 @@ std::vector<std::string> Describe(const DeliveryStore::Recovered& recovered) {
   }
   lines.push_back(absl::StrCat(recovered.subscribers, " subscribers, ", recovered.endpoints, " endpoints"));
   lines.push_back(Describe(recovered.operations));
+  std::string jobs = absl::StrCat("jobs, next ", recovered.next_job, ":");
+  for (const Job& job : recovered.jobs) absl::StrAppend(&jobs, " ", Describe(job), ";");
+  lines.push_back(jobs);
   lines.push_back(absl::StrCat("next endpoint ", recovered.next_endpoint_number, ", high water ",
                                recovered.wall_high_water_ms, ", epoch ", recovered.epoch));
   std::sort(lines.begin(), lines.end());

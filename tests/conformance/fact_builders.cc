@@ -54,6 +54,7 @@ std::shared_ptr<const Event> MakeEvent(const std::string& subscriber_id, WallMs 
   event->ordering_key = "34600000009@c.us";
   event->idempotency_key = "their-" + std::to_string(counter);
   event->traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  event->tracestate = "vendor=of-a-span";
   event->payload = std::move(payload);
   event->not_before_ms = accepted_ms + 1;
   event->expires_ms = accepted_ms + 86'400'000;
@@ -65,7 +66,7 @@ Attempt MakeAttempt(uint32_t number, ErrorKind error) {
   Attempt attempt;
   attempt.number = number;
   attempt.started_ms = kT0 + int64_t{number} * 1'000;
-  attempt.us = {100, 2'000, 30'000, 110'000, 120'500};
+  attempt.us = {90, 100, 2'000, 30'000, 110'000, 120'500};
   attempt.error = error;
   attempt.status = error == ErrorKind::kNone ? 204 : error == ErrorKind::kStatus ? 503 : 0;
   attempt.remote_address = "[2001:db8::1]:443";
@@ -75,8 +76,51 @@ Attempt MakeAttempt(uint32_t number, ErrorKind error) {
     attempt.error_detail = "it failed: ñ";
     attempt.response_body = std::string("<html>\0\xff", 8);
     attempt.body_truncated = true;
+    attempt.request_headers = "host: hooks.example\nx-token\n";
+    attempt.response_headers = "Retry-After: 1\nx: \xff\n";
   }
+  attempt.decision = error == ErrorKind::kNone ? AttemptDecision::kDelivered : AttemptDecision::kBackoff;
   return attempt;
+}
+
+Job MakeJob(uint64_t id) {
+  Job job;
+  job.id = id;
+  job.kind = JobKind::kExpire;
+  job.state = JobState::kFailed;
+  job.endpoint = MakeEndpointId("acme", 1);
+  job.subscriber_id = "acme";
+  job.host = "hooks.example:8443";
+  job.event_type = "message:*";
+  job.from_ms = kT0 - 7;
+  job.before_ms = kT0 - 6;
+  job.only_state = DeliveryState::kExpired;
+  job.rate = 17;
+  job.reason = "asked for: ñ";
+  job.position = std::string("s\0\xff", 3);
+  job.phase = 2;
+  job.matched = 3;
+  job.done = 4;
+  job.skipped = 5;
+  job.expected = 6;
+  job.error = "no room";
+  job.created_ms = kT0 + 1;
+  job.updated_ms = kT0 + 2;
+  job.ended_ms = kT0 + 3;
+  return job;
+}
+
+DeliveryQuery ListOf(EndpointId endpoint, std::optional<DeliveryState> state) {
+  DeliveryQuery query;
+  query.endpoint = endpoint;
+  query.state = state;
+  return query;
+}
+
+DeliveryQuery ListIn(DeliveryState state) {
+  DeliveryQuery query;
+  query.state = state;
+  return query;
 }
 
 }  // namespace hookd

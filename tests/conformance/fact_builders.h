@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/ids.h"
 #include "base/model.h"
+#include "storage/delivery_store.h"
 
 namespace hookd {
 
@@ -22,5 +24,10 @@ std::shared_ptr<const Event> MakeEvent(const std::string& subscriber_id, WallMs 
                                        std::string payload = "{}");
 // Begins `number` seconds after kT0 and takes 120,500 us.
 Attempt MakeAttempt(uint32_t number, ErrorKind error);
+Job MakeJob(uint64_t id);
+
+// Lists of an endpoint, and of a state alone.
+DeliveryQuery ListOf(EndpointId endpoint, std::optional<DeliveryState> state = std::nullopt);
+DeliveryQuery ListIn(DeliveryState state);
 
 }  // namespace hookd

@@ -1,6 +1,7 @@
 #include "storage/memory_store.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -73,8 +74,13 @@ TEST(MemoryStoreDeathTest, FactsAboutOtherDeliveriesEndTheProcess) {
     (void)store.Commit(kT0);
   };
   EXPECT_DEATH(apply(good, [](auto& fact) { fact.delivery.sequence = 4; }), "not pending");
-  EXPECT_DEATH(apply(good, [](auto& fact) { ++fact.delivery.bucket; }), "another delivery");
-  EXPECT_DEATH(apply(good, [&](auto& fact) { fact.event = second->id; }), "another delivery");
+  EXPECT_DEATH(apply(good, [](auto& fact) { ++fact.delivery.bucket; }), "needs its payloads");
+  EXPECT_DEATH(apply(good, [&](auto& fact) { fact.event = third->id; }), "another delivery");
+  EXPECT_DEATH(apply(good,
+                     [](auto& fact) {
+                       fact.remade = std::make_shared<Remade>(Remade{kT0, Origin::kRetry, std::nullopt});
+                     }),
+               "another delivery");
   EXPECT_DEATH(apply(good, [](auto& fact) { fact.event_type.clear(); }), "another delivery");
   EXPECT_DEATH(apply(good, [](auto& fact) { fact.subscriber_id = "other"; }), "another delivery");
   EXPECT_DEATH(apply(good, [](auto& fact) { fact.attempt.number = 2; }), "numbered without gaps");

@@ -49,11 +49,15 @@ Fact RandomWalk::Next(const StoreModel& model) {
   if (const ModelDelivery* row = NextToDrain(model)) return NextEnded(model, *row);
   if (OneIn(20)) {
     for (const BucketView& bucket : model.Buckets()) {
-      if (bucket.pending > 0 || bucket.bucket >= BucketOf(now_ms_) || OneIn(2)) continue;
+      if (bucket.pending > 0 || bucket.pins > 0 || bucket.bucket >= BucketOf(now_ms_) || OneIn(2)) continue;
       return BucketDropped{bucket.bucket, bucket.payloads_gone || OneIn(4)};
     }
   }
   if (OneIn(100)) return NextOperations();
+  if (OneIn(30)) return NextJob(model);
+  if (OneIn(12)) {
+    if (std::optional<Fact> fact = NextRedelivered(model)) return *std::move(fact);
+  }
   const uint64_t dice = random_() % 100;
   if (dice < 2) {
     Subscriber subscriber = MakeSubscriber(SubscriberName(random_()));
@@ -137,6 +141,7 @@ Fact RandomWalk::NextAttempt(const StoreModel& model, const ModelDelivery& row) 
   fact.event = row.delivery.event;
   fact.event_type = row.delivery.event_type;
   fact.subscriber_id = row.delivery.subscriber_id;
+  fact.remade = row.remade;
   fact.was_parked = row.parked;
   fact.failures = row.failures;
   fact.ordering_key_hash = random_() % 3;
@@ -169,11 +174,61 @@ Fact RandomWalk::NextAttempt(const StoreModel& model, const ModelDelivery& row) 
 Fact RandomWalk::NextParked(const StoreModel& model, const ModelDelivery& row) {
   DeliveryParked fact;
   fact.delivery = row.delivery.id;
+  fact.remade = row.remade;
   fact.event = row.delivery.event;
   fact.ordering_key_hash = 1 + random_() % 3;
   if (OneIn(2)) fact.due_ms = now_ms_ + static_cast<WallMs>(random_() % 900'000);
   fact.cursor = OneIn(4) ? model.LaneOf(row.delivery.id.endpoint).cursor : CursorWithout(model, row);
   return fact;
+}
+
+// Of something that ended, or of an event that its endpoint may never have had.
+std::optional<Fact> RandomWalk::NextRedelivered(const StoreModel& model) {
+  const auto has_payload = [&model](const EventId& event) {
+    return !model.payloads_dropped.contains(event.bucket());
+  };
+  Redelivered fact;
+  auto remade = std::make_shared<Remade>();
+  remade->accepted_ms = now_ms_;
+  remade->origin = static_cast<Origin>(1 + random_() % 3);
+  if (OneIn(4)) {
+    if (model.accepted.empty()) return std::nullopt;
+    fact.event = model.accepted[random_() % model.accepted.size()].event;
+    for (const auto& [id, endpoint] : model.endpoints) {
+      if (endpoint->subscriber_id == fact.event->subscriber_id) fact.delivery.endpoint = id;
+    }
+    if (fact.delivery.endpoint == EndpointId{} || !has_payload(fact.event->id)) return std::nullopt;
+  } else {
+    std::vector<const ModelDelivery*> ended;
+    for (const auto& [id, endpoint] : model.endpoints) {
+      const auto rows = model.deliveries.find(id);
+      if (rows == model.deliveries.end()) continue;
+      for (const auto& [sequence, row] : rows->second) {
+        if (IsTerminal(row.delivery.state) && has_payload(row.delivery.event)) ended.push_back(&row);
+      }
+    }
+    if (ended.empty()) return std::nullopt;
+    const ModelDelivery& row = *ended[random_() % ended.size()];
+    fact.event = row.event;
+    fact.delivery.endpoint = row.delivery.id.endpoint;
+    remade->replaces = row.delivery.id;
+    fact.replaced_state = row.delivery.state;
+    fact.replaced_accepted_ms = row.delivery.accepted_ms;
+  }
+  fact.delivery.sequence = model.LaneOf(fact.delivery.endpoint).next;
+  fact.remade = std::move(remade);
+  return fact;
+}
+
+Fact RandomWalk::NextJob(const StoreModel& model) {
+  if (!model.jobs.empty() && OneIn(4)) return JobDeleted{model.jobs.begin()->first};
+  Job job = MakeJob(model.next_job);
+  if (!model.jobs.empty() && OneIn(2)) job.id = model.jobs.rbegin()->first;
+  job.kind = static_cast<JobKind>(1 + random_() % 3);
+  job.state = static_cast<JobState>(1 + random_() % 4);
+  if (OneIn(2)) job.only_state.reset();
+  job.done = random_();
+  return JobChanged{std::move(job)};
 }
 
 Fact RandomWalk::NextOperations() {
@@ -208,6 +263,7 @@ Fact RandomWalk::NextEnded(const StoreModel& model, const ModelDelivery& row) {
     fact.state = OneIn(2) ? DeliveryState::kExpired : DeliveryState::kExhausted;
   }
   fact.at_ms = now_ms_;
+  fact.remade = row.remade;
   fact.was_parked = row.parked;
   fact.ordering_key_hash = row.ordering_key_hash;
   fact.attempt_count = row.delivery.attempt_count;

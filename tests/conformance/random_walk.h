@@ -2,6 +2,7 @@
 // other.
 #pragma once
 
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -28,7 +29,9 @@ class RandomWalk {
   Fact NextAttempt(const StoreModel& model, const ModelDelivery& row);
   Fact NextParked(const StoreModel& model, const ModelDelivery& row);
   Fact NextEnded(const StoreModel& model, const ModelDelivery& row);
+  std::optional<Fact> NextRedelivered(const StoreModel& model);
   Fact NextOperations();
+  Fact NextJob(const StoreModel& model);
   // The oldest bucket is emptied, so that buckets are dropped at all.
   const ModelDelivery* NextToDrain(const StoreModel& model);
 

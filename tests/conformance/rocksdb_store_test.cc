@@ -68,5 +68,30 @@ TEST(StoresTest, BothStoresAgreeOnOneWalk) {
   WalkTogether({&memory, &rocksdb}, 20'251'009, 3'000);
 }
 
+TEST(RocksDbStoreTest, SaysWhatTheDatabaseHolds) {
+  RocksDbHarness harness;
+  std::unique_ptr<DeliveryStore> store = harness.Open();
+  ASSERT_TRUE(store->Recover().ok());
+  const DatabaseStats empty = store->Database();
+  EXPECT_EQ(empty.table_files, 0u);
+  EXPECT_EQ(empty.blob_files, 0u);
+  store->Apply(SubscriberChanged{MakeSubscriber("acme")});
+  for (uint16_t i = 0; i < 16; ++i) {
+    Accepted accepted;
+    accepted.event = MakeEvent("acme", kT0, i, std::string(64u << 10, 'x'));
+    store->Apply(accepted);
+  }
+  ASSERT_TRUE(store->Commit(kT0).ok());
+  EXPECT_GT(store->Database().memtable_bytes, empty.memtable_bytes + (1u << 20));
+
+  store = harness.Reopen(std::move(store));  // which makes tables of the log
+  const DatabaseStats reopened = store->Database();
+  EXPECT_GE(reopened.table_files, 2u);  // of subscribers and events
+  EXPECT_GE(reopened.blob_files, 1u);
+  EXPECT_LT(reopened.memtable_bytes, 1u << 20);
+  EXPECT_EQ(reopened.stalls, 0u);
+  EXPECT_EQ(reopened.background_errors, 0u);
+}
+
 }  // namespace
 }  // namespace hookd

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include <absl/strings/str_cat.h>
 
 #include "tests/conformance/describe.h"
+#include "tests/conformance/fact_builders.h"
 
 namespace hookd {
 namespace {
@@ -18,6 +20,44 @@ WallMs EndOf(const Attempt& attempt) { return attempt.started_ms + attempt.us.to
 
 struct Applier {
   StoreModel& model;
+
+  void Changed(const ModelDelivery& row, WallMs at_ms, const Attempt* attempt) {
+    const Delivery& delivery = row.delivery;
+    StateChange& change = model.open_changes.emplace_back();
+    change.delivery = delivery.id;
+    change.event = delivery.event;
+    change.subscriber_id = delivery.subscriber_id;
+    change.event_type = delivery.event_type;
+    change.state = delivery.state;
+    change.reason = delivery.reason;
+    change.attempt_count = delivery.attempt_count;
+    change.at_ms = at_ms;
+    change.next_due_ms = delivery.next_due_ms;
+    if (attempt == nullptr) return;
+    change.status = attempt->status;
+    change.error = attempt->error;
+  }
+
+  DeliveryId Make(const std::shared_ptr<const Event>& event, const RemadePtr& remade,
+                  const AcceptedDelivery& accepted) {
+    ModelDelivery& row = model.deliveries[accepted.endpoint][accepted.sequence];
+    row.event = event;
+    row.remade = remade;
+    Delivery& delivery = row.delivery;
+    delivery.accepted_ms = event->accepted_ms;
+    if (remade != nullptr) {
+      delivery.accepted_ms = remade->accepted_ms;
+      delivery.origin = remade->origin;
+      delivery.replaces = remade->replaces;
+    }
+    delivery.id = {BucketOf(delivery.accepted_ms), accepted.endpoint, accepted.sequence};
+    delivery.event = event->id;
+    delivery.subscriber_id = event->subscriber_id;
+    delivery.event_type = event->type;
+    model.high_water_ms = std::max(model.high_water_ms, delivery.accepted_ms);
+    Changed(row, delivery.accepted_ms, nullptr);
+    return delivery.id;
+  }
 
   void operator()(const SubscriberChanged& fact) {
     model.subscribers[fact.subscriber.id] = fact.subscriber;
@@ -45,16 +85,21 @@ struct Applier {
   void operator()(const Accepted& fact) {
     model.accepted.push_back(fact);
     model.high_water_ms = std::max(model.high_water_ms, fact.event->accepted_ms);
-    for (const AcceptedDelivery& accepted : fact.deliveries) {
-      ModelDelivery& row = model.deliveries[accepted.endpoint][accepted.sequence];
-      row.event = fact.event;
-      row.delivery.id = {fact.event->id.bucket(), accepted.endpoint, accepted.sequence};
-      row.delivery.event = fact.event->id;
-      row.delivery.subscriber_id = fact.event->subscriber_id;
-      row.delivery.event_type = fact.event->type;
-      row.delivery.accepted_ms = fact.event->accepted_ms;
+    for (const AcceptedDelivery& accepted : fact.deliveries) Make(fact.event, nullptr, accepted);
+  }
+  void operator()(const Redelivered& fact) {
+    const DeliveryId id = Make(fact.event, fact.remade, fact.delivery);
+    if (!fact.remade->replaces) return;
+    ModelDelivery& replaced = model.Get(*fact.remade->replaces);
+    if (!replaced.forgotten && replaced.delivery.state != DeliveryState::kSucceeded) {
+      replaced.delivery.replaced_by = id;
     }
   }
+  void operator()(const JobChanged& fact) {
+    model.jobs[fact.job.id] = fact.job;
+    model.next_job = std::max(model.next_job, fact.job.id + 1);
+  }
+  void operator()(const JobDeleted& fact) { model.jobs.erase(fact.id); }
   void operator()(const AttemptRecorded& fact) {
     ModelDelivery& row = model.Get(fact.delivery);
     row.delivery.attempts.push_back(fact.attempt);
@@ -69,6 +114,9 @@ struct Applier {
       row.delivery.next_due_ms = 0;
       row.delivery.ended_ms = EndOf(fact.attempt);
     }
+    row.delivery.last_status = fact.attempt.status;
+    row.delivery.last_error = fact.attempt.error;
+    Changed(row, EndOf(fact.attempt), &fact.attempt);
 
     ModelLane& lane = model.lanes.at(fact.delivery.endpoint);
     lane.cursor = fact.cursor;
@@ -97,11 +145,15 @@ struct Applier {
     model.lanes.at(fact.delivery.endpoint).cursor = fact.cursor;
   }
   void operator()(const DeliveryEnded& fact) {
-    Delivery& delivery = model.Get(fact.delivery).delivery;
+    ModelDelivery& row = model.Get(fact.delivery);
+    Delivery& delivery = row.delivery;
+    delivery.last_status = 0;
+    delivery.last_error = ErrorKind::kNone;
     delivery.state = fact.state;
     delivery.reason = fact.reason;
     delivery.ended_ms = fact.at_ms;
     delivery.next_due_ms = 0;
+    Changed(row, fact.at_ms, nullptr);
     if (fact.cursor != 0) model.lanes.at(fact.delivery.endpoint).cursor = fact.cursor;
   }
   void operator()(const LaneRemoved& fact) { model.lanes.erase(fact.endpoint); }
@@ -185,6 +237,40 @@ void DescribeList(const DeliveryStore& store, DeliveryQuery query, std::mt19937_
   } while (!query.position.empty());
 }
 
+// The whole log, in pages of random size, and what lies outside of it.
+void DescribeChanges(const DeliveryStore& store, const StoreModel& model, std::mt19937_64& random,
+                     std::vector<std::string>& lines) {
+  const uint64_t oldest = model.OldestKeptCommit();
+  std::vector<uint64_t> outside = {model.commits + 1};
+  if (oldest >= 2) outside.push_back(oldest - 2);
+  for (const uint64_t commit : outside) {
+    const auto page = store.ReadChanges(commit, 10);
+    lines.push_back(absl::IsOutOfRange(page.status()) ? "OUT_OF_RANGE" : "a page from outside of the log");
+  }
+  uint64_t after = oldest - 1;
+  for (bool more = true; more;) {
+    const auto page = store.ReadChanges(after, 1 + random() % 50);
+    if (!page.ok()) {
+      lines.push_back(page.status().ToString());
+      return;
+    }
+    for (const StateChange& change : page->changes) lines.push_back(Describe(change));
+    more = page->more;
+    if (more && page->commit <= after) {
+      lines.push_back("a page that does not get on");
+      return;
+    }
+    after = page->commit;
+  }
+  lines.push_back(absl::StrCat("changes until ", after));
+}
+
+// Which list by a state alone goes by what.
+int64_t PlaceByState(const Delivery& delivery) {
+  if (delivery.state == DeliveryState::kPending) return 0;
+  return delivery.state == DeliveryState::kSucceeded ? delivery.id.bucket : delivery.accepted_ms;
+}
+
 }  // namespace
 
 void StoreModel::Apply(const Fact& fact) { std::visit(Applier{*this}, fact); }
@@ -192,6 +278,28 @@ void StoreModel::Apply(const Fact& fact) { std::visit(Applier{*this}, fact); }
 void StoreModel::Commit(WallMs now) {
   ++commits;
   high_water_ms = std::max(high_water_ms, now);
+  log.push_back({high_water_ms, std::exchange(open_changes, {})});
+}
+
+// Whole hours go once they are over for long enough.
+uint64_t StoreModel::OldestKeptCommit() const {
+  uint64_t oldest = 1;
+  for (const ModelCommit& commit : log) {
+    const WallMs hour_over_ms = (commit.at_ms / kBucketMs + 1) * kBucketMs;
+    if (hour_over_ms > high_water_ms - kChangesKept.count()) break;
+    ++oldest;
+  }
+  return oldest;
+}
+
+void StoreModel::DescribeChanges(std::vector<std::string>& lines) const {
+  const uint64_t oldest = OldestKeptCommit();
+  if (oldest >= 2) lines.emplace_back("OUT_OF_RANGE");
+  lines.emplace_back("OUT_OF_RANGE");
+  for (uint64_t commit = oldest; commit <= commits; ++commit) {
+    for (const StateChange& change : log[commit - 1].changes) lines.push_back(hookd::Describe(change));
+  }
+  lines.push_back(absl::StrCat("changes until ", commits));
 }
 
 LaneState StoreModel::LaneOf(EndpointId endpoint) const {
@@ -228,8 +336,14 @@ std::vector<BucketView> StoreModel::Buckets() const {
   for (const auto& [endpoint, rows] : deliveries) {
     for (const auto& [sequence, row] : rows) {
       if (row.forgotten) continue;
-      BucketView& view = views.at(row.delivery.id.bucket);
-      if (row.delivery.state == DeliveryState::kPending) ++view.pending;
+      const Bucket bucket = row.delivery.id.bucket;
+      BucketView& view = views[bucket];
+      view.bucket = bucket;
+      view.payloads_gone = payloads_dropped.contains(bucket);
+      if (row.delivery.state == DeliveryState::kPending) {
+        ++view.pending;
+        if (row.event->id.bucket() != bucket) ++views.at(row.event->id.bucket()).pins;
+      }
       view.last_ended_ms = std::max(view.last_ended_ms, row.delivery.ended_ms);
     }
   }
@@ -259,13 +373,15 @@ std::vector<std::string> StoreModel::DescribeRecovered() const {
   }
   recovered.next_endpoint_number = endpoints_made + 1;
   recovered.wall_high_water_ms = high_water_ms;
+  for (const auto& [id, job] : jobs) recovered.jobs.push_back(job);
+  recovered.next_job = next_job;
   return hookd::Describe(recovered);
 }
 
 std::vector<std::string> StoreModel::Describe(WallMs now) const {
   std::vector<std::string> lines;
   uint64_t pending = 0;
-  std::map<std::tuple<DeliveryState, Bucket, EndpointId, Sequence>, Delivery> by_state;
+  std::map<std::tuple<DeliveryState, int64_t, EndpointId, Sequence>, Delivery> by_state;
   for (const auto& [endpoint, rows] : deliveries) {
     std::vector<std::string> parked;
     std::vector<std::string> reads;
@@ -282,15 +398,15 @@ std::vector<std::string> StoreModel::Describe(WallMs now) const {
       all.push_back(hookd::Describe(listed));
       lists[listed.state].push_back(all.back());
       const bool is_pending = listed.state == DeliveryState::kPending;
-      by_state[{listed.state, is_pending ? 0 : listed.id.bucket, endpoint, sequence}] = listed;
+      by_state[{listed.state, PlaceByState(listed), endpoint, sequence}] = listed;
       if (!is_pending) continue;
       ++pending;
       if (!row.parked) {
-        lines.push_back(absl::StrCat("queued ", sequence, " ", hookd::Describe(*row.event)));
+        lines.push_back(hookd::Describe(QueuedDelivery{sequence, row.event, row.remade}));
       } else {
-        parked.push_back(
-            hookd::Describe(ParkedDelivery{sequence, listed.event, row.ordering_key_hash,
-                                           listed.attempt_count, row.failures, listed.next_due_ms}));
+        parked.push_back(hookd::Describe(
+            ParkedDelivery{sequence, listed.event, row.ordering_key_hash, listed.attempt_count, row.failures,
+                           listed.next_due_ms, listed.last_status, listed.last_error, row.remade}));
       }
     }
     lines.insert(lines.end(), parked.begin(), parked.end());
@@ -312,6 +428,7 @@ std::vector<std::string> StoreModel::Describe(WallMs now) const {
     lines.push_back(IdempotencyLine(fact, hit));
   }
   DescribeConfiguration(lines);
+  DescribeChanges(lines);
   lines.push_back(absl::StrCat("pending ", pending, ", last commit ", commits));
   return lines;
 }
@@ -359,7 +476,7 @@ std::vector<std::string> DescribeStore(const DeliveryStore& store, const StoreMo
       if (!queue.ok()) lines.push_back(queue.status().ToString());
       if (!queue.ok() || queue->empty()) break;
       for (const QueuedDelivery& row : *queue) {
-        lines.push_back(absl::StrCat("queued ", row.sequence, " ", Describe(*row.event)));
+        lines.push_back(Describe(row));
       }
       from = queue->back().sequence + 1;
     }
@@ -372,10 +489,10 @@ std::vector<std::string> DescribeStore(const DeliveryStore& store, const StoreMo
       const auto delivery = store.ReadDelivery(row.delivery.id);
       lines.push_back(delivery.ok() ? Describe(*delivery) : Failure(delivery.status()));
     }
-    DescribeList(store, {endpoint, std::nullopt, "", 0}, random, lines);
-    for (const DeliveryState state : kStates) DescribeList(store, {endpoint, state, "", 0}, random, lines);
+    DescribeList(store, ListOf(endpoint), random, lines);
+    for (const DeliveryState state : kStates) DescribeList(store, ListOf(endpoint, state), random, lines);
   }
-  for (const DeliveryState state : kStates) DescribeList(store, {std::nullopt, state, "", 0}, random, lines);
+  for (const DeliveryState state : kStates) DescribeList(store, ListIn(state), random, lines);
   for (const Accepted& fact : model.accepted) {
     const auto event = store.ReadEvent(fact.event->id);
     lines.push_back(event.ok() ? Describe(**event) : Failure(event.status()));
@@ -384,6 +501,7 @@ std::vector<std::string> DescribeStore(const DeliveryStore& store, const StoreMo
     lines.push_back(hit.ok() ? IdempotencyLine(fact, *hit) : hit.status().ToString());
   }
   DescribeConfiguration(store, model, random, lines);
+  DescribeChanges(store, model, random, lines);
   const StoreStats stats = store.Stats();
   lines.push_back(absl::StrCat("pending ", stats.pending, ", last commit ", stats.last_commit));
   return lines;

@@ -19,6 +19,7 @@ namespace hookd {
 struct ModelDelivery {
   Delivery delivery;  // with its attempts
   std::shared_ptr<const Event> event;
+  RemadePtr remade;
   bool parked = false;
   bool forgotten = false;  // its bucket's history was dropped
   uint32_t failures = 0;
@@ -38,6 +39,12 @@ struct ModelLane {
   bool deleted = false;
 };
 
+// A commit in the log of changes; the first is number 1.
+struct ModelCommit {
+  WallMs at_ms = 0;
+  std::vector<StateChange> changes;
+};
+
 struct StoreModel {
   std::map<std::string, Subscriber> subscribers;
   std::map<EndpointId, std::shared_ptr<const Endpoint>> endpoints;
@@ -47,6 +54,10 @@ struct StoreModel {
   std::set<Bucket> payloads_dropped;
   std::set<Bucket> history_dropped;
   Operations operations;
+  std::map<uint64_t, Job> jobs;
+  uint64_t next_job = 1;
+  std::vector<StateChange> open_changes;
+  std::vector<ModelCommit> log;
   uint64_t commits = 0;
   std::set<std::string> subscriber_ids;  // ever seen
   std::vector<EndpointId> endpoint_ids;  // ever made
@@ -57,12 +68,14 @@ struct StoreModel {
   void Commit(WallMs now);
 
   ModelDelivery& Get(DeliveryId id) { return deliveries.at(id.endpoint).at(id.sequence); }
+  uint64_t OldestKeptCommit() const;
   LaneState LaneOf(EndpointId endpoint) const;
   std::vector<BucketView> Buckets() const;
   std::vector<std::string> DescribeRecovered() const;
   // Everything that the readers of a store should say, line by line as DescribeStore does.
   std::vector<std::string> Describe(WallMs now) const;
   void DescribeConfiguration(std::vector<std::string>& lines) const;
+  void DescribeChanges(std::vector<std::string>& lines) const;
 };
 
 // Everything that the store's readers say about what `model` has ever seen, asked for in pages of random

@@ -221,8 +221,9 @@ class RefusalsTest(harness.TestCase):
             command = (*create, "acme", "--signing-secret-file", secret)
             self.assert_invalid("signing_secret: ", *command, never=["hush"])
         for verb in ("get", "delete", "enable", "disable", "pause", "resume"):
-            self.assert_refused("NOT_FOUND", "", "endpoints", verb, UNKNOWN_ENDPOINT)
-            self.assert_invalid("id: ", "endpoints", verb, "ep_1")
+            yes = ("--yes",) if verb == "delete" else ()
+            self.assert_refused("NOT_FOUND", "", "endpoints", verb, UNKNOWN_ENDPOINT, *yes)
+            self.assert_invalid("id: ", "endpoints", verb, "ep_1", *yes)
         self.assert_refused("NOT_FOUND", "", "endpoints", "update", UNKNOWN_ENDPOINT, "--description", "x")
         reset = ("endpoints", "update", self.endpoint, "--reset")
         for path in ("subscriber_id", "paused", "disabled", "state_note", "health", "policy.backoff.linear"):
@@ -240,9 +241,10 @@ class RefusalsTest(harness.TestCase):
         self.assert_invalid("name: ", "subscribers", "create", "new", "--name", "x" * 257)
         self.assert_invalid("name: ", "subscribers", "update", "acme", "--name", "a\nb")
         self.assert_refused("ALREADY_EXISTS", "", "subscribers", "create", "acme")
-        self.assert_refused("FAILED_PRECONDITION", "", "subscribers", "delete", "acme")
+        self.assert_refused("FAILED_PRECONDITION", "", "subscribers", "delete", "acme", "--yes")
         for verb in ("get", "delete", "pause", "resume"):
-            self.assert_refused("NOT_FOUND", "", "subscribers", verb, "nobody")
+            yes = ("--yes",) if verb == "delete" else ()
+            self.assert_refused("NOT_FOUND", "", "subscribers", verb, "nobody", *yes)
 
     def test_deliveries(self):
         self.assert_invalid("id: ", "deliveries", "get", "dlv_1")

@@ -13,6 +13,28 @@ from harness import wait_for
 # Exit codes of hookctl.
 OK, REFUSED, USAGE, UNREACHABLE, FAILED = 0, 1, 2, 3, 4
 
+# What hookctl refuses before it asks the server.
+REFUSED_BY_HOOKCTL = (
+    ("deliveries", "list", "--state", "pending", "--from", "yesterday"),
+    *(("deliveries", "list", "--status-class", text) for text in ("6xx", "5x", "55", "")),
+    ("deliveries", "watch", "--retry-for", "long"),
+    ("events", "poll"),
+    ("events", "poll", "--endpoint", "ep_1", "--subscriber", "acme"),
+    ("events", "poll", "--endpoint", "ep_1", "--wait", "31s"),
+    ("jobs", "expire"),
+    ("jobs", "replay", "--endpoint", "ep_1"),
+    ("jobs", "expire", "--endpoint", "ep_1"),  # there is nobody to ask
+    ("jobs", "cancel", "job_1"),
+    ("subscribers", "delete", "acme"),
+    ("endpoints", "delete", "ep_1"),
+    ("endpoints", "bulk", "pause"),
+    ("endpoints", "bulk", "disable", "--subscriber", "acme"),
+    ("endpoints", "top", "--by", "luck"),
+    ("apply", "-f", "/nonexistent"),
+    ("completion", "tcsh"),
+    ("--profile", "nowhere", "status"),
+)
+
 
 class CliTest(harness.TestCase):
     def setUp(self):
@@ -56,7 +78,7 @@ class CliTest(harness.TestCase):
         self.assertTrue(self.hookd.ask("subscribers", "pause", "acme")["paused"], "pausing is idempotent")
         self.assertEqual(self.field("paused", "subscribers", "get", "acme"), "yes")
         self.assertFalse(self.hookd.ask("subscribers", "resume", "acme")["paused"])
-        self.table("subscribers", "delete", "beta")
+        self.table("subscribers", "delete", "beta", "--yes")
         self.assertEqual([s["id"] for s in self.hookd.ask("subscribers", "list")["subscribers"]], ["acme"])
 
     def test_lists_are_read_to_their_end(self):
@@ -100,7 +122,7 @@ class CliTest(harness.TestCase):
         self.assertEqual(changed["policy"]["max_retries"], 7, "what was not named stays")
         self.assertTrue(self.hookd.ask("endpoints", "pause", identity)["paused"])
         self.assertFalse(self.hookd.ask("endpoints", "resume", identity)["paused"])
-        self.table("endpoints", "delete", identity)
+        self.table("endpoints", "delete", identity, "--yes")
         self.assertEqual(self.hookd.ask("endpoints", "list")["endpoints"], [])
 
     def test_every_policy(self):
@@ -189,7 +211,7 @@ class CliTest(harness.TestCase):
         for number in range(3):
             self.hookd.ask("events", "publish", "--subscriber", "acme", "--type", "t", "--payload", str(number))
         wait_for(lambda: self.hookd.pending() == 0, "the deliveries to end")
-        listed = self.hookd.ask("deliveries", "list", "--endpoint", endpoint)["deliveries"]
+        listed = self.hookd.ask("deliveries", "list", "--endpoint", endpoint, "--order", "oldest")["deliveries"]
         self.assertEqual([int(d["sequence"]) for d in listed], [1, 2, 3])
         states = [d["state"].removeprefix("DELIVERY_STATE_") for d in listed]
         self.assertEqual(states, ["SUCCEEDED", "EXHAUSTED", "SUCCEEDED"])
@@ -200,8 +222,12 @@ class CliTest(harness.TestCase):
         attempts = [(attempt["number"], attempt["status"], attempt["error_kind"]) for attempt in one["attempts"]]
         self.assertEqual(attempts, [(1, 503, "status"), (2, 503, "status")])
         lines = self.table("deliveries", "get", listed[1]["id"])
-        self.assertIn(["ATTEMPT", "STARTED", "STATUS", "TOOK", "OUTCOME", "RESPONSE"], [line.split() for line in lines])
-        header, *rows = self.table("deliveries", "list", "--endpoint", endpoint, "--limit", "2")
+        columns = ["ATTEMPT", "STARTED", "STATUS", "TOOK", "PHASES", "OUTCOME", "THEN", "RESPONSE"]
+        self.assertIn(columns, [line.split() for line in lines])
+        verbose = "\n".join(self.table("deliveries", "get", "-v", listed[1]["id"]))
+        self.assertRegex(verbose, r"(?s)attempt 1\n.*attempt 2\n  started +20.*  outcome +status.*  phases +.*byte")
+        oldest = ("--order", "oldest")
+        header, *rows = self.table("deliveries", "list", "--endpoint", endpoint, "--limit", "2", *oldest)
         self.assertEqual(header.split()[:5], ["ID", "STATE", "TYPE", "SEQUENCE", "ATTEMPTS"])
         shown = [row.split()[1:5] for row in rows]
         self.assertEqual(shown, [["SUCCEEDED", "t", "1", "1"], ["EXHAUSTED", "t", "2", "2"]])
@@ -339,6 +365,7 @@ class CliTest(harness.TestCase):
             ("endpoints", "update", "ep_0000000000000001", "--disable-after", "60:1h"),
             ("endpoints", "update", "ep_0000000000000001", "--disable-on-gone", "yes"),
             ("endpoints", "disable"),
+            *REFUSED_BY_HOOKCTL,
         ):
             with self.subTest(arguments=arguments):
                 done = self.hookd.hookctl(*arguments)

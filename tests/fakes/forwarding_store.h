@@ -53,7 +53,18 @@ class ForwardingStore : public DeliveryStore {
   absl::StatusOr<DeliveryPage> ListDeliveries(const DeliveryQuery& query) const override {
     return inner_->ListDeliveries(query);
   }
+  absl::StatusOr<EventPage> ListEvents(const EventQuery& query) const override {
+    return inner_->ListEvents(query);
+  }
+  absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override {
+    return inner_->DeliveriesOf(event, limit);
+  }
+  absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override {
+    return inner_->ReadChanges(after_commit, limit);
+  }
   StoreStats Stats() const override { return inner_->Stats(); }
+  uint64_t LastCommit() const override { return inner_->LastCommit(); }
+  DatabaseStats Database() const override { return inner_->Database(); }
   bool Stalled() const override { return inner_->Stalled(); }
   absl::StatusOr<DiskSpace> Disk() const override { return inner_->Disk(); }
 

@@ -23,6 +23,8 @@ class NullTelemetry : public Telemetry {
   void DeliveriesEnded(DeliveryState state, uint64_t count) override {
     if (state == DeliveryState::kSucceeded) succeeded_ += count;
   }
+  void JobProgress(uint64_t, uint64_t) override {}
+  void JobEnded(JobEnd) override {}
   void Alert(AlertKind kind, EndpointId, std::string_view, std::string_view) override {
     ++alerts_[static_cast<size_t>(kind)];
   }
@@ -32,6 +34,7 @@ class NullTelemetry : public Telemetry {
   void Error(std::string_view, std::string_view) override {}
   void Fatal(std::string_view, std::string_view) override {}
   Totals Since() const override { return {accepted_, succeeded_, failed_}; }
+  bool ReopenLog(const std::string&) override { return true; }
   void SetGauges(std::function<Gauges()>) override {}
   std::string Scrape() const override { return ""; }
 

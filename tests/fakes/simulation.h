@@ -165,8 +165,8 @@ class Simulation final : private SchedulerHost {
       result.error = answer.error;
       result.retry_after = answer.retry_after;
       result.us.total = std::chrono::duration_cast<std::chrono::microseconds>(answer.took).count();
-      reports_.push_back(
-          MakeOutcome(lane, work, *settings, HostOf(settings->url), started, std::move(result), now, 0));
+      reports_.push_back(MakeOutcome(lane, work, *settings, HostOf(settings->url), RequestContext{1, "hookd"},
+                                     started, std::move(result), now, 0));
     });
   }
   void Settle(Lane& lane, LaneStep step) override { reports_.push_back(MakeSettlement(lane, step)); }

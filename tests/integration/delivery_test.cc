@@ -101,7 +101,7 @@ class DeliveryTest : public ::testing::Test {
     query.limit = 1;
     const absl::StatusOr<DeliveryPage> page = engine_->ListDeliveries(query);
     EXPECT_TRUE(page.ok() && page->deliveries.size() == 1);
-    return *engine_->GetDelivery(page->deliveries.at(0).id);
+    return engine_->GetDelivery(page->deliveries.at(0).id)->delivery;
   }
   // Blocks until the first delivery has `count` attempts on record.
   Delivery WaitForAttempts(EndpointId endpoint, size_t count) {

@@ -9,7 +9,7 @@ import limits_table
 from limits_table import keys_of_yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-NOT_OURS = {"build", ".venv", ".git"}
+NOT_OURS = {"build", ".node", ".venv", ".git"}
 
 
 def read(path):
@@ -83,11 +83,18 @@ class DocsTest(unittest.TestCase):
         sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "dispatcher/telemetry").glob("*.cc"))
         exported = set(re.findall(r'"((?:hookd|process)_[a-z_]+)"', sources))
         self.assertTrue(exported)
-        page = read("docs/operations.md")
-        table = {name for name, _ in first_columns(page) if re.match(r"(hookd|process)_", name)}
-        self.assertEqual(table, exported)
-        elsewhere = set(re.findall(r"\b((?:hookd|process)_[a-z_]+)", page))
-        self.assertEqual(elsewhere - exported, set())
+        page = read("docs/metrics.md")
+        table = [name for name, _ in first_columns(page) if re.match(r"(hookd|process)_", name)]
+        self.assertEqual(sorted(table), sorted(exported))
+        for elsewhere in (page, read("docs/operations.md"), read("docs/limits.md")):
+            named = set(re.findall(r"\b((?:hookd|process)_[a-z_]+)", elsewhere))
+            self.assertEqual(named - exported, set())
+
+    def test_alert_rules_are_complete(self):
+        rules = re.findall(r"^ +- alert: (\w+)$", read("deploy/prometheus/hookd.rules.yml"), re.MULTILINE)
+        severities = re.findall(r"severity: (\w+)", read("deploy/prometheus/hookd.rules.yml"))
+        table = dict(first_columns(read("docs/metrics.md").partition("## Alerts")[2]))
+        self.assertEqual(list(table.items()), list(zip(rules, severities)))
 
     def test_log_fields_are_complete(self):
         written = set(re.findall(r'\.(?:Text|Number|Bool)\("([a-z_]+)"', read("dispatcher/telemetry/event_log.cc")))

@@ -42,7 +42,7 @@ PRIVATE = {
     r"rocksdb/": ["storage"],
     r"(grpc|grpcpp|grpc\+\+)/": ["dispatcher/api", "cli"],
     r"(prometheus|spdlog|fmt)/": ["dispatcher/telemetry"],
-    r"yaml-cpp/": ["config"],
+    r"yaml-cpp/": ["config", "cli"],
     r"boost/url": ["dispatcher/core"],
     r"boost/json": ["dispatcher/core", "cli"],
     r"openssl/": ["dispatcher/core"],

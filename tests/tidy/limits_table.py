@@ -10,23 +10,26 @@ ROOMS = ("base", "cli", "config", "dispatcher", "storage")
 SETTINGS = "config/hookd.default.yaml"
 SCHEMA = "proto/hookd/config/v1/config.proto"
 PAGE = "docs/limits.md"
-METRICS = "docs/operations.md"
+METRICS = "docs/metrics.md"
 
 # Constants that bound nothing. Every other number or duration that is `constexpr` and has a name is a bound.
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
-        kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kFarthestYear kFingerprintBytes
-        kGeneratedKeyBytes kLaneClasses kMaxTimestampSeconds kMinTimestampSeconds kPartitions kSecondUs
-        kSha256Bytes kStorageFormat""",
+        kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
+        kFingerprintBytes kGeneratedKeyBytes kJobEnds kLaneClasses kLast kLastMs kLevels kMaxTimeoutDigits
+        kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSha256Bytes kStorageFormat""",
     "an exit code or an HTTP status": """
-        kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
+        kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
     "decides, and nothing is full there": """
-        kAccountCost kAnsweredLately kBlobThreshold kCacheShardBits kEndpointCost kLeap kMinHosts kOverheadBytes
-        kResultBytes kSlowUs""",
+        kAccountCost kAnsweredLately kBarCells kBlobThreshold kCacheShardBits kClassFactor kDefaultBurst
+        kDefaultFactor kDefaultFailures kDefaultJitter kDefaultSpanSeconds kEndpointCost kFirstClassUs
+        kLatencyClasses kLeap kMinHosts kOverheadBytes kReadCost kResultBytes kRings kRowBytes kRowsOfSeveral
+        kRowsShown kSlowUs kStepsPerSecond""",
     "how often something is looked at or tried again": """
-        kAcceptPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause kLastReconnectMs
-        kLater kLookEvery kPumpEvery kReadRetry kRetentionEveryLooks kSafetyNetSeconds""",
+        kAcceptPause kBusyPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
+        kLastReconnectMs kLater kLineEvery kLookEvery kPollEvery kPumpEvery kReadRetry kRedrawEvery kRefreshEvery
+        kRefusedPause kRetentionEveryLooks kSafetyNetSeconds""",
     "of the store in memory, which is for tests": "kIdempotencyMs",
 }
 

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "dispatcher/api/api_server.h"
+#include "dispatcher/api/gateway.h"
 #include "tests/fakes/fake_transport.h"
 #include "tests/fakes/forwarding_store.h"
 #include "tests/fakes/null_telemetry.h"
@@ -87,6 +88,7 @@ class ApiTest : public ::testing::Test {
     EXPECT_TRUE(engine_->CreateSubscriber(subscriber).ok());
     ApiServerOptions api;
     api.listen = "127.0.0.1:0";
+    api.gateway = &gateway_;
     absl::StatusOr<std::unique_ptr<ApiServer>> server =
         ApiServer::Start(api, *engine_, telemetry_, RealClock());
     EXPECT_TRUE(server.ok()) << server.status();
@@ -106,6 +108,7 @@ class ApiTest : public ::testing::Test {
   FakeReceiver receiver_;
   GatedStore store_;
   std::unique_ptr<Engine> engine_;
+  Gateway gateway_;
   std::unique_ptr<ApiServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
 };

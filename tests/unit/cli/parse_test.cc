@@ -10,6 +10,7 @@ TEST(ParseTest, Durations) {
   EXPECT_EQ(ParseDuration("1500ms")->nanos(), 500'000'000);
   EXPECT_EQ(ParseDuration("15m")->seconds(), 900);
   EXPECT_EQ(ParseDuration("24h")->seconds(), 86'400);
+  EXPECT_EQ(ParseDuration("7d")->seconds(), 604'800);
   for (const char* text :
        {"", "15", "s", "-1s", "1.5s", "1 s", "1sec", "99999999999999999999s", "9999999999h"}) {
     EXPECT_FALSE(ParseDuration(text)) << text;
@@ -77,6 +78,17 @@ TEST(ParseTest, Times) {
        {"", "tomorrow", "-15m", "2030-01-31", "2030-01-31 12:00:00", "2030-13-31T12:00:00Z", "999999999h"}) {
     EXPECT_FALSE(ParseTime(text, now)) << text;
   }
+}
+
+TEST(ParseTest, PastTimes) {
+  google::protobuf::Timestamp now;
+  now.set_seconds(1'000'000);
+  EXPECT_EQ(ParsePast("2h", now)->seconds(), 992'800);
+  EXPECT_EQ(ParsePast("1d", now)->seconds(), 913'600);
+  EXPECT_EQ(ParsePast("500ms", now)->nanos(), 500'000'000);
+  EXPECT_EQ(ParsePast("2030-01-31T12:00:00Z", now)->seconds(), 1'896'091'200);
+  for (const char* text : {"", "yesterday", "-2h", "20d", "1000000s"})
+    EXPECT_FALSE(ParsePast(text, now)) << text;
 }
 
 TEST(ParseTest, FilesThatCannotBeRead) {

@@ -244,5 +244,19 @@ TEST(ConfigLoaderTest, RefusesADirectory) {
   EXPECT_EQ(config.status().code(), absl::StatusCode::kFailedPrecondition) << config.status();
 }
 
+TEST(ConfigLoaderTest, SaysWhichKeysDifferAndWhichActAtOnce) {
+  const config::v1::Config before = DefaultConfig();
+  EXPECT_TRUE(ChangedKeys(before, before).empty());
+  const config::v1::Config after = *ParseConfig(
+      "grpc: {listen: '127.0.0.1:1'}\ntransport: {dns_servers: ['127.0.0.1:53']}\nretention: {pending: 2h}\n"
+      "log: {level: warn}\nintake: {bytes: 32MiB}\n",
+      "test");
+  std::vector<std::string> now;
+  std::vector<std::string> later;
+  for (const ChangedKey& key : ChangedKeys(before, after)) (key.reload ? now : later).push_back(key.key);
+  EXPECT_EQ(now, (std::vector<std::string>{"log.level", "retention.pending"}));
+  EXPECT_EQ(later, (std::vector<std::string>{"grpc.listen", "intake.bytes", "transport.dns_servers"}));
+}
+
 }  // namespace
 }  // namespace hookd

@@ -50,6 +50,24 @@ TEST(DeliveryStateTest, NothingMovesFromOrToAnUnknownState) {
   EXPECT_FALSE(MayMove(unknown, DeliveryState::kSucceeded));
 }
 
+TEST(DecideTest, SaysWhy) {
+  DeliveryPolicy policy;
+  policy.max_retries = 3;
+  policy.backoff = LinearBackoff(Millis(15'000), Millis(900'000), 0);
+  const auto why = [&](const AttemptEnd& end) { return Decide(policy, end, kNow, 0).why; };
+  EXPECT_EQ(why(End(0, 1, ErrorKind::kNone)), AttemptDecision::kDelivered);
+  EXPECT_EQ(why(End(0, 1, ErrorKind::kTimeout)), AttemptDecision::kBackoff);
+  EXPECT_EQ(why(End(3, 4, ErrorKind::kTimeout)), AttemptDecision::kRetriesUsedUp);
+  EXPECT_EQ(why(End(3, 4, ErrorKind::kLocal)), AttemptDecision::kLocalBackoff);
+  EXPECT_EQ(why(Answered(503, "14")), AttemptDecision::kBackoff);
+  EXPECT_EQ(why(Answered(503, "16")), AttemptDecision::kRetryAfter);
+  AttemptEnd end = End(0, 1, ErrorKind::kTimeout);
+  end.expires_ms = kNow;
+  EXPECT_EQ(why(end), AttemptDecision::kExpired);
+  end.endpoint_deleted = true;
+  EXPECT_EQ(why(end), AttemptDecision::kEndpointDeleted);
+}
+
 // Every kind of outcome, below and at the last retry, with the endpoint there and gone.
 TEST(DecideTest, WalksEveryTransition) {
   DeliveryPolicy policy;

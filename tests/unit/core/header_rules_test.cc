@@ -25,8 +25,8 @@ TEST(HeaderRulesTest, TakesOrdinaryHeaders) {
 TEST(HeaderRulesTest, RefusesWhatHookdOrHttpSets) {
   for (const char* name :
        {"Connection", "keep-alive", "TE", "Trailer", "transfer-encoding", "Upgrade", "HOST", "Content-Length",
-        "Content-Type", "Expect", "User-Agent", "Traceparent", "Proxy-Authorization", "proxy-connection",
-        "webhook-id", "Webhook-Signature", "hookd-sequence", "HOOKD-anything"}) {
+        "Content-Type", "Expect", "User-Agent", "Traceparent", "TraceState", "Proxy-Authorization",
+        "proxy-connection", "webhook-id", "Webhook-Signature", "hookd-sequence", "HOOKD-anything"}) {
     EXPECT_THAT(Check({{"X-Ok", "1", false}, {name, "v", false}}),
                 testing::AllOf(StartsWith("INVALID_ARGUMENT: headers[1].name: "), HasSubstr("is set by")))
         << name;

@@ -63,12 +63,13 @@ TEST_F(EngineTest, OrderedKeepsItsOrderOverFailures) {
   std::vector<std::string> expected;
   for (int i = 0; i < 20; ++i) expected.insert(expected.end(), 3, std::to_string(i));
   EXPECT_EQ(Bodies(), expected);
-  const absl::StatusOr<Delivery> first = engine_->GetDelivery(Deliveries(endpoint).at(0).id);
+  const absl::StatusOr<DeliveryView> first = engine_->GetDelivery(Deliveries(endpoint).at(0).id);
   ASSERT_TRUE(first.ok());
-  ASSERT_EQ(first->attempts.size(), 3u);
-  EXPECT_EQ(first->attempts[0].error, ErrorKind::kStatus);
-  EXPECT_EQ(first->attempts[0].status, 503);
-  EXPECT_EQ(first->attempts[2].error, ErrorKind::kNone);
+  const std::vector<Attempt>& attempts = first->delivery.attempts;
+  ASSERT_EQ(attempts.size(), 3u);
+  EXPECT_EQ(attempts[0].error, ErrorKind::kStatus);
+  EXPECT_EQ(attempts[0].status, 503);
+  EXPECT_EQ(attempts[2].error, ErrorKind::kNone);
 }
 
 TEST_F(EngineTest, ParallelHasNoMoreThanMaxInFlight) {
@@ -376,11 +377,11 @@ TEST_F(EngineTest, DrainRecordsWhatItCutsOffAsLocal) {
   Publish("1");
   ASSERT_TRUE(receiver_.WaitForCount(1));
   engine_->Drain(std::chrono::milliseconds(1));
-  const absl::StatusOr<Delivery> delivery = engine_->GetDelivery(Deliveries(endpoint).at(0).id);
-  ASSERT_TRUE(delivery.ok());
-  EXPECT_EQ(delivery->state, DeliveryState::kPending);
-  ASSERT_EQ(delivery->attempts.size(), 1u);
-  EXPECT_EQ(delivery->attempts[0].error, ErrorKind::kLocal);
+  const absl::StatusOr<DeliveryView> view = engine_->GetDelivery(Deliveries(endpoint).at(0).id);
+  ASSERT_TRUE(view.ok());
+  EXPECT_EQ(view->delivery.state, DeliveryState::kPending);
+  ASSERT_EQ(view->delivery.attempts.size(), 1u);
+  EXPECT_EQ(view->delivery.attempts[0].error, ErrorKind::kLocal);
 }
 
 TEST_F(EngineTest, AFullIntakeRefusesAndSaysWhenThereIsRoom) {

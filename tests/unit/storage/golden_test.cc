@@ -2,10 +2,14 @@
 // first.
 #include <fstream>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "storage/change_log.h"
 #include "storage/format.h"
 #include "storage/key_codec.h"
 #include "storage/record_codec.h"
@@ -37,12 +41,13 @@ std::map<std::string, std::string> Golden() {
 const EventId kEvent = EventId::Make(1'700'000'000'123, 7, 0x0abc, 0x0102030405060708);
 const EndpointId kEndpoint = EndpointId::Make(0x0abc, 42);
 const DeliveryId kDelivery{kEvent.bucket(), kEndpoint, 9};
+constexpr WallMs kMade = 1'700'007'200'000;  // later than the event
 
 Attempt SomeAttempt() {
   Attempt attempt;
   attempt.number = 3;
   attempt.started_ms = 1'700'000'001'000;
-  attempt.us = {100, 200, 300, 400, 1500};
+  attempt.us = {50, 100, 200, 300, 400, 1500};
   attempt.error = ErrorKind::kStatus;
   attempt.error_detail = "answered 503";
   attempt.status = 503;
@@ -52,6 +57,9 @@ Attempt SomeAttempt() {
   attempt.body_truncated = true;
   attempt.resends = 1;
   attempt.next_due_ms = 1'700'000'046'000;
+  attempt.decision = AttemptDecision::kBackoff;
+  attempt.request_headers = "x: 1\nx-secret\n";
+  attempt.response_headers = "y: 2\n";
   return attempt;
 }
 
@@ -85,6 +93,7 @@ Event SomeEvent() {
   event.ordering_key = "chat-1";
   event.idempotency_key = "k";
   event.traceparent = "00-a-b-01";
+  event.tracestate = "v=1";
   event.payload = "{\"a\":1}";
   event.not_before_ms = 17;
   event.expires_ms = 18;
@@ -109,7 +118,65 @@ LaneState SomeLane() {
   return lane;
 }
 
-ParkedDelivery SomeParked() { return {9, kEvent, 0x1122334455667788, 3, 2, 1'700'000'046'000}; }
+RemadePtr SomeRemade() { return std::make_shared<const Remade>(Remade{kMade, Origin::kRecover, kDelivery}); }
+
+ParkedDelivery SomeParked() {
+  return {9, kEvent, 0x1122334455667788, 3, 2, 1'700'000'046'000, 503, ErrorKind::kStatus, SomeRemade()};
+}
+
+Job SomeJob() {
+  Job job;
+  job.kind = JobKind::kReplay;
+  job.state = JobState::kDone;
+  job.endpoint = kEndpoint;
+  job.subscriber_id = "acme";
+  job.host = "example.com";
+  job.event_type = "message:*";
+  job.from_ms = 1;
+  job.before_ms = 2;
+  job.only_state = DeliveryState::kExpired;
+  job.rate = 3;
+  job.reason = "why";
+  job.position = "p";
+  job.phase = 4;
+  job.matched = 5;
+  job.done = 6;
+  job.skipped = 7;
+  job.expected = 8;
+  job.error = "e";
+  job.created_ms = 9;
+  job.updated_ms = 10;
+  job.ended_ms = 11;
+  return job;
+}
+
+// A delivery made with its event for two endpoints, one made later, and the end of the latter.
+std::string SomeChanges() {
+  const auto event = std::make_shared<const Event>(SomeEvent());
+  ChangeLog log;
+  log.Apply(Accepted{event, {{kEndpoint, 9}, {EndpointId{3}, 1}}, std::nullopt});
+  log.Apply(
+      Redelivered{event, {kEndpoint, 10}, SomeRemade(), DeliveryState::kExhausted, kEvent.accepted_ms()});
+  AttemptRecorded attempt;
+  attempt.delivery = {BucketOf(kMade), kEndpoint, 10};
+  attempt.event = kEvent;
+  attempt.remade = SomeRemade();
+  attempt.event_type = event->type;
+  attempt.subscriber_id = event->subscriber_id;
+  attempt.attempt = SomeAttempt();
+  log.Apply(attempt);
+  DeliveryEnded end;
+  end.delivery = attempt.delivery;
+  end.event = kEvent;
+  end.remade = SomeRemade();
+  end.event_type = event->type;
+  end.subscriber_id = event->subscriber_id;
+  end.reason = EndReason::kCanceledByPerson;
+  end.at_ms = kMade + 5;
+  end.attempt_count = 3;
+  log.Apply(end);
+  return log.Take(kMade + 10);
+}
 
 records::End SomeEnd() {
   records::End end;
@@ -122,6 +189,7 @@ records::End SomeEnd() {
   end.subscriber_id = "acme";
   end.has_attempt = true;
   end.last_attempt = SomeAttempt();
+  end.remade = SomeRemade();
   return end;
 }
 
@@ -140,20 +208,31 @@ std::map<std::string, std::string> Current() {
       {"key.event", keys::OfEvent(kEvent)},
       {"key.history", keys::HistoryRow(kDelivery, 3)},
       {"key.end", keys::HistoryRow(kDelivery, keys::kEndRow)},
-      {"key.by_state", keys::StateRow(DeliveryState::kExhausted, kDelivery)},
+      {"key.by_state", keys::StateRow(DeliveryState::kExhausted, kMade, kEndpoint, 9)},
+      {"key.by_time", keys::TimeRow(StableHash("acme"), kMade, kEndpoint, 9)},
+      {"key.remade", keys::RemadeRow(kEvent, kEndpoint, 9)},
+      {"key.job", keys::JobRow(42)},
+      {"key.changes", keys::OfCommit(7)},
+      {"key.changes_hour", keys::ChangesHour(kEvent.bucket())},
+      {"value.id", keys::OfId(kDelivery)},
+      {"value.commit", keys::OfNumber(uint64_t{7})},
+      {"value.bucket", keys::OfNumber(Bucket{7})},
       {"key.idempotency", keys::OfIdempotency(keys::DayOf(kEvent.accepted_ms()), idempotency.key)},
       {"record.subscriber", records::Encode(Subscriber{"acme", "Acme", true, 1, 2})},
       {"record.endpoint", records::Encode(SomeEndpoint())},
       {"record.lane", records::Encode(SomeLane())},
-      {"record.queued", records::EncodeQueued(kEvent)},
+      {"record.queued", records::Encode(records::Queued{kEvent})},
+      {"record.queued_anew", records::Encode(records::Queued{kEvent, SomeRemade()})},
+      {"record.job", records::Encode(SomeJob())},
+      {"record.changes", SomeChanges()},
       {"record.parked", records::Encode(SomeParked())},
       {"record.event", records::Encode(SomeEvent())},
       {"record.attempt", records::Encode(SomeAttempt())},
       {"record.end", records::Encode(SomeEnd())},
       {"record.idempotency", records::EncodeIdempotency(kEvent, idempotency.fingerprint)},
-      {"record.bucket", records::Encode(BucketView{77, 4, 5, 6, true})},
+      {"record.bucket", records::Encode(BucketView{77, 4, 7, 5, 6, true})},
       {"record.operations", records::Encode(Operations{true, "note", 8, true})},
-      {"record.state", records::Encode(records::StoreState{7, 8, 9, 1})},
+      {"record.state", records::Encode(records::StoreState{7, 8, 9, 1, 10})},
   };
 }
 
@@ -183,12 +262,23 @@ TEST(StorageFormatTest, PinnedRecordsReadBackWhole) {
   EXPECT_EQ(end.state, DeliveryState::kExhausted);
   EXPECT_EQ(end.last_attempt.response_body, "busy");
   EXPECT_EQ(end.last_attempt.us.total, 1500);
+  EXPECT_EQ(end.last_attempt.us.queue, 50);
+  EXPECT_EQ(end.last_attempt.decision, AttemptDecision::kBackoff);
+  EXPECT_EQ(end.last_attempt.request_headers, "x: 1\nx-secret\n");
+  EXPECT_EQ(end.last_attempt.response_headers, "y: 2\n");
+  ASSERT_NE(end.remade, nullptr);
+  EXPECT_EQ(end.remade->accepted_ms, kMade);
+  EXPECT_EQ(end.remade->origin, Origin::kRecover);
+  EXPECT_EQ(end.remade->replaces, kDelivery);
+  EXPECT_EQ(records::DecodeQueued(records::Encode(records::Queued{kEvent}))->remade, nullptr);
   const ParkedDelivery parked = *records::DecodeParked(9, records::Encode(SomeParked()));
   EXPECT_EQ(parked.sequence, 9u);
   EXPECT_EQ(parked.attempts, 3u);
   EXPECT_EQ(parked.failures, 2u);
   EXPECT_EQ(parked.ordering_key_hash, 0x1122334455667788u);
   EXPECT_EQ(parked.due_ms, 1'700'000'046'000);
+  EXPECT_EQ(parked.last_status, 503);
+  EXPECT_EQ(parked.last_error, ErrorKind::kStatus);
   const LaneState lane = *records::DecodeLane(records::Encode(SomeLane()));
   EXPECT_EQ(lane.cursor, 5u);
   EXPECT_EQ(lane.pending(), 4u);
@@ -196,7 +286,7 @@ TEST(StorageFormatTest, PinnedRecordsReadBackWhole) {
   EXPECT_EQ(lane.disable_failures, 14u);
   EXPECT_EQ(lane.disable_since_ms, 15);
   EXPECT_EQ(lane.hold_until_ms, 16);
-  EXPECT_TRUE(records::DecodeBucket(77, records::Encode(BucketView{77, 4, 5, 6, true}))->payloads_gone);
+  EXPECT_TRUE(records::DecodeBucket(77, records::Encode(BucketView{77, 4, 7, 5, 6, true}))->payloads_gone);
   const Operations operations{true, "note", 8, true};
   EXPECT_EQ(*records::DecodeOperations(records::Encode(operations)), operations);
   EXPECT_EQ((*records::DecodeEvent(kEvent, records::Encode(SomeEvent())))->payload, "{\"a\":1}");
@@ -209,6 +299,10 @@ TEST(StorageFormatTest, DamagedRecordsAreDataLoss) {
   EXPECT_EQ(records::DecodeEnd("").status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(records::DecodeQueued("").status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(records::DecodeParked(1, "").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(records::DecodeJob(1, junk).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(records::DecodeJob(1, "").status().code(), absl::StatusCode::kDataLoss);
+  std::vector<StateChange> changes;
+  EXPECT_EQ(DecodeChanges(junk, changes).code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(records::DecodeIdempotency("").status().code(), absl::StatusCode::kDataLoss);
 }
 
@@ -226,15 +320,30 @@ TEST(KeyCodecTest, EndpointsLieBehindTheirSubscriberAndBeforeTheNext) {
 TEST(KeyCodecTest, ABucketIsAPrefixOfAllItsRows) {
   EXPECT_TRUE(keys::OfEvent(kEvent).starts_with(keys::EventBucket(kDelivery.bucket)));
   EXPECT_TRUE(keys::HistoryRow(kDelivery, 3).starts_with(keys::HistoryBucket(kDelivery.bucket)));
-  EXPECT_TRUE(keys::StateRow(DeliveryState::kExpired, kDelivery)
-                  .starts_with(keys::StateBucket(DeliveryState::kExpired, kDelivery.bucket)));
+  EXPECT_TRUE(keys::TimeRow(1, kMade, kEndpoint, 9).starts_with(keys::TimeBucket(BucketOf(kMade))));
 }
 
 TEST(KeyCodecTest, ParsersTakeBackTheirOwnAndNothingElse) {
   EXPECT_EQ(keys::ParseHistoryRow(keys::HistoryRow(kDelivery, 3))->id, kDelivery);
-  EXPECT_EQ(keys::ParseStateRow(keys::StateRow(DeliveryState::kExhausted, kDelivery)), kDelivery);
+  const std::string by_state = keys::StateRow(DeliveryState::kExhausted, kMade, kEndpoint, 9);
+  EXPECT_EQ(keys::ParseStateRow(by_state)->made_ms, kMade);
+  EXPECT_EQ(keys::ParseStateRow(by_state)->id, (DeliveryId{BucketOf(kMade), kEndpoint, 9}));
+  const std::string by_time = keys::TimeRow(77, kMade, kEndpoint, 9);
+  EXPECT_EQ(keys::ParseTimeRow(by_time)->subscriber, 77u);
+  EXPECT_EQ(keys::ParseTimeRow(by_time)->made_ms, kMade);
+  EXPECT_EQ(keys::ParseTimeRow(by_time)->id, (DeliveryId{BucketOf(kMade), kEndpoint, 9}));
+  EXPECT_EQ(keys::ParseRemadeRow(keys::RemadeRow(kEvent, kEndpoint, 9))->sequence, 9u);
+  EXPECT_EQ(keys::ParseJobRow(keys::JobRow(42)), 42u);
+  EXPECT_EQ(keys::ParseCommit(keys::OfCommit(42)), 42u);
+  EXPECT_EQ(keys::ParseChangesHour(keys::ChangesHour(42)), 42u);
+  EXPECT_EQ(keys::ParseId(keys::OfId(kDelivery)), kDelivery);
+  EXPECT_EQ(keys::ParseNumber(keys::OfNumber(uint64_t{42})), 42u);
+  EXPECT_EQ(keys::ParseTimeRow(by_state), std::nullopt);
+  EXPECT_FALSE(keys::ParseRemadeRow(by_time).has_value());
+  EXPECT_EQ(keys::ParseChangesHour(keys::BucketRow(42)), std::nullopt);
+  EXPECT_EQ(keys::ParseId("short"), std::nullopt);
   EXPECT_EQ(keys::ParseBucketRow(keys::BucketRow(77)), 77u);
-  EXPECT_EQ(keys::ParseHistoryRow(keys::StateRow(DeliveryState::kExhausted, kDelivery)), std::nullopt);
+  EXPECT_EQ(keys::ParseHistoryRow(by_state), std::nullopt);
   EXPECT_EQ(keys::ParseStateRow(keys::HistoryRow(kDelivery, 3)), std::nullopt);
   EXPECT_EQ(keys::ParseBucketRow(keys::State()), std::nullopt);
   EXPECT_FALSE(keys::ParseDelivery("short").has_value());

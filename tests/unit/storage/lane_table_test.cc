@@ -128,5 +128,19 @@ TEST_F(LaneTableTest, AFactThatCannotReadItsLaneDoesNothing) {
   EXPECT_EQ(table_.pending(), 0u);
 }
 
+TEST_F(LaneTableTest, WhatIsMadeAnewTakesTheNextSequence) {
+  const EndpointId id{1};
+  Make(id);
+  Accept(id);
+  const Redelivered anew{std::make_shared<const Event>(), {id, 2}, nullptr};
+  table_.Apply(anew);
+  EXPECT_EQ(table_.Find(id)->next, 3u);
+  EXPECT_EQ(table_.Find(id)->queued, 2u);
+  EXPECT_EQ(table_.pending(), 2u);
+  EXPECT_DEATH(table_.Apply(anew), "without gaps");
+  table_.Apply(EndpointDeleted{id, ""});
+  EXPECT_DEATH(table_.Apply(Redelivered{anew.event, {id, 3}, nullptr}), "without gaps");
+}
+
 }  // namespace
 }  // namespace hookd

@@ -17,6 +17,7 @@
 
 #include "dispatcher/telemetry/event_log.h"
 #include "dispatcher/telemetry/metrics.h"
+#include "dispatcher/telemetry/process_stats.h"
 
 namespace hookd {
 namespace {
@@ -100,7 +101,9 @@ TEST_F(PrometheusTelemetryTest, EverySeriesIsThereFromTheStart) {
   }
   for (const char* outcome :
        {"success", "status", "timeout", "name", "connect", "tls", "protocol", "response_too_big", "local"}) {
-    EXPECT_TRUE(Scraped("hookd_attempts_total{outcome=\"" + std::string(outcome) + "\"} 0")) << outcome;
+    EXPECT_THAT(telemetry_->Scrape(),
+                HasSubstr("hookd_attempts_total{outcome=\"" + std::string(outcome) + "\",status_class=\""))
+        << outcome;
   }
   for (const char* phase : {"name", "connect", "tls", "first_byte", "total"}) {
     EXPECT_TRUE(Scraped("hookd_attempt_duration_seconds_count{phase=\"" + std::string(phase) + "\"} 0"))
@@ -138,11 +141,14 @@ TEST_F(PrometheusTelemetryTest, CountsAttemptsByOutcomeAndPhase) {
   const Attempt failed = FailedAttempt();
   telemetry_->AttemptDone(EventOf(failed));
   Attempt good;
+  good.number = 1;
+  good.started_ms = 1'714'564'800'004;
+  good.status = 204;
   good.us = {.name = 0, .connect = 900, .tls = 4000, .first_byte = 1000, .total = 6000};
   telemetry_->AttemptDone(EventOf(good));
-  EXPECT_TRUE(Scraped("hookd_attempts_total{outcome=\"status\"} 1"));
-  EXPECT_TRUE(Scraped("hookd_attempts_total{outcome=\"success\"} 1"));
-  EXPECT_TRUE(Scraped("hookd_attempts_total{outcome=\"timeout\"} 0"));
+  EXPECT_TRUE(Scraped("hookd_attempts_total{outcome=\"status\",status_class=\"5xx\"} 1"));
+  EXPECT_TRUE(Scraped("hookd_attempts_total{outcome=\"success\",status_class=\"2xx\"} 1"));
+  EXPECT_TRUE(Scraped("hookd_attempts_total{outcome=\"timeout\",status_class=\"none\"} 0"));
   EXPECT_TRUE(Scraped("hookd_resends_total 1"));
   // A reused connection has no connect and no TLS: zeros would hide what real ones take.
   EXPECT_TRUE(Scraped("hookd_attempt_duration_seconds_count{phase=\"name\"} 1"));
@@ -153,6 +159,77 @@ TEST_F(PrometheusTelemetryTest, CountsAttemptsByOutcomeAndPhase) {
   EXPECT_TRUE(Scraped("hookd_attempt_duration_seconds_bucket{phase=\"total\",le=\"0.01\"} 1"));
   EXPECT_TRUE(Scraped("hookd_queue_delay_seconds_bucket{le=\"0.1\"} 0"));
   EXPECT_TRUE(Scraped("hookd_queue_delay_seconds_bucket{le=\"0.5\"} 2"));
+  EXPECT_TRUE(Scraped("hookd_queue_delay_seconds_sum 0.5"));
+  // Accepted at ..000: the good one was a first attempt and took 6 ms, the failed one was the third.
+  EXPECT_TRUE(Scraped("hookd_first_attempt_delay_seconds_count 1"));
+  EXPECT_TRUE(Scraped("hookd_first_attempt_delay_seconds_sum 0.004"));
+  EXPECT_TRUE(Scraped("hookd_success_delay_seconds_count 1"));
+  EXPECT_TRUE(Scraped("hookd_success_delay_seconds_sum 0.01"));
+}
+
+TEST_F(PrometheusTelemetryTest, AnAttemptWithoutAnAnswerHasNoStatusClass) {
+  Attempt broken = FailedAttempt();
+  broken.error = ErrorKind::kProtocol;  // after 100 Continue, say
+  broken.status = 100;
+  telemetry_->AttemptDone(EventOf(broken));
+  EXPECT_TRUE(Scraped("hookd_attempts_total{outcome=\"protocol\",status_class=\"none\"} 1"));
+  Attempt odd = FailedAttempt();
+  odd.status = 999;
+  telemetry_->AttemptDone(EventOf(odd));
+  EXPECT_TRUE(Scraped("hookd_attempts_total{outcome=\"status\",status_class=\"other\"} 1"));
+}
+
+TEST_F(PrometheusTelemetryTest, ABucketHoldsItsBoundAndInfinityHoldsAll) {
+  telemetry_->Committed(microseconds(100), 1, 1);
+  telemetry_->Committed(microseconds(101), 1, 1);
+  telemetry_->Committed(microseconds(5'000'001), 1, 1);
+  EXPECT_TRUE(Scraped("hookd_commit_duration_seconds_bucket{le=\"0.0001\"} 1"));
+  EXPECT_TRUE(Scraped("hookd_commit_duration_seconds_bucket{le=\"0.00025\"} 2"));
+  EXPECT_TRUE(Scraped("hookd_commit_duration_seconds_bucket{le=\"5\"} 2"));
+  EXPECT_TRUE(Scraped("hookd_commit_duration_seconds_bucket{le=\"+Inf\"} 3"));
+  EXPECT_TRUE(Scraped("hookd_commit_duration_seconds_count 3"));
+}
+
+TEST_F(PrometheusTelemetryTest, CountsJobs) {
+  telemetry_->JobProgress(100, 40);
+  telemetry_->JobProgress(1, 0);
+  telemetry_->JobEnded(JobEnd::kCanceled);
+  EXPECT_TRUE(Scraped("hookd_job_items_examined_total 101"));
+  EXPECT_TRUE(Scraped("hookd_job_deliveries_created_total 40"));
+  EXPECT_TRUE(Scraped("hookd_jobs_ended_total{result=\"canceled\"} 1"));
+  EXPECT_TRUE(Scraped("hookd_jobs_ended_total{result=\"done\"} 0"));
+}
+
+TEST_F(PrometheusTelemetryTest, ShowsLanesAndTheDatabase) {
+  EXPECT_TRUE(Scraped("hookd_ready 0"));
+  Gauges gauges;
+  gauges.ready = true;
+  gauges.now_ms = 1'714'564'890'500;
+  gauges.lanes.oldest_accepted_ms = 1'714'564'800'000;
+  gauges.lanes.disabled = 3;
+  gauges.jobs_running = 2;
+  gauges.database.stalls = 4;
+  telemetry_->SetGauges([&gauges] { return gauges; });
+  EXPECT_TRUE(Scraped("hookd_ready 1"));
+  EXPECT_TRUE(Scraped("hookd_oldest_pending_age_seconds 90.5"));
+  EXPECT_TRUE(Scraped("hookd_active_endpoints{state=\"disabled\"} 3"));
+  EXPECT_TRUE(Scraped("hookd_active_endpoints{state=\"enabled\"} 0"));
+  EXPECT_TRUE(Scraped("hookd_jobs{state=\"running\"} 2"));
+  EXPECT_TRUE(Scraped("hookd_database_stalls_total 4"));
+  gauges.lanes.oldest_accepted_ms = 0;
+  EXPECT_TRUE(Scraped("hookd_oldest_pending_age_seconds 0"));
+}
+
+TEST(ProcessStatsTest, KnowsThisProcess) {
+  const ProcessStats before = ReadProcessStats();
+  EXPECT_GT(before.cpu_seconds, 0);
+  EXPECT_GT(before.resident_bytes, 1'000'000U);
+  EXPECT_GE(before.virtual_bytes, before.resident_bytes);
+  EXPECT_GE(before.threads, 1U);
+  EXPECT_GT(before.max_descriptors, before.open_descriptors);
+  const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  EXPECT_EQ(ReadProcessStats().open_descriptors, before.open_descriptors + 1);
+  close(fd);
 }
 
 TEST_F(PrometheusTelemetryTest, NamesNobodyInTheMetrics) {
@@ -251,6 +328,18 @@ TEST_F(PrometheusTelemetryTest, ASuccessHasNoNextDueTime) {
   EXPECT_EQ(lines[0].if_contains("next_due_time"), nullptr);
 }
 
+TEST_F(PrometheusTelemetryTest, AnAttemptOfATracedEventSaysItsTrace) {
+  const Attempt good;
+  AttemptEvent event = EventOf(good);
+  telemetry_->AttemptDone(event);
+  event.trace_id = "0af7651916cd43dd8448eb211c80319c";
+  telemetry_->AttemptDone(event);
+  const std::vector<boost::json::object> lines = Lines();
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0].if_contains("trace_id"), nullptr);
+  EXPECT_EQ(lines[1].at("trace_id"), "0af7651916cd43dd8448eb211c80319c");
+}
+
 TEST_F(PrometheusTelemetryTest, LogsMessagesAsJsonInTheirOrder) {
   telemetry_->Info("app.start", "said \"hello\" {} %v %n");
   telemetry_->Warn("disk.low", "line\nbreak");
@@ -268,11 +357,12 @@ TEST_F(PrometheusTelemetryTest, LogsMessagesAsJsonInTheirOrder) {
 
 TEST_F(PrometheusTelemetryTest, LevelSilencesWhatIsBelow) {
   telemetry_ = MakeTelemetry({"warn", LogFile()});
-  const Attempt good;
+  Attempt good;
+  good.status = 200;
   telemetry_->Info("a", "");
   telemetry_->AttemptDone(EventOf(good));
   telemetry_->Warn("b", "");
-  EXPECT_TRUE(Scraped("hookd_attempts_total{outcome=\"success\"} 1"));
+  EXPECT_TRUE(Scraped("hookd_attempts_total{outcome=\"success\",status_class=\"2xx\"} 1"));
   const std::vector<boost::json::object> lines = Lines();
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_EQ(lines[0].at("event"), "b");

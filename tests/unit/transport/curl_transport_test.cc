@@ -264,6 +264,26 @@ TEST_F(CurlTransportTest, RetryAfterOfInterimAnswersAndTrailersDoesNotCount) {
   EXPECT_EQ(Post(receiver.Url()).retry_after, "") << "of the exchange before";
 }
 
+TEST_F(CurlTransportTest, GivesTheFinalAnswersHeadersUnlessUnwanted) {
+  std::string bytes;
+  HttpReceiver receiver([&](const ReceivedRequest&) { return ReceiverAnswer::Raw(bytes, Then::kKeepAlive); });
+  bytes =
+      "HTTP/1.1 103 Early Hints\r\nA: early\r\n\r\nHTTP/1.1 404 Not Found\r\nB: b\r\nContent-Length: "
+      "0\r\n\r\n";
+  EXPECT_EQ(Post(receiver.Url()).headers, "HTTP/1.1 404 Not Found\r\nB: b\r\nContent-Length: 0\r\n");
+  HttpRequest request = Request(receiver.Url());
+  request.headers_unwanted = StatusRange{200, 209};
+  EXPECT_NE(Post(request).headers, "");
+  bytes = "HTTP/1.1 204 Fine\r\nB: b\r\n\r\n";
+  EXPECT_EQ(Post(request).headers, "");
+  EXPECT_EQ(Post(receiver.Url()).headers, "HTTP/1.1 204 Fine\r\nB: b\r\n");
+  const std::string line = "A: " + std::string(995, 'x') + "\r\n";  // 1,000 bytes
+  bytes = "HTTP/1.1 500 Oops\r\n";
+  for (int i = 0; i < 12; ++i) bytes += line;
+  bytes += "Content-Length: 0\r\n\r\n";
+  EXPECT_EQ(Post(receiver.Url()).headers.size(), 19u + 8'000u) << "whole lines, the last before the bound";
+}
+
 TEST_F(CurlTransportTest, CountsResendsAfterAKeptConnectionDied) {
   HttpReceiver receiver([](const ReceivedRequest& request) {
     return request.number == 2 ? ReceiverAnswer::Raw("", Then::kClose) : ReceiverAnswer::Status(200);

@@ -1,0 +1,156 @@
+#include "cli/manifest.h"
+
+#include <set>
+
+#include <absl/strings/ascii.h>
+
+#include "base/concat.h"
+#include "base/status_macros.h"
+#include "cli/manifest_policy.h"
+#include "cli/parse.h"
+#include "cli/yaml_reader.h"
+
+namespace hookd::cli {
+namespace {
+
+using Texts = google::protobuf::RepeatedPtrField<std::string>;
+
+absl::StatusOr<std::string> SecretOf(const YamlValue& value) {
+  ASSIGN_OR_RETURN(const std::string path, value.Text());
+  const absl::StatusOr<std::string> text = ReadFile(path);
+  if (!text.ok()) return value.Fault(std::string(text.status().message()));
+  std::string secret(absl::StripAsciiWhitespace(*text));
+  if (secret.empty()) return value.Fault(path + " is empty");
+  return secret;
+}
+
+absl::Status ReadTexts(const YamlValue& value, Texts& texts) {
+  return value.EachItem([&texts](const YamlValue& item) -> absl::Status {
+    ASSIGN_OR_RETURN(*texts.Add(), item.Text());
+    return absl::OkStatus();
+  });
+}
+
+absl::Status ReadHeader(const YamlValue& value, v1::Header& header) {
+  const auto take = [&header](const std::string& key, const YamlValue& part) -> absl::Status {
+    if (key == "name") {
+      ASSIGN_OR_RETURN(*header.mutable_name(), part.Text());
+    } else if (key == "value") {
+      ASSIGN_OR_RETURN(*header.mutable_value(), part.Text());
+    } else if (key == "value_file") {
+      ASSIGN_OR_RETURN(*header.mutable_value(), SecretOf(part));
+      header.set_secret(true);
+    } else if (key == "secret") {
+      ASSIGN_OR_RETURN(const bool secret, part.Bool());
+      header.set_secret(secret);
+    } else {
+      return part.UnknownKey("name, value, value_file, secret");
+    }
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(value.EachKey(take));
+  return header.name().empty() ? value.Fault("has no name") : absl::OkStatus();
+}
+
+absl::Status ReadState(const YamlValue& value, std::optional<bool>& state) {
+  ASSIGN_OR_RETURN(state, value.Bool());
+  return absl::OkStatus();
+}
+
+absl::Status ReadEndpointField(const std::string& key, const YamlValue& value, WantedEndpoint& wanted) {
+  v1::Endpoint& endpoint = wanted.endpoint;
+  if (key == "name") {
+    ASSIGN_OR_RETURN(wanted.name, value.Text());
+    if (wanted.name.empty()) return value.Fault("is empty: give a name, or leave the key out");
+    endpoint.set_description(wanted.name);
+    wanted.paths.emplace_back("description");
+  } else if (key == "url") {
+    ASSIGN_OR_RETURN(*endpoint.mutable_url(), value.Text());
+    wanted.paths.push_back(key);
+  } else if (key == "event_types") {
+    RETURN_IF_ERROR(ReadTexts(value, *endpoint.mutable_event_types()));
+    wanted.paths.push_back(key);
+  } else if (key == "channels") {
+    RETURN_IF_ERROR(ReadTexts(value, *endpoint.mutable_channels()));
+    wanted.paths.push_back(key);
+  } else if (key == "headers") {
+    RETURN_IF_ERROR(
+        value.EachItem([&](const YamlValue& item) { return ReadHeader(item, *endpoint.add_headers()); }));
+    wanted.paths.push_back(key);
+  } else if (key == "signing_secret_file") {
+    ASSIGN_OR_RETURN(*endpoint.mutable_signing_secret(), SecretOf(value));
+  } else if (key == "policy") {
+    return ReadPolicy(value, *endpoint.mutable_policy(), wanted.paths);
+  } else if (key == "paused") {
+    return ReadState(value, wanted.paused);
+  } else if (key == "disabled") {
+    return ReadState(value, wanted.disabled);
+  } else {
+    return value.UnknownKey(
+        "name, url, event_types, channels, headers, signing_secret_file, policy, paused, disabled");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadEndpoint(const YamlValue& value, WantedSubscriber& subscriber) {
+  WantedEndpoint wanted;
+  RETURN_IF_ERROR(value.EachKey([&wanted](const std::string& key, const YamlValue& field) {
+    return ReadEndpointField(key, field, wanted);
+  }));
+  if (wanted.endpoint.url().empty()) return value.Fault("has no url");
+  for (const WantedEndpoint& other : subscriber.endpoints) {
+    const bool same_name = other.name == wanted.name;
+    if (same_name && !wanted.name.empty())
+      return value.Fault("another endpoint has its name: names are keys");
+    if (same_name && other.endpoint.url() == wanted.endpoint.url()) {
+      return value.Fault("another endpoint has its url: give them names");
+    }
+  }
+  subscriber.endpoints.push_back(std::move(wanted));
+  return absl::OkStatus();
+}
+
+absl::Status ReadSubscriber(const YamlValue& value, Manifest& manifest, std::set<std::string>& ids) {
+  WantedSubscriber wanted;
+  const auto take = [&wanted](const std::string& key, const YamlValue& field) -> absl::Status {
+    if (key == "id") {
+      ASSIGN_OR_RETURN(wanted.id, field.Text());
+    } else if (key == "name") {
+      ASSIGN_OR_RETURN(wanted.name, field.Text());
+    } else if (key == "paused") {
+      return ReadState(field, wanted.paused);
+    } else if (key == "endpoints") {
+      wanted.lists_endpoints = true;
+      return field.EachItem([&wanted](const YamlValue& item) { return ReadEndpoint(item, wanted); });
+    } else {
+      return field.UnknownKey("id, name, paused, endpoints");
+    }
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(value.EachKey(take));
+  if (wanted.id.empty()) return value.Fault("has no id");
+  if (!ids.insert(wanted.id).second) return value.Fault("another subscriber has its id");
+  manifest.subscribers.push_back(std::move(wanted));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Manifest> ParseManifest(std::string_view text, const std::string& name) {
+  Manifest manifest;
+  std::set<std::string> ids;
+  const auto read = [&manifest, &ids](const YamlValue& root) -> absl::Status {
+    bool found = false;
+    const auto take = [&](const std::string& key, const YamlValue& value) -> absl::Status {
+      if (key != "subscribers") return value.UnknownKey("subscribers");
+      found = true;
+      return value.EachItem([&](const YamlValue& item) { return ReadSubscriber(item, manifest, ids); });
+    };
+    RETURN_IF_ERROR(root.EachKey(take));
+    return found ? absl::OkStatus() : root.Fault("has no subscribers: give them");
+  };
+  RETURN_IF_ERROR(ReadYaml(text, name, read));
+  return manifest;
+}
+
+}  // namespace hookd::cli

@@ -1,0 +1,158 @@
+#include "cli/plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/concat.h"
+#include "base/status_macros.h"
+#include "cli/field_text.h"
+
+namespace hookd::cli {
+namespace {
+
+std::string LabelOf(const v1::Endpoint& endpoint) {
+  return endpoint.description().empty() ? endpoint.url() : endpoint.description();
+}
+
+// A state that a person sets; what is wanted and there needs nothing.
+void PlanState(const char* path, std::optional<bool> wanted, bool now, bool created,
+               std::optional<bool>& to_do, Step& step) {
+  if (!wanted || *wanted == now) return;
+  to_do = wanted;
+  step.changes.push_back({path, created ? "" : (now ? "yes" : "no"), *wanted ? "yes" : "no"});
+}
+
+class Planner {
+ public:
+  Planner(const Current& current, const PlanOptions& options) : current_(current), options_(options) {}
+
+  absl::Status Add(const WantedSubscriber& wanted) {
+    const auto found = current_.find(wanted.id);
+    const CurrentSubscriber* there = found == current_.end() ? nullptr : &found->second;
+    AddSubscriber(wanted, there);
+    std::set<std::string> taken;  // ids
+    if (there == nullptr) {
+      for (const WantedEndpoint& endpoint : wanted.endpoints) AddEndpoint(wanted, endpoint, nullptr);
+      return absl::OkStatus();
+    }
+    std::vector<const v1::Endpoint*> matches(wanted.endpoints.size(), nullptr);
+    // Names first, so that a URL cannot take an endpoint that another name is for.
+    for (const bool by_name : {true, false}) {
+      for (size_t i = 0; i < matches.size(); ++i) {
+        if (matches[i] != nullptr || (by_name && wanted.endpoints[i].name.empty())) continue;
+        ASSIGN_OR_RETURN(matches[i], Match(wanted.endpoints[i], *there, by_name, taken));
+        if (matches[i] != nullptr) taken.insert(matches[i]->id());
+      }
+    }
+    for (size_t i = 0; i < matches.size(); ++i) AddEndpoint(wanted, wanted.endpoints[i], matches[i]);
+    if (options_.prune && wanted.lists_endpoints) Prune(*there, taken);
+    return absl::OkStatus();
+  }
+
+  std::vector<Step> Take() {
+    std::stable_partition(steps_.begin(), steps_.end(),
+                          [](const Step& step) { return step.action != Action::kDelete; });
+    return std::move(steps_);
+  }
+
+ private:
+  void AddSubscriber(const WantedSubscriber& wanted, const CurrentSubscriber* there) {
+    Step step;
+    step.action = there == nullptr ? Action::kCreate : Action::kChange;
+    step.subscriber_id = wanted.id;
+    const std::string before = there == nullptr ? "" : there->subscriber.name();
+    step.name = wanted.name.value_or(before);
+    if (step.name != before) {
+      step.paths.emplace_back("name");
+      step.changes.push_back({"name", before, step.name});
+    }
+    const bool paused = there != nullptr && there->subscriber.paused();
+    PlanState("paused", wanted.paused, paused, there == nullptr, step.paused, step);
+    if (there == nullptr || !step.changes.empty()) steps_.push_back(std::move(step));
+  }
+
+  absl::StatusOr<const v1::Endpoint*> Match(const WantedEndpoint& wanted, const CurrentSubscriber& there,
+                                            bool by_name, const std::set<std::string>& taken) {
+    const v1::Endpoint* match = nullptr;
+    for (const v1::Endpoint& endpoint : there.endpoints) {
+      if (taken.count(endpoint.id()) != 0) continue;
+      const bool fits =
+          by_name ? endpoint.description() == wanted.name : endpoint.url() == wanted.endpoint.url();
+      if (!fits) continue;
+      if (match != nullptr) {
+        return absl::InvalidArgumentError(Concat("subscriber ", there.subscriber.id(), ": ", match->id(),
+                                                 " and ", endpoint.id(), " both have the ",
+                                                 by_name ? "name " : "url of endpoint ",
+                                                 wanted.name.empty() ? wanted.endpoint.url() : wanted.name,
+                                                 ": give them descriptions of their own first"));
+      }
+      match = &endpoint;
+    }
+    return match;
+  }
+
+  void AddEndpoint(const WantedSubscriber& subscriber, const WantedEndpoint& wanted,
+                   const v1::Endpoint* there) {
+    Step step;
+    const bool created = there == nullptr;
+    step.action = created ? Action::kCreate : Action::kChange;
+    step.is_endpoint = true;
+    step.subscriber_id = subscriber.id;
+    step.endpoint = wanted.endpoint;
+    step.endpoint.set_subscriber_id(subscriber.id);
+    step.label = LabelOf(created ? wanted.endpoint : *there);
+    if (!created) step.endpoint_id = there->id();
+    for (const std::string& path : wanted.paths) {
+      const std::string before = created ? "" : EndpointFieldText(*there, path);
+      const std::string after = EndpointFieldText(wanted.endpoint, path);
+      const bool resent = !created && options_.secrets && path == "headers" && HasSecret(wanted.endpoint);
+      if (!created && before == after && !resent) continue;
+      step.paths.push_back(path);
+      step.changes.push_back({path, before, resent ? after + ", sent again" : after});
+    }
+    AddSigningSecret(wanted, created, step);
+    PlanState("paused", wanted.paused, !created && there->paused(), created, step.paused, step);
+    PlanState("disabled", wanted.disabled, !created && there->has_disabled(), created, step.disabled, step);
+    if (created || !step.changes.empty()) steps_.push_back(std::move(step));
+  }
+
+  static bool HasSecret(const v1::Endpoint& endpoint) {
+    return std::any_of(endpoint.headers().begin(), endpoint.headers().end(),
+                       [](const v1::Header& header) { return header.secret() && !header.value().empty(); });
+  }
+
+  void AddSigningSecret(const WantedEndpoint& wanted, bool created, Step& step) const {
+    if (wanted.endpoint.signing_secret().empty() || (!created && !options_.secrets)) return;
+    step.paths.emplace_back("signing_secret");
+    step.changes.push_back(
+        {"signing_secret", created ? "" : "(secret)", created ? "(secret)" : "(secret), sent again"});
+  }
+
+  void Prune(const CurrentSubscriber& there, const std::set<std::string>& taken) {
+    for (const v1::Endpoint& endpoint : there.endpoints) {
+      if (taken.count(endpoint.id()) != 0) continue;
+      Step step;
+      step.action = Action::kDelete;
+      step.is_endpoint = true;
+      step.subscriber_id = there.subscriber.id();
+      step.endpoint_id = endpoint.id();
+      step.label = LabelOf(endpoint);
+      steps_.push_back(std::move(step));
+    }
+  }
+
+  const Current& current_;
+  const PlanOptions& options_;
+  std::vector<Step> steps_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<Step>> MakePlan(const Manifest& manifest, const Current& current,
+                                           const PlanOptions& options) {
+  Planner planner(current, options);
+  for (const WantedSubscriber& subscriber : manifest.subscribers) RETURN_IF_ERROR(planner.Add(subscriber));
+  return planner.Take();
+}
+
+}  // namespace hookd::cli

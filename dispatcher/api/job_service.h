@@ -1,0 +1,38 @@
+// JobService: work on many deliveries. On gRPC's synchronous API: starting a job counts what it will look at.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include "dispatcher/engine/engine.h"
+#include "hookd/v1/job_service.grpc.pb.h"
+
+namespace hookd {
+
+// Deliveries per second that a job may make or end.
+inline constexpr uint32_t kDefaultJobRate = 1000;
+inline constexpr uint32_t kMaxJobRate = 100'000;
+
+class JobService final : public v1::JobService::Service {
+ public:
+  explicit JobService(Engine& engine) : engine_(engine) {}
+
+  grpc::Status ExpireBacklog(grpc::ServerContext* context, const v1::ExpireBacklogRequest* request,
+                             v1::Job* response) override;
+  grpc::Status RecoverDeliveries(grpc::ServerContext* context, const v1::RecoverDeliveriesRequest* request,
+                                 v1::Job* response) override;
+  grpc::Status ReplayEvents(grpc::ServerContext* context, const v1::ReplayEventsRequest* request,
+                            v1::Job* response) override;
+  grpc::Status GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request,
+                      v1::Job* response) override;
+  grpc::Status ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,
+                        v1::ListJobsResponse* response) override;
+  grpc::Status CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request,
+                         v1::Job* response) override;
+
+ private:
+  grpc::Status Start(absl::StatusOr<Job> job, bool dry_run, v1::Job& response);
+
+  Engine& engine_;
+};
+
+}  // namespace hookd
