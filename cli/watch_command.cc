@@ -50,15 +50,22 @@ std::string ChangeText(const v1::DeliveryChange& change) {
 // What the changes of one answer show. With json, each line has the commit to resume after.
 class Printer {
  public:
-  Printer(const Session& session, const Flags& flags) : session_(session), flags_(flags) {}
+  // `after`: the commit that the first answer follows.
+  Printer(const Session& session, const Flags& flags, uint64_t after)
+      : session_(session), flags_(flags), complete_(after) {}
 
   // False: there is enough, or the output is lost.
   bool Take(const v1::WatchDeliveriesResponse& answer) {
-    for (const v1::DeliveryChange& change : answer.changes()) {
+    int last = answer.changes_size();  // that is shown
+    while (last > 0 && !HasType(answer.changes(last - 1).event_type(), flags_.type)) --last;
+    for (int i = 0; i < last; ++i) {
+      const v1::DeliveryChange& change = answer.changes(i);
       if (!HasType(change.event_type(), flags_.type)) continue;
-      if (!Print(change, answer.commit())) return false;
+      // Only behind the last of them nothing of the answer is left.
+      if (!Print(change, i + 1 == last ? answer.commit() : complete_)) return false;
       if (flags_.limit != 0 && ++shown_ == flags_.limit) return false;
     }
+    complete_ = answer.commit();
     return true;
   }
 
@@ -77,6 +84,7 @@ class Printer {
   const Session& session_;
   const Flags& flags_;
   uint64_t shown_ = 0;
+  uint64_t complete_;  // everything up to this commit was shown
 };
 
 void Watch(Session& session, const Flags& flags) {
@@ -93,7 +101,7 @@ void Watch(Session& session, const Flags& flags) {
     }
     request.set_after_commit(status.last_commit());
   }
-  Printer printer(session, flags);
+  Printer printer(session, flags, request.after_commit());
   const auto patience =
       std::chrono::milliseconds(google::protobuf::util::TimeUtil::DurationToMilliseconds(*retry_for));
   session.Check(WatchDeliveries(session.Connect(), request, patience, RealClock(),

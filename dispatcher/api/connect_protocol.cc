@@ -79,6 +79,18 @@ HttpAnswer Refusal(http::status http_status, const absl::Status& status) {
   return answer;
 }
 
+// A page whose own name was made to resolve to this machine (DNS rebinding) is of the same origin to its
+// browser, and names itself here; an address and localhost cannot be made to mean another.
+bool HostMayCall(std::string_view host) {
+  if (host.empty() || host.front() == '[') return true;
+  host = host.substr(0, host.rfind(':'));
+  const auto of_address = [](char c) {
+    return c == '.' || absl::ascii_isdigit(static_cast<unsigned char>(c));
+  };
+  return std::all_of(host.begin(), host.end(), of_address) ||
+         absl::AsciiStrToLower({host.data(), host.size()}) == "localhost";
+}
+
 // "/hookd.v1.Service/Method"; null = there is none.
 const google::protobuf::MethodDescriptor* FindMethod(std::string_view path,
                                                      const google::protobuf::DescriptorPool& services) {
@@ -150,6 +162,12 @@ ConnectHeader ReadConnectHeader(const HttpRequestHeader& request,
                              absl::UnimplementedError("there is no such procedure, see docs/api.md"));
     return header;
   }
+  if (!HostMayCall(ValueOf(request, "Host"))) {
+    header.refusal =
+        MakeError({}, absl::PermissionDeniedError(
+                          "Host: call by the address, or localhost; a proxy has to send one of them"));
+    return header;
+  }
   if (request.method() != http::verb::post) {
     header.refusal = Refusal(http::status::method_not_allowed, absl::UnimplementedError("use POST"));
     header.refusal->set(http::field::allow, "POST");
@@ -181,6 +199,7 @@ ConnectHeader ReadConnectHeader(const HttpRequestHeader& request,
   header.method = method;
   header.form = *form;
   header.timeout = *timeout;
+  header.lasting = stream || method->full_name() == "hookd.v1.EventService.PollEvents";
   header.authorization = std::string(ValueOf(request, "Authorization"));
   return header;
 }

@@ -16,7 +16,7 @@
 namespace hookd {
 
 // Of a unary call whose client names none, and the most that is given. A stream without one has none.
-inline constexpr std::chrono::milliseconds kDefaultCallTimeout = std::chrono::seconds(30);
+inline constexpr std::chrono::milliseconds kDefaultCallTimeout = std::chrono::seconds(45);
 inline constexpr std::chrono::milliseconds kMaxCallTimeout = std::chrono::minutes(5);
 inline constexpr size_t kEnvelopeBytes = 5;
 
@@ -40,6 +40,7 @@ struct ConnectHeader {
   // Bounded; none = a stream without one.
   std::optional<std::chrono::milliseconds> timeout;
   std::string authorization;  // visible ASCII; empty = none
+  bool lasting = false;       // a stream, or a poll that may wait: of such, fewer at a time
 };
 
 // `services` outlives the result.

@@ -9,6 +9,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "dispatcher/api/connect_protocol.h"
 #include "dispatcher/api/convert.h"
 #include "dispatcher/api/grpc_status.h"
 #include "dispatcher/api/page_token.h"
@@ -17,6 +18,9 @@
 
 namespace hookd {
 namespace {
+
+static_assert(kMaxPollWait + std::chrono::seconds(10) < kDefaultCallTimeout,
+              "a quiet poll over HTTP has its answer");
 
 // A unary call that reads on the pool, perhaps several times.
 class ReadCall final : public grpc::ServerUnaryReactor,

@@ -29,7 +29,7 @@ class GatewayBudget {
     absl::MutexLock lock(&mutex_);
     if (calls_ == kMaxGatewayCalls || (stream && streams_ == kMaxGatewayStreams)) {
       return absl::ResourceExhaustedError(
-          Concat("too many ", stream ? "streams" : "calls", " at once over HTTP: try again"));
+          Concat("too many ", stream ? "streams and polls" : "calls", " at once over HTTP: try again"));
     }
     RETURN_IF_ERROR(Reserve(bytes));
     ++calls_;

@@ -33,7 +33,7 @@ inline constexpr size_t kGatewayCallBytes = 256 * 1024;
 // From a request's header to the end of its answer. Fewer than the port's connections: there is always one
 // for /metrics and /readyz.
 inline constexpr size_t kMaxGatewayCalls = 48;
-inline constexpr size_t kMaxGatewayStreams = 24;  // of them
+inline constexpr size_t kMaxGatewayStreams = 24;  // of them, and polls, which may wait too
 
 class GatewayBudget;
 

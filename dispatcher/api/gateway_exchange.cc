@@ -37,7 +37,7 @@ void GatewayExchange::Start(HeaderParser&& parser) {
   if (length > kMaxGatewayBodyBytes) {
     return Write(MakeError(header_.form, absl::ResourceExhaustedError("the body is larger than 7 MiB")));
   }
-  auto place = gateway_.Admit(header_.form.stream, length);
+  auto place = gateway_.Admit(header_.lasting, length);
   if (!place.ok()) return Write(MakeError(header_.form, place.status()));
   place_ = *std::move(place);
 
@@ -96,6 +96,8 @@ void GatewayExchange::Call() {
 // on a stream, which has no end that it could wait for.
 void GatewayExchange::WatchForItsEnd() {
   watching_ = true;
+  error_code ignored;
+  stream_.socket().non_blocking(true, ignored);  // the look below must not wait
   stream_.socket().async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
     if (!self->watching_) return;
     self->watching_ = false;
@@ -129,6 +131,10 @@ void GatewayExchange::OnMessage(std::string message) {
 
 void GatewayExchange::OnEnd(absl::Status status) {
   StopWatching();
+  if (writing_) {
+    end_ = std::move(status);
+    return;
+  }
   if (broken_) return End(Connection::kBroken);
   if (header_.form.stream) return WriteFrame(EndFrame(status), true);
   if (status.ok() && !message_.has_value()) status = absl::InternalError("the call had no answer");
@@ -164,11 +170,14 @@ void GatewayExchange::WriteStreamHeader() {
 
 void GatewayExchange::WriteFrame(std::string frame, bool last) {
   frame_ = std::move(frame);
+  writing_ = true;
   stream_.expires_after(answer_timeout_);
   asio::async_write(stream_, http::make_chunk(asio::buffer(frame_)),
                     [self = shared_from_this(), last](error_code error, size_t) {
+                      self->writing_ = false;
                       if (error) self->Broken();
                       if (last) return self->EndStream();
+                      if (self->end_) return self->OnEnd(*std::exchange(self->end_, std::nullopt));
                       self->stream_.expires_never();
                       if (!error) self->call_->Next();
                     });

@@ -68,6 +68,8 @@ class GatewayExchange final : public GatewayListener, public std::enable_shared_
   bool body_read_ = false;
   bool watching_ = false;
   bool broken_ = false;
+  bool writing_ = false;             // a message of a stream
+  std::optional<absl::Status> end_;  // came while that was written
 
   std::optional<std::string> message_;  // of a unary call
   HttpAnswer answer_;

@@ -11,8 +11,10 @@
 namespace hookd {
 namespace {
 
-// Changes read at a time: a message stays far below what clients receive.
+// Changes read at a time, and the rest of their last commit.
 constexpr size_t kReadChanges = 500;
+// A larger commit goes in several messages: clients receive 4 MiB by default.
+constexpr size_t kWatchMessageBytes = 1024 * 1024;
 // A stream that had nothing to send says so often how far it is.
 constexpr std::chrono::seconds kHeartbeat{5};
 
@@ -81,17 +83,27 @@ void WatchCall::Step() {
     absl::MutexLock lock(&mutex_);
     if (finished_) return;
   }
-  absl::StatusOr<ChangePage> page = feed_->engine.ReadChanges(after_, kReadChanges);
-  if (!page.ok()) return End(page.status());
-  response_.Clear();
-  for (const StateChange& change : page->changes) {
-    if (filter_.Takes(change)) *response_.add_changes() = ToProto(change);
+  if (sent_ == taken_.size()) {
+    absl::StatusOr<ChangePage> page = feed_->engine.ReadChanges(after_, kReadChanges);
+    if (!page.ok()) return End(page.status());
+    taken_ = std::move(page->changes);
+    std::erase_if(taken_, [this](const StateChange& change) { return !filter_.Takes(change); });
+    sent_ = 0;
+    taken_through_ = page->commit;
+    more_ = page->more;
   }
-  after_ = page->commit;
+  response_.Clear();
+  for (size_t bytes = 0; sent_ < taken_.size() && bytes < kWatchMessageBytes; ++sent_) {
+    v1::DeliveryChange& change = *response_.add_changes();
+    change = ToProto(taken_[sent_]);
+    bytes += change.ByteSizeLong();
+  }
+  // In the middle, the commit before: a resume repeats, and never skips.
+  if (sent_ == taken_.size()) after_ = taken_through_;
   response_.set_commit(after_);
   const SteadyTime now = feed_->clock.Steady();
   if (response_.changes().empty() && now - last_sent_ < kHeartbeat) {
-    if (page->more) return PostStep();
+    if (more_) return PostStep();
     return feed_->WhenCommitted(after_, last_sent_ + kHeartbeat, [weak = weak_from_this()] {
       if (const std::shared_ptr<WatchCall> self = weak.lock()) self->Step();
     });

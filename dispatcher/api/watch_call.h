@@ -1,11 +1,12 @@
 // One WatchDeliveries stream: reads the change log behind its position, sends what its filter takes, and
 // waits for the next commit. A slow client is waited for: the log is on disk, and nothing is kept for it but
-// one message.
+// what one read gave.
 #pragma once
 
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
@@ -49,7 +50,12 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchDeliveriesRespo
 
   const std::shared_ptr<FeedContext> feed_;
   const WatchFilter filter_;
-  uint64_t after_;  // of Step, which runs once at a time
+  // Of Step, which runs once at a time.
+  uint64_t after_;                  // everything up to this commit has been sent
+  std::vector<StateChange> taken_;  // of later commits, up to taken_through_: what the filter takes
+  size_t sent_ = 0;                 // of taken_
+  uint64_t taken_through_ = 0;
+  bool more_ = false;
   SteadyTime last_sent_{};
   v1::WatchDeliveriesResponse response_;  // between StartWrite and OnWriteDone gRPC's
 

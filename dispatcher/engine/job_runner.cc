@@ -266,7 +266,10 @@ void JobRunner::Step(const Job& job, Course& course) {
   }
   Ends ends;
   if (job.kind == JobKind::kExpire) ends = Expire(page->items);
-
+  if (!ends.damaged.ok()) {
+    Fail(job.id, ends.damaged);
+    return;
+  }
   const bool whole = ends.later == 0;  // else the page is read again, without what has ended
 
   absl::Status made;
@@ -329,15 +332,21 @@ JobRunner::Ends JobRunner::Expire(const std::vector<JobItem>& items) {
         ++shared->ends.done;
       } else if (absl::IsFailedPrecondition(status) || absl::IsNotFound(status)) {
         ++shared->ends.skipped;
-      } else {
+      } else if (absl::IsUnavailable(status)) {
         ++shared->ends.later;
+      } else {
+        shared->ends.damaged = status;
       }
     });
   }
   absl::MutexLock lock(&shared->mutex);
   const auto all = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(shared->mutex) { return shared->waiting == 0; };
   while (!shared->mutex.AwaitWithTimeout(absl::Condition(&all), absl::FromChrono(kFailurePoll))) {
-    if (context_.committer.failed()) break;
+    // A lane whose rows cannot be read answers when they can.
+    if (context_.committer.failed() || stopping()) {
+      shared->ends.later += shared->waiting;
+      break;
+    }
   }
   return shared->ends;
 }

@@ -69,7 +69,8 @@ class JobRunner {
   struct Ends {
     uint64_t done = 0;
     uint64_t skipped = 0;
-    uint64_t later = 0;  // could not be ended now
+    uint64_t later = 0;    // could not be ended now
+    absl::Status damaged;  // one will never be: it cannot be read
   };
 
   absl::Status CheckTarget(const Job& job) const;

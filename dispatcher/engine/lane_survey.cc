@@ -27,13 +27,13 @@ void Lane::Survey(Now now, LaneGauges& gauges) const {
   }
   ++gauges.enabled;
   WallMs oldest = 0;
-  const auto see = [&oldest](EventId event) {
-    const WallMs accepted = event.accepted_ms();
+  const auto see = [&oldest](EventId event, const RemadePtr& remade) {
+    const WallMs accepted = AcceptedMs(event, remade);
     oldest = oldest == 0 ? accepted : std::min(oldest, accepted);
   };
-  if (!window_.empty()) see(window_.front().event->id);
-  if (!parked_.empty()) see(parked_.begin()->second.event_id);
-  if (!in_flight_.empty()) see(in_flight_.begin()->second.event_id);
+  if (!window_.empty()) see(window_.front().event->id, window_.front().remade);
+  if (!parked_.empty()) see(parked_.begin()->second.event_id, parked_.begin()->second.remade);
+  if (!in_flight_.empty()) see(in_flight_.begin()->second.event_id, in_flight_.begin()->second.remade);
   if (oldest == 0) return;
   if (gauges.oldest_accepted_ms == 0 || oldest < gauges.oldest_accepted_ms) {
     gauges.oldest_accepted_ms = oldest;

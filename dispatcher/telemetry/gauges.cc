@@ -100,8 +100,7 @@ void AppendGauges(const Gauges& gauges, std::vector<MetricFamily>& families) {
               gauges.auto_disable_suspended);
   write.Gauge("hookd_clock_suspect", "1 after a leap of the wall clock, until an operator confirms it",
               gauges.clock_suspect);
-  write.ByState("hookd_jobs", "Durable jobs that have not ended, by state",
-                {{"running", gauges.jobs_running}, {"waiting", gauges.jobs_waiting}});
+  write.Gauge("hookd_jobs_running", "Durable jobs that have not ended", gauges.jobs_running);
   AppendLanes(gauges.lanes, gauges.now_ms, write);
   AppendDatabase(gauges.database, write);
 }

@@ -82,7 +82,6 @@ struct Gauges {
   uint64_t disk_size_bytes = 0;         // of the file system; 0 = not known
   uint64_t disk_free_bytes = 0;         // of it, for hookd's user
   uint64_t jobs_running = 0;            // recover, replay and the like
-  uint64_t jobs_waiting = 0;            // they have not begun
   bool paused = false;                  // by an operator, everything
   bool intake_held = false;             // disk or stall
   bool auto_disable_suspended = false;  // an outage

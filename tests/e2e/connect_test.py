@@ -90,7 +90,7 @@ class ConnectTest(harness.TestCase):
     def test_calls_in_flight_end_with_a_stop(self):
         """Connections that are open, idle or in the middle of a request do not hold hookd up."""
         address, _, port = self.hookd.http.rpartition(":")
-        start = b"POST /hookd.v1.OperationsService/GetStatus HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        start = b"POST /hookd.v1.OperationsService/GetStatus HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         halves = []
         for _ in range(10):
             halves.append(socket.create_connection((address, int(port))))

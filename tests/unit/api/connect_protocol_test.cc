@@ -48,6 +48,25 @@ TEST_F(ConnectProtocolTest, APlainPostIsACall) {
   EXPECT_EQ(header.authorization, "Bearer x");
 }
 
+TEST_F(ConnectProtocolTest, OnlyAddressesAndLocalhostAreCalled) {
+  for (const char* host : {"", "127.0.0.1", "127.0.0.1:7071", "[::1]:7071", "LocalHost:7071", "10.0.0.7"}) {
+    EXPECT_EQ(RefusedWith({{"Host", host}}), 0u) << host;
+  }
+  for (const char* host :
+       {"evil.example", "evil.example:7071", "localhost.evil.example", "127.0.0.1.evil.example:7"}) {
+    EXPECT_EQ(RefusedWith({{"Host", host}}), 403u) << host;
+  }
+}
+
+TEST_F(ConnectProtocolTest, PollsCountAsWhatLasts) {
+  EXPECT_FALSE(Read({}).lasting);
+  EXPECT_TRUE(Read({}, "/hookd.v1.EventService/PollEvents").lasting);
+  EXPECT_FALSE(Read({}, "/hookd.v1.EventService/PublishEvent").lasting);
+  EXPECT_TRUE(
+      Read({{"Content-Type", "application/connect+json"}}, "/hookd.v1.DeliveryService/WatchDeliveries")
+          .lasting);
+}
+
 TEST_F(ConnectProtocolTest, MediaTypes) {
   EXPECT_EQ(RefusedWith({{"Content-Type", "Application/JSON; charset=UTF-8"}}), 0u);
   EXPECT_FALSE(Read({{"Content-Type", "application/proto"}}).form.json);

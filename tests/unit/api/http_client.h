@@ -61,7 +61,7 @@ class HttpClient {
 
   static std::string Post(std::string_view path, std::string_view body,
                           std::string_view type = "application/json", std::string_view headers = "") {
-    return Concat("POST ", path, " HTTP/1.1\r\nHost: x\r\nContent-Type: ", type,
+    return Concat("POST ", path, " HTTP/1.1\r\nHost: localhost\r\nContent-Type: ", type,
                   "\r\nContent-Length: ", body.size(), "\r\n", headers, "\r\n", body);
   }
 

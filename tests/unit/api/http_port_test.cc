@@ -53,7 +53,9 @@ class HttpPortTest : public ::testing::Test {
     return Read(socket);
   }
 
-  static std::string Get(const std::string& path) { return "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n"; }
+  static std::string Get(const std::string& path) {
+    return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  }
 
   asio::io_context io_;
   std::atomic<bool> ready_ = false;
@@ -79,7 +81,7 @@ TEST_F(HttpPortTest, ReadySaysWhyNot) {
 
 TEST_F(HttpPortTest, RefusesOtherPathsMethodsAndLongHeaders) {
   EXPECT_EQ(Send(Get("/")).result_int(), 404u);
-  const auto post = Send("POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
+  const auto post = Send("POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
   EXPECT_EQ(post.result_int(), 405u);
   EXPECT_EQ(post[http::field::allow], "GET, HEAD");
   EXPECT_FALSE(post.keep_alive());
@@ -92,8 +94,8 @@ TEST_F(HttpPortTest, HeadIsGetWithoutTheBody) {
   for (const auto& [path, length] : {std::pair("/metrics", "11"), {"/healthz", "3"}, {"/readyz", "9"}}) {
     tcp::socket socket = Connect();
     // What comes behind the header must be the next answer, not a body.
-    asio::write(socket,
-                asio::buffer("HEAD " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n\r\n" + Get("/healthz")));
+    asio::write(socket, asio::buffer("HEAD " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n\r\n" +
+                                     Get("/healthz")));
     boost::beast::flat_buffer buffer;
     http::response_parser<http::empty_body> head;
     head.skip(true);

@@ -214,7 +214,7 @@ TEST_F(PrometheusTelemetryTest, ShowsLanesAndTheDatabase) {
   EXPECT_TRUE(Scraped("hookd_oldest_pending_age_seconds 90.5"));
   EXPECT_TRUE(Scraped("hookd_active_endpoints{state=\"disabled\"} 3"));
   EXPECT_TRUE(Scraped("hookd_active_endpoints{state=\"enabled\"} 0"));
-  EXPECT_TRUE(Scraped("hookd_jobs{state=\"running\"} 2"));
+  EXPECT_TRUE(Scraped("hookd_jobs_running 2"));
   EXPECT_TRUE(Scraped("hookd_database_stalls_total 4"));
   gauges.lanes.oldest_accepted_ms = 0;
   EXPECT_TRUE(Scraped("hookd_oldest_pending_age_seconds 0"));
