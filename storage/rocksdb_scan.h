@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <absl/status/status.h>
 
@@ -39,6 +40,8 @@ class RowCursor {
 
   void Begin();
   void Next();
+  // Begins at the first call, and goes on at each later one.
+  void Advance() { std::exchange(begun_, true) ? Next() : Begin(); }
   // Forwards: to the first row not below `key`. Backwards: to the last row below it.
   void Jump(const std::string& key);
 
@@ -58,6 +61,7 @@ class RowCursor {
   const bool backwards_;
   ScanBudget& budget_;
   std::unique_ptr<rocksdb::Iterator> it_;  // null = the range is empty
+  bool begun_ = false;                     // of Advance
 };
 
 // Where a walk over the rows of one group (an endpoint, a subscriber), which lie bucket by bucket between

@@ -51,12 +51,7 @@ class EndedSource final : public RowSource {
   }
 
   absl::StatusOr<Have> Find() override {
-    if (begun_) {
-      cursor_.Next();
-    } else {
-      cursor_.Begin();
-      begun_ = true;
-    }
+    cursor_.Advance();
     while (cursor_.Valid()) {
       const std::optional<keys::HistoryKey> at = keys::ParseHistoryRow(cursor_.key());
       if (!at) return UnknownRow();
@@ -91,7 +86,6 @@ class EndedSource final : public RowSource {
 
   const std::optional<EndpointId> endpoint_;
   RowCursor cursor_;
-  bool begun_ = false;
 };
 
 class FailedSource final : public RowSource {
@@ -121,12 +115,7 @@ class FailedSource final : public RowSource {
   }
 
   absl::StatusOr<Have> Find() override {
-    if (begun_) {
-      cursor_.Next();
-    } else {
-      cursor_.Begin();
-      begun_ = true;
-    }
+    cursor_.Advance();
     for (; cursor_.Valid(); cursor_.Next()) {
       const std::optional<keys::MadeKey> at = keys::ParseStateRow(cursor_.key());
       if (!at) return UnknownRow();
@@ -147,7 +136,6 @@ class FailedSource final : public RowSource {
 
   std::optional<Partition> partition_;
   RowCursor cursor_;
-  bool begun_ = false;
 };
 
 class SubscriberSource final : public RowSource {
@@ -176,12 +164,7 @@ class SubscriberSource final : public RowSource {
   }
 
   absl::StatusOr<Have> Find() override {
-    if (begun_) {
-      cursor_.Next();
-    } else {
-      cursor_.Begin();
-      begun_ = true;
-    }
+    cursor_.Advance();
     while (cursor_.Valid()) {
       const std::optional<keys::TimeKey> at = keys::ParseTimeRow(cursor_.key());
       if (!at) return UnknownRow();
@@ -208,7 +191,6 @@ class SubscriberSource final : public RowSource {
 
   const uint64_t subscriber_;
   RowCursor cursor_;
-  bool begun_ = false;
 };
 
 // Queue and parked side by side, the queue from its cursor: its beginning may be a million tombstones away.
@@ -359,12 +341,7 @@ class PendingSource final : public RowSource {
         reached_.sequence = backwards() ? 0 : kLast;
         if (context_.budget.Spent()) return Have::kPaused;
       }
-      if (begun_) {
-        cursor_.Next();
-      } else {
-        cursor_.Begin();
-        begun_ = true;
-      }
+      cursor_.Advance();
       if (!cursor_.Valid()) break;
       const std::optional<EndpointId> endpoint = keys::ParseEndpoint(cursor_.key());
       if (!endpoint) return UnknownRow();
@@ -378,7 +355,6 @@ class PendingSource final : public RowSource {
 
   RowCursor cursor_;
   std::unique_ptr<RowSource> lane_;
-  bool begun_ = false;
 };
 
 }  // namespace
