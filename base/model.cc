@@ -1,5 +1,7 @@
 #include "base/model.h"
 
+#include <algorithm>
+
 namespace hookd {
 
 std::string_view ToString(DeliveryState state) {
@@ -75,6 +77,8 @@ std::string_view ToString(EndReason reason) {
       return "by_person";
     case EndReason::kExpiredByPerson:
       return "expired_by_person";
+    case EndReason::kSuperseded:
+      return "superseded";
   }
   return "unknown";
 }
@@ -89,8 +93,18 @@ std::string_view ToString(DisableReason reason) {
       return "gone";
     case DisableReason::kPerson:
       return "person";
+    case DisableReason::kUrlCleared:
+      return "url_cleared";
+    case DisableReason::kUnverified:
+      return "unverified";
   }
   return "unknown";
+}
+
+bool HoldsChannel(const Subscriber& subscriber, const Endpoint& endpoint) {
+  const std::vector<std::string>& held = subscriber.held_channels;
+  return endpoint.channels.size() == 1 &&
+         std::find(held.begin(), held.end(), endpoint.channels[0]) != held.end();
 }
 
 }  // namespace hookd

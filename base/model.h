@@ -37,29 +37,57 @@ struct Backoff {
   double factor = 2;             // EXPONENTIAL: min(step * factor^(n-1), cap)
   std::vector<Millis> schedule;  // SCHEDULE: the n-th entry; the last one repeats
   double jitter = 0.10;          // 0..1
+  bool exact_first = false;      // the first retry has no jitter
   bool operator==(const Backoff&) const = default;
 };
 inline Backoff LinearBackoff(Millis step, Millis cap, double jitter) {
   return {BackoffKind::kLinear, step, cap, 2, {}, jitter};
 }
 
-// When an endpoint is disabled by itself. Failures that count: all but LOCAL errors and status 429.
+// When an endpoint is disabled by itself. Failures that count: all but LOCAL errors and, unless count_429
+// says so, status 429.
 struct AutoDisable {
   uint32_t failures = 60;  // so many in a row or more; 0 = never
   Millis span{3'600'000};  // and they span at least so long
   bool on_gone = true;     // status 410 disables at once
+  bool count_429 = false;  // status 429 counts towards `failures`
   bool operator==(const AutoDisable&) const = default;
+};
+
+// What a rate limit counts. Numbers are stored and sent: never reuse one.
+enum class RateUnit : uint8_t {
+  kRequest = 1,  // a batch counts once
+  kMember = 2,   // a batch counts as many as it has members
 };
 
 // Attempts per second over first attempts and retries alike. per_second 0 = no limit.
 struct RateLimit {
   uint32_t per_second = 5;
   uint32_t burst = 5;
+  RateUnit unit = RateUnit::kRequest;
   bool operator==(const RateLimit&) const = default;
 };
 
 // Numbers are stored and sent: never reuse one.
 enum class HttpVersion : uint8_t { kHttp11 = 1, kHttp2 = 2 };
+
+// Consecutive deliveries of one order key that go out as one POST: a JSON array, also of one.
+struct BatchPolicy {
+  std::vector<std::string> event_types;  // exact, or a prefix such as "message:*"; empty = batching is off
+  uint32_t max_members = 25;             // 1..kMaxBatchMembers
+  Millis linger{1'000};                  // from the first member's turn until it goes although it is not full
+  bool operator==(const BatchPolicy&) const = default;
+};
+inline constexpr uint32_t kMaxBatchMembers = 25;
+inline constexpr size_t kMaxBatchBytes =
+    1024 * 1024;  // of the members' payloads; one larger than it goes alone
+
+// A disabled endpoint is probed with a test event; when it answers with success it is enabled.
+struct AutoProbe {
+  Millis first{0};        // after the disablement; 0 = it is not probed by itself
+  Millis cap{3'600'000};  // the wait doubles up to this
+  bool operator==(const AutoProbe&) const = default;
+};
 
 struct DeliveryPolicy {
   DeliveryMode mode = DeliveryMode::kOrdered;
@@ -76,6 +104,10 @@ struct DeliveryPolicy {
       1'000'000;  // pending deliveries; when full the oldest not in flight expires; 0 = unbounded
   HttpVersion http_version = HttpVersion::kHttp11;
   bool keep_all_bodies = false;  // response bodies of successes too
+  BatchPolicy batch;
+  bool coalesce = false;         // a newer event supersedes a pending older one with the same coalesce_key
+  bool mail_subscriber = false;  // alerts about the endpoint go to the subscriber's addresses
+  AutoProbe probe;
   bool operator==(const DeliveryPolicy&) const = default;
 };
 
@@ -92,7 +124,14 @@ struct Subscriber {
   bool paused = false;
   WallMs created_ms = 0;
   WallMs updated_ms = 0;
+  std::string profile;  // its catalogue, and what its endpoints are made from; empty = hookd's own defaults
+  std::string plan;     // the platform's word; gates event types and tools where the profile says so
+  bool strict = false;  // events outside the catalogue are refused
+  std::vector<std::string> alert_addresses;  // mail addresses
+  std::vector<std::string> held_channels;    // their connection is down: see HoldsChannel
 };
+inline constexpr size_t kMaxAlertAddresses = 10;
+inline constexpr size_t kMaxHeldChannels = 1'000;
 
 // Why an endpoint is disabled. Numbers are stored and sent: never reuse one.
 enum class DisableReason : uint8_t {
@@ -100,9 +139,19 @@ enum class DisableReason : uint8_t {
   kFailures = 1,  // too many failures in a row, over too long
   kGone = 2,      // it answered 410
   kPerson = 3,
+  kUrlCleared = 4,  // a new API key took its URL away
+  kUnverified = 5,  // its ownership has to be proven first
 };
 std::string_view ToString(DisableReason reason);
 inline constexpr size_t kMaxStateNote = 256;
+
+// An endpoint's requests go to a bin instead of its URL until `until_ms`; the URL itself never changes.
+struct Capture {
+  std::string bin;  // the bin's id
+  WallMs until_ms = 0;
+  bool delivers = false;  // true: what was captured counts as delivered; false: the lane is held meanwhile
+  bool operator==(const Capture&) const = default;
+};
 
 struct Endpoint {
   EndpointId id;
@@ -121,7 +170,16 @@ struct Endpoint {
   std::string state_note;  // what a person said with the last enable, disable, pause or resume
   WallMs created_ms = 0;
   WallMs updated_ms = 0;
+  std::string profile;  // what it was made from; empty = hookd's own defaults
+  // The profile's settings that differ from its defaults, by name. What they do is in `policy` and
+  // `muted_event_types` already.
+  std::map<std::string, bool> settings;
+  std::vector<std::string> muted_event_types;  // exact, or a prefix; not sent although event_types takes them
+  std::optional<Capture> capture;
 };
+
+// True: its subscriber holds the only channel that the endpoint serves, so no attempt starts.
+bool HoldsChannel(const Subscriber& subscriber, const Endpoint& endpoint);
 
 // How far ahead an event's not_before may lie.
 inline constexpr Millis kMaxNotBefore{30LL * 24 * 3'600'000};
@@ -133,6 +191,7 @@ struct Event {
   std::string channel;          // empty = none
   std::string ordering_key;     // empty = none
   std::string idempotency_key;  // empty = none
+  std::string coalesce_key;     // empty = none; what a newer one with the same key makes superfluous
   std::string traceparent;      // empty = none
   std::string tracestate;       // empty = none; only with a traceparent
   std::string payload;          // JSON text, byte for byte as accepted
@@ -250,6 +309,7 @@ enum class EndReason : uint8_t {
   kBacklogFull = 6,  // the oldest of a full backlog
   kCanceledByPerson = 7,
   kExpiredByPerson = 8,  // ExpireBacklog
+  kSuperseded = 9,       // a newer event with the same coalesce_key came
 };
 std::string_view ToString(EndReason reason);
 
@@ -280,6 +340,7 @@ struct Delivery {
   Origin origin = Origin::kPublish;
   std::optional<DeliveryId> replaces;
   std::optional<DeliveryId> replaced_by;  // of one that did not succeed: the newest made for it
+  std::optional<EventId> batch;           // the webhook-id that it was sent under with others
   std::vector<Attempt> attempts;          // oldest first; only where all were asked for
 };
 

@@ -81,6 +81,20 @@ pb::PolicyRecord ToRecord(const DeliveryPolicy& policy) {
   record.set_backlog(policy.backlog);
   record.set_http_version(static_cast<uint32_t>(policy.http_version));
   record.set_keep_all_bodies(policy.keep_all_bodies);
+  record.set_backoff_exact_first(policy.backoff.exact_first);
+  record.set_disable_count_429(policy.disable.count_429);
+  if (policy.rate.unit != RateUnit::kRequest) record.set_rate_unit(static_cast<uint32_t>(policy.rate.unit));
+  if (!policy.batch.event_types.empty()) {
+    for (const std::string& type : policy.batch.event_types) record.add_batch_event_types(type);
+    record.set_batch_max_members(policy.batch.max_members);
+    record.set_batch_linger_ms(policy.batch.linger.count());
+  }
+  record.set_coalesce(policy.coalesce);
+  record.set_mail_subscriber(policy.mail_subscriber);
+  if (policy.probe.first != Millis(0)) {
+    record.set_probe_first_ms(policy.probe.first.count());
+    record.set_probe_cap_ms(policy.probe.cap.count());
+  }
   return record;
 }
 
@@ -93,6 +107,7 @@ bool FromRecord(const pb::PolicyRecord& record, DeliveryPolicy& policy) {
   if (record.http_version() < 1 || record.http_version() > static_cast<uint32_t>(HttpVersion::kHttp2)) {
     return false;
   }
+  if (!UpTo(RateUnit::kMember, record.rate_unit())) return false;
   policy.max_in_flight = record.max_in_flight();
   policy.timeout = Millis(record.timeout_ms());
   policy.success.clear();
@@ -117,6 +132,19 @@ bool FromRecord(const pb::PolicyRecord& record, DeliveryPolicy& policy) {
   policy.backlog = record.backlog();
   policy.http_version = static_cast<HttpVersion>(record.http_version());
   policy.keep_all_bodies = record.keep_all_bodies();
+  policy.backoff.exact_first = record.backoff_exact_first();
+  policy.disable.count_429 = record.disable_count_429();
+  if (record.rate_unit() != 0) policy.rate.unit = static_cast<RateUnit>(record.rate_unit());
+  if (!record.batch_event_types().empty()) {
+    policy.batch.event_types.assign(record.batch_event_types().begin(), record.batch_event_types().end());
+    policy.batch.max_members = record.batch_max_members();
+    policy.batch.linger = Millis(record.batch_linger_ms());
+  }
+  policy.coalesce = record.coalesce();
+  policy.mail_subscriber = record.mail_subscriber();
+  if (record.probe_first_ms() != 0) {
+    policy.probe = {Millis(record.probe_first_ms()), Millis(record.probe_cap_ms())};
+  }
   return true;
 }
 
@@ -176,13 +204,29 @@ std::string Encode(const Subscriber& subscriber) {
   record.set_paused(subscriber.paused);
   record.set_created_ms(subscriber.created_ms);
   record.set_updated_ms(subscriber.updated_ms);
+  record.set_profile(subscriber.profile);
+  record.set_plan(subscriber.plan);
+  record.set_strict(subscriber.strict);
+  for (const std::string& address : subscriber.alert_addresses) record.add_alert_addresses(address);
+  for (const std::string& channel : subscriber.held_channels) record.add_held_channels(channel);
   return record.SerializeAsString();
 }
 
 absl::StatusOr<Subscriber> DecodeSubscriber(std::string_view bytes) {
   pb::SubscriberRecord record;
   if (!Parse(record, bytes)) return Damaged("subscriber");
-  return Subscriber{record.id(), record.name(), record.paused(), record.created_ms(), record.updated_ms()};
+  Subscriber subscriber;
+  subscriber.id = record.id();
+  subscriber.name = record.name();
+  subscriber.paused = record.paused();
+  subscriber.created_ms = record.created_ms();
+  subscriber.updated_ms = record.updated_ms();
+  subscriber.profile = record.profile();
+  subscriber.plan = record.plan();
+  subscriber.strict = record.strict();
+  subscriber.alert_addresses.assign(record.alert_addresses().begin(), record.alert_addresses().end());
+  subscriber.held_channels.assign(record.held_channels().begin(), record.held_channels().end());
+  return subscriber;
 }
 
 std::string Encode(const Endpoint& endpoint) {
@@ -209,6 +253,19 @@ std::string Encode(const Endpoint& endpoint) {
   record.set_state_note(endpoint.state_note);
   record.set_created_ms(endpoint.created_ms);
   record.set_updated_ms(endpoint.updated_ms);
+  record.set_profile(endpoint.profile);
+  for (const auto& [name, on] : endpoint.settings) {
+    pb::SettingRecord* out = record.add_settings();
+    out->set_name(name);
+    out->set_on(on);
+  }
+  for (const std::string& type : endpoint.muted_event_types) record.add_muted_event_types(type);
+  if (endpoint.capture) {
+    pb::CaptureRecord* out = record.mutable_capture();
+    out->set_bin(endpoint.capture->bin);
+    out->set_until_ms(endpoint.capture->until_ms);
+    out->set_delivers(endpoint.capture->delivers);
+  }
   return record.SerializeAsString();
 }
 
@@ -216,7 +273,7 @@ absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes) {
   pb::EndpointRecord record;
   Endpoint endpoint;
   if (!Parse(record, bytes) || !FromRecord(record.policy(), endpoint.policy) ||
-      record.disabled() > static_cast<uint32_t>(DisableReason::kPerson)) {
+      !UpTo(DisableReason::kUnverified, record.disabled())) {
     return Damaged("endpoint");
   }
   endpoint.id = id;
@@ -242,6 +299,13 @@ absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes) {
   endpoint.state_note = record.state_note();
   endpoint.created_ms = record.created_ms();
   endpoint.updated_ms = record.updated_ms();
+  endpoint.profile = record.profile();
+  for (const pb::SettingRecord& setting : record.settings()) endpoint.settings[setting.name()] = setting.on();
+  endpoint.muted_event_types.assign(record.muted_event_types().begin(), record.muted_event_types().end());
+  if (record.has_capture()) {
+    const pb::CaptureRecord& capture = record.capture();
+    endpoint.capture = {capture.bin(), capture.until_ms(), capture.delivers()};
+  }
   return endpoint;
 }
 
@@ -340,6 +404,7 @@ std::string Encode(const Event& event) {
   record.set_not_before_ms(event.not_before_ms);
   record.set_expires_ms(event.expires_ms);
   record.set_tracestate(event.tracestate);
+  record.set_coalesce_key(event.coalesce_key);
   return record.SerializeAsString();
 }
 
@@ -358,6 +423,7 @@ absl::StatusOr<std::shared_ptr<const Event>> DecodeEvent(EventId id, std::string
   event->not_before_ms = record.not_before_ms();
   event->expires_ms = record.expires_ms();
   event->tracestate = std::move(*record.mutable_tracestate());
+  event->coalesce_key = std::move(*record.mutable_coalesce_key());
   event->accepted_ms = id.accepted_ms();
   return std::shared_ptr<const Event>(std::move(event));
 }
@@ -394,9 +460,8 @@ absl::StatusOr<End> DecodeEnd(std::string_view bytes) {
   End end;
   if (!Parse(record, bytes) || !TakeEventId(record.event_id(), end.event) ||
       record.state() <= static_cast<uint32_t>(DeliveryState::kPending) ||
-      !UpTo(DeliveryState::kCanceled, record.state()) ||
-      !UpTo(EndReason::kExpiredByPerson, record.reason()) || !TakeRemade(record, end.remade) ||
-      !Read(record.last_attempt(), end.last_attempt)) {
+      !UpTo(DeliveryState::kCanceled, record.state()) || !UpTo(EndReason::kSuperseded, record.reason()) ||
+      !TakeRemade(record, end.remade) || !Read(record.last_attempt(), end.last_attempt)) {
     return Damaged("history");
   }
   end.state = static_cast<DeliveryState>(record.state());
