@@ -79,7 +79,7 @@ struct BatchPolicy {
   bool operator==(const BatchPolicy&) const = default;
 };
 inline constexpr uint32_t kMaxBatchMembers = 25;
-inline constexpr size_t kMaxBatchBytes =
+inline constexpr size_t kMaxBatchPayloadBytes =
     1024 * 1024;  // of the members' payloads; one larger than it goes alone
 
 // A disabled endpoint is probed with a test event; when it answers with success it is enabled.
