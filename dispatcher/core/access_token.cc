@@ -23,7 +23,8 @@ constexpr std::string_view kTextPrefix = "hkt_";
 constexpr std::string_view kNamePrefix = "tok_";
 constexpr size_t kIdDigits = 16;
 constexpr size_t kSecretBytes = 32;
-constexpr size_t kTextSize = kTextPrefix.size() + kIdDigits + 1 + 2 * kSecretBytes;
+constexpr size_t kTextBytes = 85;  // prefix, id, "_", and two digits per byte of the secret
+static_assert(kTextBytes == kTextPrefix.size() + kIdDigits + 1 + 2 * kSecretBytes);
 constexpr size_t kMaxTokenDescription = 256;
 
 std::array<uint8_t, 32> Sha256(std::string_view text) {
@@ -64,7 +65,7 @@ NewTokenText GenerateToken() {
 }
 
 std::optional<uint64_t> TokenIdOf(std::string_view text) {
-  if (text.size() != kTextSize || !text.starts_with(kTextPrefix) ||
+  if (text.size() != kTextBytes || !text.starts_with(kTextPrefix) ||
       text[kTextPrefix.size() + kIdDigits] != '_') {
     return std::nullopt;
   }
