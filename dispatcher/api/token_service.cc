@@ -14,7 +14,6 @@
 #include "dispatcher/api/time_convert.h"
 #include "dispatcher/core/access_token.h"
 #include "dispatcher/core/event_rules.h"
-#include "dispatcher/engine/token_changes.h"
 
 namespace hookd {
 namespace {

@@ -165,7 +165,13 @@ struct MadeToken {
   AccessToken token;
   std::string text;
 };
-enum class OldTokens : uint8_t;
+// What becomes of those that its subscribers had before.
+enum class OldTokens : uint8_t {
+  kKeep,            // they stay valid beside it
+  kRevoke,          // they end with it
+  kRevokeAndClear,  // and their endpoints lose their URLs: DISABLED with reason kUrlCleared, what queued
+                    // stays
+};
 
 inline constexpr size_t kMaxRunningJobs = 16;
 inline constexpr size_t kMaxEndedJobs = 1000;  // the oldest beyond are forgotten
@@ -227,7 +233,8 @@ class Engine {
   absl::StatusOr<EndpointView> DisableEndpoint(EndpointId id, const std::string& note);
   absl::StatusOr<EndpointView> SetEndpointPaused(EndpointId id, bool paused, const std::string& note);
 
-  // `token` has passed core/access_token.h; the engine sets id, hash and time. See engine/token_changes.h.
+  // `token` has passed core/access_token.h; the engine sets id, hash and time.
+  // NOT_FOUND: a subscriber; RESOURCE_EXHAUSTED: core/access_token.h has the bounds.
   absl::StatusOr<MadeToken> MakeToken(AccessToken token, OldTokens old);
   absl::StatusOr<AccessToken> GetToken(uint64_t id);
   // By id, greater than `after`; `subscriber_id` empty = all.

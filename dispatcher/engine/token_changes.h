@@ -13,14 +13,6 @@
 
 namespace hookd {
 
-// What MakeToken does to those that the token's subscribers had before.
-enum class OldTokens : uint8_t {
-  kKeep,            // they stay valid beside it
-  kRevoke,          // they end with it
-  kRevokeAndClear,  // and their endpoints lose their URLs: DISABLED with reason kUrlCleared, what queued
-                    // stays
-};
-
 // All or nothing, in the open batch. NOT_FOUND: a subscriber; RESOURCE_EXHAUSTED: kMaxTokensPerSubscriber, or
 // kMaxServiceTokens. The token's id, hash and time are set here.
 absl::StatusOr<MadeToken> MakeToken(Ledger& ledger, AccessToken token, OldTokens old);
