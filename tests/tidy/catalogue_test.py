@@ -128,6 +128,8 @@ class CatalogueTest(unittest.TestCase):
                 self.assertGreater(len(kind["samples"]), 0, kind["name"])
                 named.add(kind["schema"])
                 named.update(sample["file"] for sample in kind["samples"])
+                for sample in kind["samples"]:  # a comma in a description makes a key
+                    self.assertLessEqual(set(sample), {"name", "file", "description"}, sample)
                 names = [sample["name"] for sample in kind["samples"]]
                 self.assertEqual(len(names), len(set(names)), f"{name}: {kind['name']}")
             there = {
