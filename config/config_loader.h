@@ -8,12 +8,11 @@
 
 #include <absl/status/statusor.h>
 
-#include "config/document.h"
 #include "hookd/config/v1/config.pb.h"
 
 namespace hookd {
 
-inline constexpr size_t kMaxConfigBytes = config::kMaxDocumentBytes;
+inline constexpr size_t kMaxConfigBytes = 1024 * 1024;
 
 // Keys that the file does not give have their defaults; every section is present. Whatever the file gives is
 // known, of the right type and within its range.

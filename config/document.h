@@ -11,7 +11,7 @@
 #include <absl/strings/string_view.h>
 #include <google/protobuf/message.h>
 
-namespace YAML {
+namespace YAML {  // NOLINT(readability-identifier-naming): the library's own
 class Node;
 }
 

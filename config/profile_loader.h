@@ -14,7 +14,7 @@
 namespace hookd {
 
 inline constexpr size_t kMaxProfiles = 64;
-inline constexpr size_t kMaxProfileFileBytes = 1024 * 1024;  // a sample or schema
+inline constexpr size_t kMaxProfileFileBytes = 64 * 1024;  // a sample or schema
 
 // What the values mean together. Its INVALID_ARGUMENT begins with the key that it is about, as the file
 // writes it: "event_types[3].samples[0].file: ...".
