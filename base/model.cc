@@ -121,4 +121,10 @@ bool HoldsChannel(const Subscriber& subscriber, const Endpoint& endpoint) {
          std::find(held.begin(), held.end(), endpoint.channels[0]) != held.end();
 }
 
+Hold HoldOf(const Subscriber& subscriber, const Endpoint& endpoint) {
+  if (endpoint.paused || endpoint.disabled != DisableReason::kNone) return Hold::kEndpoint;
+  if (subscriber.paused) return Hold::kSubscriber;
+  return HoldsChannel(subscriber, endpoint) ? Hold::kChannel : Hold::kNone;
+}
+
 }  // namespace hookd

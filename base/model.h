@@ -183,6 +183,15 @@ struct Endpoint {
 // True: its subscriber holds the only channel that the endpoint serves, so no attempt starts.
 bool HoldsChannel(const Subscriber& subscriber, const Endpoint& endpoint);
 
+// Why no attempt of an endpoint starts, as far as its configuration says; the first that applies.
+enum class Hold : uint8_t {
+  kNone = 0,
+  kEndpoint,    // it is paused or disabled itself
+  kSubscriber,  // its subscriber is paused
+  kChannel,     // HoldsChannel
+};
+Hold HoldOf(const Subscriber& subscriber, const Endpoint& endpoint);
+
 // How far ahead an event's not_before may lie.
 inline constexpr Millis kMaxNotBefore{30LL * 24 * 3'600'000};
 

@@ -44,6 +44,7 @@ bool ReadCurrent(Session& session, const std::string& id, Current& current) {
   const auto endpoints = Endpoints::NewStub(session.Connect());
   v1::ListEndpointsRequest request;
   request.set_subscriber_id(id);
+  request.set_with_url_query(true);  // to be compared; it is not shown
   const bool read = ReadPages<v1::ListEndpointsRequest, v1::ListEndpointsResponse>(
       session, request, 0,
       [&endpoints](grpc::ClientContext* context, const auto& asked, auto* page) {
@@ -79,14 +80,12 @@ class Applier {
     v1::Subscriber answer;
     if (step.action == Action::kCreate) {
       v1::CreateSubscriberRequest request;
-      request.mutable_subscriber()->set_id(step.subscriber_id);
-      request.mutable_subscriber()->set_name(step.name);
+      *request.mutable_subscriber() = step.subscriber;
       if (!Ask<Subscribers>(session_, &Subscribers::Stub::CreateSubscriber, request, answer)) return false;
     } else if (!step.paths.empty()) {
       v1::UpdateSubscriberRequest request;
-      request.mutable_subscriber()->set_id(step.subscriber_id);
-      request.mutable_subscriber()->set_name(step.name);
-      request.mutable_update_mask()->add_paths("name");
+      *request.mutable_subscriber() = step.subscriber;
+      for (const std::string& path : step.paths) request.mutable_update_mask()->add_paths(path);
       if (!Ask<Subscribers>(session_, &Subscribers::Stub::UpdateSubscriber, request, answer)) return false;
     }
     if (!step.paused) return true;

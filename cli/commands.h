@@ -14,6 +14,7 @@ void AddDeliveryCommands(CLI::App& app, Session& session);
 void AddEventCommands(CLI::App& app, Session& session);
 void AddJobCommands(CLI::App& app, Session& session);
 void AddApplyCommand(CLI::App& app, Session& session);
+void AddProfileCommands(CLI::App& app, Session& session);
 void AddOperationsCommands(CLI::App& app, Session& session);
 void AddTokenCommands(CLI::App& app, Session& session);
 void AddConfigCommands(CLI::App& app, Session& session);

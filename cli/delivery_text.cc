@@ -117,6 +117,7 @@ std::string DeliveryText(const v1::Delivery& delivery, bool verbose) {
                                  {"endpoint", delivery.endpoint_id()},
                                  {"sequence", std::to_string(delivery.sequence())},
                                  {"origin", own ? "" : Plain(delivery.origin())},
+                                 {"batch", delivery.batch_id()},
                                  {"replaces", delivery.replaces()},
                                  {"replaced by", delivery.replaced_by()},
                                  {"accepted", TimeText(delivery.accept_time())},

@@ -41,6 +41,10 @@ void Update(Session& session, const EndpointFlags& flags) {
   if (flags.disable_after.has_value() != flags.disable_on_gone.has_value()) {
     return session.UsageError("give --disable-after and --disable-on-gone together: an update sets both");
   }
+  if (flags.disable_on_429 && !flags.disable_after) {
+    return session.UsageError(
+        "give --disable-after and --disable-on-gone with --disable-on-429: an update sets all");
+  }
   v1::UpdateEndpointRequest request;
   if (const std::string wrong = FillEndpoint(flags, *request.mutable_endpoint()); !wrong.empty()) {
     return session.UsageError(wrong);
@@ -55,6 +59,7 @@ void List(Session& session, const EndpointFlags& flags) {
   const auto stub = v1::EndpointService::NewStub(session.Connect());
   v1::ListEndpointsRequest request;
   request.set_subscriber_id(flags.subscriber);
+  request.set_with_url_query(flags.show_query);
   v1::ListEndpointsResponse all;
   const bool read = ReadPages<v1::ListEndpointsRequest, v1::ListEndpointsResponse>(
       session, request, flags.limit,
@@ -109,15 +114,22 @@ void AddEndpointCommands(CLI::App& app, Session& session) {
   create->add_option("--subscriber", flags->subscriber, "whose it is")->required();
   AddEndpointOptions(*create, *flags);
   create->get_option("--url")->required();
+  create->add_option("--delivery-profile", flags->profile,
+                     "the profile that it is made from; without it the subscriber's");
   create->callback([&session, flags] { Create(session, *flags); });
 
-  verb("get", "show an endpoint")->callback([&session, flags] {
-    Call(session, ById<v1::GetEndpointRequest>(flags->id), &v1::EndpointService::Stub::GetEndpoint);
+  CLI::App* get = verb("get", "show an endpoint");
+  get->add_flag("--show-query", flags->show_query, "show the URL's query as it is");
+  get->callback([&session, flags] {
+    auto request = ById<v1::GetEndpointRequest>(flags->id);
+    request.set_with_url_query(flags->show_query);
+    Call(session, request, &v1::EndpointService::Stub::GetEndpoint);
   });
 
   CLI::App* list = noun.add_subcommand("list", "show endpoints, by id");
   list->add_option("--subscriber", flags->subscriber, "of this one alone");
   list->add_option("--limit", flags->limit, "at most so many; 0 = all")->check(CLI::NonNegativeNumber);
+  list->add_flag("--show-query", flags->show_query, "show the URLs' queries as they are");
   list->callback([&session, flags] { List(session, *flags); });
 
   CLI::App* update = verb("update", "change what the options give");

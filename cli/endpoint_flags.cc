@@ -52,11 +52,36 @@ std::string FillReactions(const EndpointFlags& flags, v1::DeliveryPolicy& policy
     *policy.mutable_auto_disable() = *disable;
   }
   if (flags.disable_on_gone) policy.mutable_auto_disable()->set_on_gone(*flags.disable_on_gone == "yes");
+  if (flags.disable_on_429) policy.mutable_auto_disable()->set_count_429(*flags.disable_on_429 == "yes");
+  if (flags.auto_probe) {
+    const auto probe = ParseAutoProbe(*flags.auto_probe);
+    if (!probe) return "--auto-probe is FIRST[:CAP], such as 5m:1h, or never";
+    *policy.mutable_auto_probe() = *probe;
+  }
   if (flags.backlog) policy.set_backlog(*flags.backlog);
   if (flags.http) policy.set_http_version(*flags.http == "2" ? v1::HTTP_VERSION_2 : v1::HTTP_VERSION_1_1);
   if (flags.keep_bodies) {
     policy.set_kept_bodies(*flags.keep_bodies == "all" ? v1::KEPT_BODIES_ALL : v1::KEPT_BODIES_FAILURES);
   }
+  return "";
+}
+
+// Batches, and what goes to whom.
+std::string FillBatch(const EndpointFlags& flags, v1::DeliveryPolicy& policy) {
+  for (const std::string& type : flags.batch) {
+    policy.mutable_batch();
+    if (type != "none") policy.mutable_batch()->add_event_types(type);
+  }
+  if (flags.batch_members) policy.mutable_batch()->set_max_members(*flags.batch_members);
+  if (flags.batch_linger) {
+    const auto linger = ParseDuration(*flags.batch_linger);
+    if (!linger) return "--batch-linger is such as 1s";
+    *policy.mutable_batch()->mutable_linger() = *linger;
+  }
+  if (policy.has_batch() && flags.batch.empty())
+    return "give --batch, with --batch-members and --batch-linger";
+  if (flags.coalesce) policy.set_coalesce(*flags.coalesce == "yes");
+  if (flags.mail_subscriber) policy.set_mail_subscriber(*flags.mail_subscriber == "yes");
   return "";
 }
 
@@ -79,15 +104,16 @@ std::string FillPolicy(const EndpointFlags& flags, v1::DeliveryPolicy& policy) {
     if (!backoff) {
       return "--backoff is linear:STEP:CAP, fixed:STEP, exponential:STEP:CAP:FACTOR or schedule:WAIT,WAIT, "
              "with "
-             ":JITTER or without, such as linear:15s:15m:0.1";
+             ":JITTER or without, such as linear:15s:15m:0.1; :exact behind it = the first retry has none";
     }
     *policy.mutable_backoff() = *backoff;
   }
   if (flags.rate_limit) {
     const auto rate = ParseRateLimit(*flags.rate_limit);
-    if (!rate) return "--rate-limit is PER_SECOND[:BURST], such as 5:5; 0 = none";
+    if (!rate) return "--rate-limit is PER_SECOND[:BURST][:member], such as 5:5; 0 = none";
     *policy.mutable_rate_limit() = *rate;
   }
+  if (std::string wrong = FillBatch(flags, policy); !wrong.empty()) return wrong;
   return FillReactions(flags, policy);
 }
 
@@ -113,8 +139,9 @@ void AddEndpointOptions(CLI::App& command, EndpointFlags& flags) {
   command.add_option("--max-retries", flags.max_retries, "after the first attempt");
   command.add_option("--backoff", flags.backoff,
                      "linear:15s:15m, fixed:15s, exponential:1s:1h:2 or schedule:5s,5m,30m; :0.1 behind it "
-                     "is the jitter");
-  command.add_option("--rate-limit", flags.rate_limit, "PER_SECOND[:BURST], such as 5:5; 0 = none");
+                     "is the jitter, :exact behind that leaves it out of the first retry");
+  command.add_option("--rate-limit", flags.rate_limit,
+                     "PER_SECOND[:BURST], such as 5:5; 0 = none; :member behind it counts a batch's members");
   command.add_option("--retry-after-max", flags.retry_after_max,
                      "Retry-After is honoured up to this, such as 1h; 0s = ignored");
   command.add_option("--alert-after", flags.alert_after, "failures in a row; 0 = no alert");
@@ -124,6 +151,28 @@ void AddEndpointOptions(CLI::App& command, EndpointFlags& flags) {
       .add_option("--disable-on-gone", flags.disable_on_gone,
                   "whether status 410 disables at once: yes or no; update: with --disable-after")
       ->check(CLI::IsMember({"yes", "no"}));
+  command
+      .add_option("--disable-on-429", flags.disable_on_429,
+                  "whether status 429 counts as a failure: yes or no; update: with --disable-after")
+      ->check(CLI::IsMember({"yes", "no"}));
+  command.add_option("--batch", flags.batch,
+                     "a type, or a prefix, whose deliveries go out as arrays; repeat it; none = off");
+  command.add_option("--batch-members", flags.batch_members, "at most so many in one; with --batch");
+  command.add_option("--batch-linger", flags.batch_linger,
+                     "how long one waits for more, such as 1s; with --batch");
+  command
+      .add_option("--coalesce", flags.coalesce,
+                  "whether a newer event supersedes a pending one with its coalesce key: yes or no")
+      ->check(CLI::IsMember({"yes", "no"}));
+  command
+      .add_option("--mail-subscriber", flags.mail_subscriber,
+                  "whether alerts go to the subscriber's addresses: yes or no")
+      ->check(CLI::IsMember({"yes", "no"}));
+  command.add_option("--auto-probe", flags.auto_probe,
+                     "FIRST[:CAP], such as 5m:1h: a disabled endpoint is tried again by itself; or never");
+  command.add_option(
+      "--setting", flags.settings,
+      "of its profile: NAME=on or NAME=off; repeat it; update: those not given take their default");
   command.add_option("--backlog", flags.backlog, "deliveries that may be pending; 0 = as the disk allows");
   command.add_option("--http", flags.http, "version: 1.1 or 2")->check(CLI::IsMember({"1.1", "2"}));
   command.add_option("--keep-bodies", flags.keep_bodies, "of responses: failures or all")
@@ -145,6 +194,12 @@ std::string FillEndpoint(const EndpointFlags& flags, v1::Endpoint& endpoint) {
     const absl::StatusOr<std::string> secret = ReadSecret(*flags.signing_secret_file);
     if (!secret.ok()) return std::string(secret.status().message());
     endpoint.set_signing_secret(*secret);
+  }
+  if (flags.profile) endpoint.set_profile(*flags.profile);
+  for (const std::string& text : flags.settings) {
+    const auto setting = ParseSetting(text);
+    if (!setting) return "--setting is NAME=on or NAME=off";
+    (*endpoint.mutable_settings())[setting->first] = setting->second;
   }
   return FillPolicy(flags, *endpoint.mutable_policy());
 }
@@ -169,10 +224,17 @@ std::vector<std::string> MaskPaths(const EndpointFlags& flags) {
   add(flags.rate_limit.has_value(), "policy.rate_limit");
   add(flags.retry_after_max.has_value(), "policy.retry_after_max");
   add(flags.alert_after.has_value(), "policy.alert_after");
-  add(flags.disable_after.has_value() || flags.disable_on_gone.has_value(), "policy.auto_disable");
+  add(flags.disable_after.has_value() || flags.disable_on_gone.has_value() ||
+          flags.disable_on_429.has_value(),
+      "policy.auto_disable");
   add(flags.backlog.has_value(), "policy.backlog");
   add(flags.http.has_value(), "policy.http_version");
   add(flags.keep_bodies.has_value(), "policy.kept_bodies");
+  add(!flags.batch.empty(), "policy.batch");
+  add(flags.coalesce.has_value(), "policy.coalesce");
+  add(flags.mail_subscriber.has_value(), "policy.mail_subscriber");
+  add(flags.auto_probe.has_value(), "policy.auto_probe");
+  add(!flags.settings.empty(), "settings");
   return paths;
 }
 

@@ -41,6 +41,16 @@ struct EndpointFlags {
   std::optional<uint64_t> backlog;
   std::optional<std::string> http;
   std::optional<std::string> keep_bodies;
+  std::optional<std::string> disable_on_429;
+  std::vector<std::string> batch;
+  std::optional<uint32_t> batch_members;
+  std::optional<std::string> batch_linger;
+  std::optional<std::string> coalesce;
+  std::optional<std::string> mail_subscriber;
+  std::optional<std::string> auto_probe;
+  std::vector<std::string> settings;
+  std::optional<std::string> profile;  // create alone
+  bool show_query = false;             // get and list
   std::vector<std::string> reset;
 };
 

@@ -1,5 +1,7 @@
 #include "cli/endpoint_text.h"
 
+#include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,29 +24,6 @@ std::string RetryAfterText(const google::protobuf::Duration& most) {
   return ignored ? "ignored" : absl::StrCat("honoured up to ", DurationText(most));
 }
 
-void AddPolicy(const v1::DeliveryPolicy& policy, Fields& fields) {
-  const v1::RateLimit& rate = policy.rate_limit();
-  const Fields added = {
-      {"mode", ModeText(policy)},
-      {"timeout", DurationText(policy.timeout())},
-      {"success", SuccessText(policy)},
-      {"max retries", std::to_string(policy.max_retries())},
-      {"backoff", BackoffText(policy.backoff())},
-      {"retry-after", RetryAfterText(policy.retry_after_max())},
-      {"rate limit",
-       rate.per_second() == 0 ? "none" : absl::StrCat(rate.per_second(), "/s, burst ", rate.burst())},
-      {"alert", policy.alert_after() == 0
-                    ? "never"
-                    : absl::StrCat("after ", policy.alert_after(), " failures in a row")},
-      {"auto-disable", AutoDisableText(policy.auto_disable())},
-      {"backlog", policy.backlog() == 0 ? "as the disk allows"
-                                        : absl::StrCat("at most ", policy.backlog(), " deliveries")},
-      {"http", policy.http_version() == v1::HTTP_VERSION_2 ? "2" : "1.1"},
-      {"kept bodies", policy.kept_bodies() == v1::KEPT_BODIES_ALL ? "of all attempts" : "of failures"},
-  };
-  fields.insert(fields.end(), added.begin(), added.end());
-}
-
 void AddState(const v1::Endpoint& endpoint, Fields& fields) {
   const v1::EndpointHealth& health = endpoint.health();
   const Fields added = {
@@ -64,6 +43,31 @@ void AddState(const v1::Endpoint& endpoint, Fields& fields) {
 }
 
 }  // namespace
+
+void AddPolicy(const v1::DeliveryPolicy& policy, Fields& fields) {
+  const Fields added = {
+      {"mode", ModeText(policy)},
+      {"timeout", DurationText(policy.timeout())},
+      {"success", SuccessText(policy)},
+      {"max retries", std::to_string(policy.max_retries())},
+      {"backoff", BackoffText(policy.backoff())},
+      {"retry-after", RetryAfterText(policy.retry_after_max())},
+      {"rate limit", RateText(policy.rate_limit())},
+      {"alert", policy.alert_after() == 0
+                    ? "never"
+                    : absl::StrCat("after ", policy.alert_after(), " failures in a row")},
+      {"auto-disable", AutoDisableText(policy.auto_disable())},
+      {"backlog", policy.backlog() == 0 ? "as the disk allows"
+                                        : absl::StrCat("at most ", policy.backlog(), " deliveries")},
+      {"http", policy.http_version() == v1::HTTP_VERSION_2 ? "2" : "1.1"},
+      {"kept bodies", policy.kept_bodies() == v1::KEPT_BODIES_ALL ? "of all attempts" : "of failures"},
+      {"batch", BatchText(policy.batch())},
+      {"coalesce", YesNo(policy.coalesce())},
+      {"mail to subscriber", YesNo(policy.mail_subscriber())},
+      {"auto-probe", AutoProbeText(policy.auto_probe())},
+  };
+  fields.insert(fields.end(), added.begin(), added.end());
+}
 
 std::string SuccessText(const v1::DeliveryPolicy& policy) {
   return absl::StrJoin(policy.success_codes(), ",", [](std::string* out, const v1::StatusRange& range) {
@@ -99,7 +103,32 @@ std::string BackoffText(const v1::Backoff& backoff) {
       text += ", the last one repeats";
       break;
   }
-  return absl::StrCat(text, ", jitter ", backoff.jitter());
+  return absl::StrCat(text, ", jitter ", backoff.jitter(), backoff.exact_first() ? " but for the first" : "");
+}
+
+std::string RateText(const v1::RateLimit& rate) {
+  if (rate.per_second() == 0) return "none";
+  return absl::StrCat(rate.per_second(), rate.unit() == v1::RATE_UNIT_MEMBER ? " members/s" : "/s",
+                      ", burst ", rate.burst());
+}
+
+std::string BatchText(const v1::Batch& batch) {
+  if (batch.event_types().empty()) return "off";
+  return absl::StrCat(absl::StrJoin(batch.event_types(), " "), ", at most ", batch.max_members(),
+                      ", lingers ", DurationText(batch.linger()));
+}
+
+std::string AutoProbeText(const v1::AutoProbe& probe) {
+  if (probe.first().seconds() == 0 && probe.first().nanos() == 0) return "never";
+  return absl::StrCat("after ", DurationText(probe.first()), ", at most ", DurationText(probe.cap()),
+                      " apart");
+}
+
+std::string SettingsText(const v1::Endpoint& endpoint) {
+  const std::map<std::string, bool> sorted(endpoint.settings().begin(), endpoint.settings().end());
+  return absl::StrJoin(sorted, ", ", [](std::string* out, const auto& one) {
+    absl::StrAppend(out, one.first, one.second ? " on" : " off");
+  });
 }
 
 std::string AutoDisableText(const v1::AutoDisable& disable) {
@@ -108,6 +137,7 @@ std::string AutoDisableText(const v1::AutoDisable& disable) {
     causes.push_back(
         absl::StrCat(disable.failures(), " failures in a row over ", DurationText(disable.span())));
   }
+  if (disable.failures() != 0 && disable.count_429()) causes.back() += ", 429 counted";
   if (disable.on_gone()) causes.emplace_back("status 410");
   return causes.empty() ? "never" : absl::StrJoin(causes, ", or ");
 }
@@ -125,6 +155,12 @@ std::string DisabledText(const v1::Endpoint& endpoint) {
     case v1::DISABLE_REASON_PERSON:
       why = "by a person";
       break;
+    case v1::DISABLE_REASON_URL_CLEARED:
+      why = "a new API key took its URL: set one";
+      break;
+    case v1::DISABLE_REASON_UNVERIFIED:
+      why = "its ownership is not proven yet";
+      break;
     default:
       break;
   }
@@ -136,10 +172,17 @@ void ShowEndpoint(const v1::Endpoint& endpoint) {
       {"id", endpoint.id()},
       {"subscriber", endpoint.subscriber_id()},
       {"description", endpoint.description()},
+      {"profile", endpoint.profile()},
+      {"settings", SettingsText(endpoint)},
       {"url", endpoint.url()},
       {"event types", absl::StrJoin(endpoint.event_types(), " ")},
+      {"muted types", absl::StrJoin(endpoint.muted_event_types(), " ")},
       {"channels", absl::StrJoin(endpoint.channels(), " ")},
   };
+  if (endpoint.has_capture()) {
+    fields.emplace_back("captured", absl::StrCat("by bin ", endpoint.capture().bin_id(), " until ",
+                                                 TimeText(endpoint.capture().end_time())));
+  }
   for (const v1::Header& header : endpoint.headers()) {
     fields.emplace_back("header",
                         absl::StrCat(header.name(), ": ", header.secret() ? "(secret)" : header.value()));

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "cli/output.h"
 #include "hookd/v1/endpoint_service.pb.h"
 
 namespace hookd::cli {
@@ -16,8 +17,15 @@ std::string SuccessText(const v1::DeliveryPolicy& policy);
 // "15s x n, at most 900s, jitter 0.1".
 std::string BackoffText(const v1::Backoff& backoff);
 
+std::string RateText(const v1::RateLimit& rate);
+std::string BatchText(const v1::Batch& batch);
+std::string AutoProbeText(const v1::AutoProbe& probe);
+// "a on, b off".
+std::string SettingsText(const v1::Endpoint& endpoint);
 // "60 failures in a row over 3600s, or status 410".
 std::string AutoDisableText(const v1::AutoDisable& disable);
+
+void AddPolicy(const v1::DeliveryPolicy& policy, Fields& fields);
 
 // "no", or why and since when.
 std::string DisabledText(const v1::Endpoint& endpoint);

@@ -56,7 +56,8 @@ void PublishOne(Session& session, Flags& flags) {
   if (session.json) return PrintJson(response);
   PrintFields({{"event", response.event_id()},
                {"deliveries", std::to_string(response.deliveries())},
-               {"duplicate", YesNo(response.duplicate())}});
+               {"duplicate", YesNo(response.duplicate())},
+               {"not fanned out", response.not_fanned_out()}});
 }
 
 void Publish(Session& session, Flags& flags) {
@@ -93,6 +94,9 @@ void AddEventCommands(CLI::App& app, Session& session) {
   text("--type", &v1::NewEvent::mutable_type, "such as message:in:new")->excludes(file);
   text("--channel", &v1::NewEvent::mutable_channel, "the number or device it belongs to")->excludes(file);
   text("--ordering-key", &v1::NewEvent::mutable_ordering_key, "such as the chat")->excludes(file);
+  text("--coalesce-key", &v1::NewEvent::mutable_coalesce_key,
+       "what it tells about; a newer one with it makes this one superfluous, where the endpoint says so")
+      ->excludes(file);
   text("--idempotency-key", &v1::NewEvent::mutable_idempotency_key, "the platform's own id of it")
       ->excludes(file);
   publish

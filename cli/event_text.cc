@@ -30,6 +30,7 @@ std::string EventText(const v1::Event& event) {
                      {"channel", event.channel()},
                      {"ordering key", event.ordering_key()},
                      {"idempotency key", event.idempotency_key()},
+                     {"coalesce key", event.coalesce_key()},
                      {"traceparent", event.traceparent()},
                      {"tracestate", event.tracestate()},
                      {"accepted", TimeText(event.accept_time())},

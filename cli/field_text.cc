@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/concat.h"
+#include "base/url_query.h"
 #include "cli/endpoint_text.h"
 #include "cli/output.h"
 #include "cli/words.h"
@@ -23,10 +24,6 @@ std::string HeadersText(const v1::Endpoint& endpoint) {
     out->append(Concat(header.name(), ": ", header.secret() ? "(secret)" : header.value()));
   };
   return endpoint.headers().empty() ? "none" : absl::StrJoin(endpoint.headers(), ", ", append);
-}
-
-std::string RateText(const v1::RateLimit& rate) {
-  return rate.per_second() == 0 ? "none" : Concat(rate.per_second(), "/s, burst ", rate.burst());
 }
 
 using Policy = v1::DeliveryPolicy;
@@ -47,6 +44,10 @@ const std::map<std::string, std::function<std::string(const Policy&)>>& PolicyTe
       {"policy.http_version",
        [](const Policy& p) { return std::string(p.http_version() == v1::HTTP_VERSION_2 ? "2" : "1.1"); }},
       {"policy.kept_bodies", [](const Policy& p) { return Word(p.kept_bodies()); }},
+      {"policy.batch", [](const Policy& p) { return BatchText(p.batch()); }},
+      {"policy.coalesce", [](const Policy& p) { return YesNo(p.coalesce()); }},
+      {"policy.mail_subscriber", [](const Policy& p) { return YesNo(p.mail_subscriber()); }},
+      {"policy.auto_probe", [](const Policy& p) { return AutoProbeText(p.auto_probe()); }},
   };
   return *kTexts;
 }
@@ -55,13 +56,23 @@ const std::map<std::string, std::function<std::string(const Policy&)>>& PolicyTe
 
 std::string EndpointFieldText(const v1::Endpoint& endpoint, const std::string& path) {
   if (path == "description") return endpoint.description();
-  if (path == "url") return endpoint.url();
+  if (path == "url") return MaskQuery(endpoint.url());
+  if (path == "settings") return SettingsText(endpoint);
   if (path == "event_types") return List(endpoint.event_types());
   if (path == "channels") return List(endpoint.channels());
   if (path == "headers") return HeadersText(endpoint);
   const auto text = PolicyTexts().find(path);
   HOOKD_CHECK(text != PolicyTexts().end(), "a path that no text is for");
   return text->second(endpoint.policy());
+}
+
+std::string SubscriberFieldText(const v1::Subscriber& subscriber, const std::string& path) {
+  if (path == "name") return subscriber.name();
+  if (path == "profile") return subscriber.profile();
+  if (path == "plan") return subscriber.plan();
+  if (path == "strict") return YesNo(subscriber.strict());
+  HOOKD_CHECK(path == "alert_addresses", "a path that no text is for");
+  return absl::StrJoin(subscriber.alert_addresses(), ", ");
 }
 
 }  // namespace hookd::cli

@@ -4,10 +4,14 @@
 #include <string>
 
 #include "hookd/v1/endpoint_service.pb.h"
+#include "hookd/v1/subscriber_service.pb.h"
 
 namespace hookd::cli {
 
 // Equal texts are equal settings, but for secrets, which no text has.
 std::string EndpointFieldText(const v1::Endpoint& endpoint, const std::string& path);
+
+// Likewise, of a subscriber.
+std::string SubscriberFieldText(const v1::Subscriber& subscriber, const std::string& path);
 
 }  // namespace hookd::cli

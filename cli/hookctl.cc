@@ -46,6 +46,7 @@ class Hookctl : public CLI::App {
     AddEventCommands(*this, session);
     AddJobCommands(*this, session);
     AddApplyCommand(*this, session);
+    AddProfileCommands(*this, session);
     AddOperationsCommands(*this, session);
     AddTokenCommands(*this, session);
     AddConfigCommands(*this, session);

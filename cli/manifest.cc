@@ -79,6 +79,16 @@ absl::Status ReadEndpointField(const std::string& key, const YamlValue& value, W
     wanted.paths.push_back(key);
   } else if (key == "signing_secret_file") {
     ASSIGN_OR_RETURN(*endpoint.mutable_signing_secret(), SecretOf(value));
+  } else if (key == "profile") {
+    ASSIGN_OR_RETURN(*endpoint.mutable_profile(), value.Text());
+  } else if (key == "settings") {
+    RETURN_IF_ERROR(
+        value.EachKey([&endpoint](const std::string& name, const YamlValue& part) -> absl::Status {
+          ASSIGN_OR_RETURN(const bool on, part.Bool());
+          (*endpoint.mutable_settings())[name] = on;
+          return absl::OkStatus();
+        }));
+    wanted.paths.push_back(key);
   } else if (key == "policy") {
     return ReadPolicy(value, *endpoint.mutable_policy(), wanted.paths);
   } else if (key == "paused") {
@@ -87,7 +97,8 @@ absl::Status ReadEndpointField(const std::string& key, const YamlValue& value, W
     return ReadState(value, wanted.disabled);
   } else {
     return value.UnknownKey(
-        "name, url, event_types, channels, headers, signing_secret_file, policy, paused, disabled");
+        "name, url, event_types, channels, headers, signing_secret_file, profile, settings, policy, paused, "
+        "disabled");
   }
   return absl::OkStatus();
 }
@@ -113,17 +124,33 @@ absl::Status ReadEndpoint(const YamlValue& value, WantedSubscriber& subscriber) 
 absl::Status ReadSubscriber(const YamlValue& value, Manifest& manifest, std::set<std::string>& ids) {
   WantedSubscriber wanted;
   const auto take = [&wanted](const std::string& key, const YamlValue& field) -> absl::Status {
+    v1::Subscriber& subscriber = wanted.subscriber;
     if (key == "id") {
       ASSIGN_OR_RETURN(wanted.id, field.Text());
+      subscriber.set_id(wanted.id);
     } else if (key == "name") {
-      ASSIGN_OR_RETURN(wanted.name, field.Text());
+      ASSIGN_OR_RETURN(*subscriber.mutable_name(), field.Text());
+      wanted.paths.push_back(key);
+    } else if (key == "profile") {
+      ASSIGN_OR_RETURN(*subscriber.mutable_profile(), field.Text());
+      wanted.paths.push_back(key);
+    } else if (key == "plan") {
+      ASSIGN_OR_RETURN(*subscriber.mutable_plan(), field.Text());
+      wanted.paths.push_back(key);
+    } else if (key == "strict") {
+      ASSIGN_OR_RETURN(const bool strict, field.Bool());
+      subscriber.set_strict(strict);
+      wanted.paths.push_back(key);
+    } else if (key == "alert_addresses") {
+      RETURN_IF_ERROR(ReadTexts(field, *subscriber.mutable_alert_addresses()));
+      wanted.paths.push_back(key);
     } else if (key == "paused") {
       return ReadState(field, wanted.paused);
     } else if (key == "endpoints") {
       wanted.lists_endpoints = true;
       return field.EachItem([&wanted](const YamlValue& item) { return ReadEndpoint(item, wanted); });
     } else {
-      return field.UnknownKey("id, name, paused, endpoints");
+      return field.UnknownKey("id, name, profile, plan, strict, alert_addresses, paused, endpoints");
     }
     return absl::OkStatus();
   };

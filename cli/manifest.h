@@ -9,13 +9,14 @@
 #include <absl/status/statusor.h>
 
 #include "hookd/v1/endpoint_service.pb.h"
+#include "hookd/v1/subscriber_service.pb.h"
 
 namespace hookd::cli {
 
 struct WantedEndpoint {
   // What hookd keeps as its description, and the key to find it by; "" = the URL is the key.
   std::string name;
-  // The fields that the file gives, as the paths of an update mask.
+  // The fields that the file gives, as the paths of an update mask; not the profile, which cannot be updated.
   std::vector<std::string> paths;
   v1::Endpoint endpoint;
   std::optional<bool> paused;
@@ -24,7 +25,9 @@ struct WantedEndpoint {
 
 struct WantedSubscriber {
   std::string id;
-  std::optional<std::string> name;
+  // The fields that the file gives, as the paths of an update mask.
+  std::vector<std::string> paths;
+  v1::Subscriber subscriber;
   std::optional<bool> paused;
   // The file says which endpoints it has, if only that there are none.
   bool lists_endpoints = false;

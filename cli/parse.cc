@@ -62,11 +62,15 @@ std::optional<v1::Backoff> ParseBackoff(const std::string& text) {
     kind = parts.front();
     parts.erase(parts.begin());
   }
+  v1::Backoff backoff;
+  if (parts.size() > 1 && parts.back() == "exact") {
+    backoff.set_exact_first(true);
+    parts.pop_back();
+  }
   size_t wanted = 1;  // parts of the kind, without the jitter
   if (kind == "linear") wanted = 2;
   if (kind == "exponential") wanted = 3;
   if (parts.size() != wanted && parts.size() != wanted + 1) return std::nullopt;
-  v1::Backoff backoff;
   if (parts.size() > wanted) {
     double jitter = 0;
     if (!absl::SimpleAtod(parts.back(), &jitter)) return std::nullopt;
@@ -120,17 +124,44 @@ std::optional<v1::AutoDisable> ParseAutoDisable(const std::string& text) {
 }
 
 std::optional<v1::RateLimit> ParseRateLimit(const std::string& text) {
-  const std::vector<std::string> parts = absl::StrSplit(text, ':');
+  std::vector<std::string> parts = absl::StrSplit(text, ':');
+  v1::RateLimit rate;
+  if (parts.size() > 1 && parts.back() == "member") {
+    rate.set_unit(v1::RATE_UNIT_MEMBER);
+    parts.pop_back();
+  }
   uint32_t per_second = 0;
   uint32_t burst = 0;
   if (parts.size() > 2 || !absl::SimpleAtoi(parts[0], &per_second) ||
       (parts.size() == 2 && !absl::SimpleAtoi(parts[1], &burst))) {
     return std::nullopt;
   }
-  v1::RateLimit rate;
   rate.set_per_second(per_second);
   rate.set_burst(burst);
   return rate;
+}
+
+std::optional<v1::AutoProbe> ParseAutoProbe(const std::string& text) {
+  v1::AutoProbe probe;
+  probe.mutable_first();
+  if (text == "never") return probe;
+  const std::vector<std::string> parts = absl::StrSplit(text, ':');
+  const auto first = ParseDuration(parts[0]);
+  if (parts.size() > 2 || !first) return std::nullopt;
+  *probe.mutable_first() = *first;
+  if (parts.size() == 1) return probe;
+  const auto cap = ParseDuration(parts[1]);
+  if (!cap) return std::nullopt;
+  *probe.mutable_cap() = *cap;
+  return probe;
+}
+
+std::optional<std::pair<std::string, bool>> ParseSetting(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) return std::nullopt;
+  const std::string value = text.substr(equals + 1);
+  if (value != "on" && value != "off") return std::nullopt;
+  return std::pair(text.substr(0, equals), value == "on");
 }
 
 std::optional<v1::Header> ParseHeader(const std::string& text) {

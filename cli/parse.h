@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <absl/status/statusor.h>
 #include <google/protobuf/duration.pb.h>
@@ -19,12 +20,18 @@ std::optional<google::protobuf::Duration> ParseDuration(const std::string& text)
 // "200-209" or "200".
 std::optional<v1::StatusRange> ParseStatusRange(const std::string& text);
 // "linear:STEP:CAP", "fixed:STEP", "exponential:STEP:CAP:FACTOR" or "schedule:WAIT,WAIT", each with ":JITTER"
-// or without, such as "linear:15s:15m:0.1". "linear:" may be left out.
+// or without, such as "linear:15s:15m:0.1". "linear:" may be left out. ":exact" behind it = no jitter on the
+// first retry.
 std::optional<v1::Backoff> ParseBackoff(const std::string& text);
 // "FAILURES:SPAN", such as "60:1h", or "never". on_gone stays unset.
 std::optional<v1::AutoDisable> ParseAutoDisable(const std::string& text);
-// "PER_SECOND" or "PER_SECOND:BURST", such as "5:5"; "0" = no limit.
+// "PER_SECOND" or "PER_SECOND:BURST", such as "5:5"; "0" = no limit. ":member" behind it counts the members
+// of batches.
 std::optional<v1::RateLimit> ParseRateLimit(const std::string& text);
+// "FIRST" or "FIRST:CAP", such as "5m:1h", or "never".
+std::optional<v1::AutoProbe> ParseAutoProbe(const std::string& text);
+// "name=on" or "name=off".
+std::optional<std::pair<std::string, bool>> ParseSetting(const std::string& text);
 // "Name: value".
 std::optional<v1::Header> ParseHeader(const std::string& text);
 

@@ -5,13 +5,14 @@
 
 #include "base/concat.h"
 #include "base/status_macros.h"
+#include "base/url_query.h"
 #include "cli/field_text.h"
 
 namespace hookd::cli {
 namespace {
 
 std::string LabelOf(const v1::Endpoint& endpoint) {
-  return endpoint.description().empty() ? endpoint.url() : endpoint.description();
+  return endpoint.description().empty() ? MaskQuery(endpoint.url()) : endpoint.description();
 }
 
 // A state that a person sets; what is wanted and there needs nothing.
@@ -32,7 +33,9 @@ class Planner {
     AddSubscriber(wanted, there);
     std::set<std::string> taken;  // ids
     if (there == nullptr) {
-      for (const WantedEndpoint& endpoint : wanted.endpoints) AddEndpoint(wanted, endpoint, nullptr);
+      for (const WantedEndpoint& endpoint : wanted.endpoints) {
+        RETURN_IF_ERROR(AddEndpoint(wanted, endpoint, nullptr));
+      }
       return absl::OkStatus();
     }
     std::vector<const v1::Endpoint*> matches(wanted.endpoints.size(), nullptr);
@@ -44,7 +47,9 @@ class Planner {
         if (matches[i] != nullptr) taken.insert(matches[i]->id());
       }
     }
-    for (size_t i = 0; i < matches.size(); ++i) AddEndpoint(wanted, wanted.endpoints[i], matches[i]);
+    for (size_t i = 0; i < matches.size(); ++i) {
+      RETURN_IF_ERROR(AddEndpoint(wanted, wanted.endpoints[i], matches[i]));
+    }
     if (options_.prune && wanted.lists_endpoints) Prune(*there, taken);
     return absl::OkStatus();
   }
@@ -60,11 +65,13 @@ class Planner {
     Step step;
     step.action = there == nullptr ? Action::kCreate : Action::kChange;
     step.subscriber_id = wanted.id;
-    const std::string before = there == nullptr ? "" : there->subscriber.name();
-    step.name = wanted.name.value_or(before);
-    if (step.name != before) {
-      step.paths.emplace_back("name");
-      step.changes.push_back({"name", before, step.name});
+    step.subscriber = wanted.subscriber;
+    for (const std::string& path : wanted.paths) {
+      const std::string before = there == nullptr ? "" : SubscriberFieldText(there->subscriber, path);
+      const std::string after = SubscriberFieldText(wanted.subscriber, path);
+      if (before == after) continue;
+      step.paths.push_back(path);
+      step.changes.push_back({path, before, after});
     }
     const bool paused = there != nullptr && there->subscriber.paused();
     PlanState("paused", wanted.paused, paused, there == nullptr, step.paused, step);
@@ -80,21 +87,27 @@ class Planner {
           by_name ? endpoint.description() == wanted.name : endpoint.url() == wanted.endpoint.url();
       if (!fits) continue;
       if (match != nullptr) {
-        return absl::InvalidArgumentError(Concat("subscriber ", there.subscriber.id(), ": ", match->id(),
-                                                 " and ", endpoint.id(), " both have the ",
-                                                 by_name ? "name " : "url of endpoint ",
-                                                 wanted.name.empty() ? wanted.endpoint.url() : wanted.name,
-                                                 ": give them descriptions of their own first"));
+        return absl::InvalidArgumentError(
+            Concat("subscriber ", there.subscriber.id(), ": ", match->id(), " and ", endpoint.id(),
+                   " both have the ", by_name ? "name " : "url of endpoint ", LabelOf(wanted.endpoint),
+                   ": give them descriptions of their own first"));
       }
       match = &endpoint;
     }
     return match;
   }
 
-  void AddEndpoint(const WantedSubscriber& subscriber, const WantedEndpoint& wanted,
-                   const v1::Endpoint* there) {
+  absl::Status AddEndpoint(const WantedSubscriber& subscriber, const WantedEndpoint& wanted,
+                           const v1::Endpoint* there) {
     Step step;
     const bool created = there == nullptr;
+    const std::string& profile = wanted.endpoint.profile();
+    if (!created && !profile.empty() && profile != there->profile()) {
+      return absl::InvalidArgumentError(
+          Concat("endpoint ", there->id(), " (", LabelOf(*there), ") has ",
+                 there->profile().empty() ? std::string("no profile") : "profile " + there->profile(),
+                 ", not ", profile, ": that cannot be changed, make another endpoint"));
+    }
     step.action = created ? Action::kCreate : Action::kChange;
     step.is_endpoint = true;
     step.subscriber_id = subscriber.id;
@@ -102,11 +115,17 @@ class Planner {
     step.endpoint.set_subscriber_id(subscriber.id);
     step.label = LabelOf(created ? wanted.endpoint : *there);
     if (!created) step.endpoint_id = there->id();
+    if (created && !profile.empty()) step.changes.push_back({"profile", "", profile});
+    if (!created) {
+      // Settings that the file does not name stay.
+      for (const auto& [name, on] : there->settings()) step.endpoint.mutable_settings()->insert({name, on});
+    }
     for (const std::string& path : wanted.paths) {
       const std::string before = created ? "" : EndpointFieldText(*there, path);
-      const std::string after = EndpointFieldText(wanted.endpoint, path);
+      const std::string after = EndpointFieldText(step.endpoint, path);
       const bool resent = !created && options_.secrets && path == "headers" && HasSecret(wanted.endpoint);
-      if (!created && before == after && !resent) continue;
+      const bool other_query = !created && path == "url" && there->url() != wanted.endpoint.url();
+      if (!created && before == after && !resent && !other_query) continue;
       step.paths.push_back(path);
       step.changes.push_back({path, before, resent ? after + ", sent again" : after});
     }
@@ -114,6 +133,7 @@ class Planner {
     PlanState("paused", wanted.paused, !created && there->paused(), created, step.paused, step);
     PlanState("disabled", wanted.disabled, !created && there->has_disabled(), created, step.disabled, step);
     if (created || !step.changes.empty()) steps_.push_back(std::move(step));
+    return absl::OkStatus();
   }
 
   static bool HasSecret(const v1::Endpoint& endpoint) {

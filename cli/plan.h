@@ -42,7 +42,7 @@ struct Step {
   // What to do, beside a delete: the fields in `paths`, then the states.
   std::vector<std::string> paths;
   v1::Endpoint endpoint;
-  std::string name;  // of a subscriber
+  v1::Subscriber subscriber;
   std::optional<bool> paused;
   std::optional<bool> disabled;
 };
@@ -52,8 +52,9 @@ struct PlanOptions {
   bool secrets = false;  // send every secret again: whether one differs cannot be seen
 };
 
-// In the order to do it: subscribers before their endpoints, deletes last. INVALID_ARGUMENT: an endpoint of
-// the manifest fits several that are there.
+// In the order to do it: subscribers before their endpoints, deletes last. The queries of URLs are masked in
+// its texts. INVALID_ARGUMENT: an endpoint of the manifest fits several that are there, or is to have another
+// profile.
 absl::StatusOr<std::vector<Step>> MakePlan(const Manifest& manifest, const Current& current,
                                            const PlanOptions& options);
 

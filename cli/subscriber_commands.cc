@@ -1,6 +1,9 @@
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include <absl/strings/str_join.h>
 
 #include "cli/call.h"
 #include "cli/commands.h"
@@ -14,7 +17,13 @@ namespace {
 
 struct Flags {
   std::string id;
-  std::string name;
+  std::string channel;
+  std::optional<std::string> name;
+  std::optional<std::string> profile;
+  std::optional<std::string> plan;
+  std::optional<std::string> strict;
+  std::vector<std::string> alert_addresses;
+  bool no_alert_addresses = false;
   int64_t limit = 100;
   bool yes = false;
 };
@@ -24,6 +33,11 @@ void Show(const Session& session, const v1::Subscriber& subscriber) {
   PrintFields({{"id", subscriber.id()},
                {"name", subscriber.name()},
                {"paused", YesNo(subscriber.paused())},
+               {"profile", subscriber.profile()},
+               {"plan", subscriber.plan()},
+               {"strict", YesNo(subscriber.strict())},
+               {"alert addresses", absl::StrJoin(subscriber.alert_addresses(), " ")},
+               {"held channels", absl::StrJoin(subscriber.held_channels(), " ")},
                {"endpoints", std::to_string(subscriber.endpoint_count())},
                {"created", TimeText(subscriber.create_time())},
                {"updated", TimeText(subscriber.update_time())}});
@@ -53,9 +67,10 @@ void List(Session& session, const Flags& flags) {
   std::vector<Row> rows;
   for (const v1::Subscriber& subscriber : all.subscribers()) {
     rows.push_back({subscriber.id(), OneLine(subscriber.name(), 40), YesNo(subscriber.paused()),
-                    std::to_string(subscriber.endpoint_count()), TimeText(subscriber.create_time())});
+                    subscriber.profile(), subscriber.plan(), std::to_string(subscriber.endpoint_count()),
+                    TimeText(subscriber.create_time())});
   }
-  PrintTable({"ID", "NAME", "PAUSED", "ENDPOINTS", "CREATED"}, rows);
+  PrintTable({"ID", "NAME", "PAUSED", "PROFILE", "PLAN", "ENDPOINTS", "CREATED"}, rows);
 }
 
 void Delete(Session& session, const Flags& flags) {
@@ -63,6 +78,41 @@ void Delete(Session& session, const Flags& flags) {
   google::protobuf::Empty nothing;
   Ask<v1::SubscriberService>(session, &v1::SubscriberService::Stub::DeleteSubscriber,
                              ById<v1::DeleteSubscriberRequest>(flags.id), nothing);
+}
+
+void AddOptions(CLI::App& command, Flags& flags) {
+  command.add_option("--name", flags.name, "for people");
+  command.add_option("--delivery-profile", flags.profile,
+                     "its catalogue, and what its endpoints are made from; \"\" = none");
+  command.add_option("--plan", flags.plan,
+                     "the platform's word; gates event types where the profile says so");
+  command.add_option("--strict", flags.strict, "refuse events that the catalogue does not have: yes or no")
+      ->check(CLI::IsMember({"yes", "no"}));
+  CLI::Option* addresses =
+      command.add_option("--alert-address", flags.alert_addresses, "a mail address for alerts; repeat it");
+  command.add_flag("--no-alert-addresses", flags.no_alert_addresses, "there is none")->excludes(addresses);
+}
+
+// The update mask's paths for the options that were given.
+std::vector<std::string> Fill(const Flags& flags, v1::Subscriber& subscriber) {
+  std::vector<std::string> paths;
+  subscriber.set_id(flags.id);
+  const auto text = [&](const std::optional<std::string>& value, const char* path,
+                        void (v1::Subscriber::*set)(const std::string&)) {
+    if (!value) return;
+    (subscriber.*set)(*value);
+    paths.emplace_back(path);
+  };
+  text(flags.name, "name", &v1::Subscriber::set_name<const std::string&>);
+  text(flags.profile, "profile", &v1::Subscriber::set_profile<const std::string&>);
+  text(flags.plan, "plan", &v1::Subscriber::set_plan<const std::string&>);
+  if (flags.strict) {
+    subscriber.set_strict(*flags.strict == "yes");
+    paths.emplace_back("strict");
+  }
+  for (const std::string& address : flags.alert_addresses) subscriber.add_alert_addresses(address);
+  if (!flags.alert_addresses.empty() || flags.no_alert_addresses) paths.emplace_back("alert_addresses");
+  return paths;
 }
 
 }  // namespace
@@ -78,11 +128,10 @@ void AddSubscriberCommands(CLI::App& app, Session& session) {
   };
 
   CLI::App* create = verb("create", "make a subscriber");
-  create->add_option("--name", flags->name, "for people");
+  AddOptions(*create, *flags);
   create->callback([&session, flags] {
     v1::CreateSubscriberRequest request;
-    request.mutable_subscriber()->set_id(flags->id);
-    request.mutable_subscriber()->set_name(flags->name);
+    Fill(*flags, *request.mutable_subscriber());
     Call(session, request, &v1::SubscriberService::Stub::CreateSubscriber);
   });
 
@@ -94,13 +143,14 @@ void AddSubscriberCommands(CLI::App& app, Session& session) {
   list->add_option("--limit", flags->limit, "at most so many; 0 = all")->check(CLI::NonNegativeNumber);
   list->callback([&session, flags] { List(session, *flags); });
 
-  CLI::App* update = verb("update", "change a subscriber's name");
-  update->add_option("--name", flags->name, "for people")->required();
+  CLI::App* update = verb("update", "change what the options give");
+  AddOptions(*update, *flags);
   update->callback([&session, flags] {
     v1::UpdateSubscriberRequest request;
-    request.mutable_subscriber()->set_id(flags->id);
-    request.mutable_subscriber()->set_name(flags->name);
-    request.mutable_update_mask()->add_paths("name");
+    for (const std::string& path : Fill(*flags, *request.mutable_subscriber())) {
+      request.mutable_update_mask()->add_paths(path);
+    }
+    if (request.update_mask().paths().empty()) return session.UsageError("nothing to change: give an option");
     Call(session, request, &v1::SubscriberService::Stub::UpdateSubscriber);
   });
 
@@ -114,6 +164,21 @@ void AddSubscriberCommands(CLI::App& app, Session& session) {
     Call(session, ById<v1::ResumeSubscriberRequest>(flags->id),
          &v1::SubscriberService::Stub::ResumeSubscriber);
   });
+  const auto channel = [&session, &verb, flags](const char* name, const char* help, auto request,
+                                                auto method) {
+    CLI::App* command = verb(name, help);
+    command->add_option("channel", flags->channel, "as events name it")->required();
+    command->callback([&session, flags, method] {
+      decltype(request) filled;
+      filled.set_subscriber_id(flags->id);
+      filled.set_channel(flags->channel);
+      Call(session, filled, method);
+    });
+  };
+  channel("hold", "a channel's connection is down: start no attempt for endpoints of it alone; events queue",
+          v1::HoldChannelRequest(), &v1::SubscriberService::Stub::HoldChannel);
+  channel("release", "the channel's connection is up again", v1::ReleaseChannelRequest(),
+          &v1::SubscriberService::Stub::ReleaseChannel);
   AddStatisticsCommand(noun, session, true);
 }
 

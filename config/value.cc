@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/escaping.h>
@@ -133,7 +135,7 @@ absl::StatusOr<int64_t> ParseDurationMs(absl::string_view text) {
 }
 
 absl::Status CheckFormat(v1::Format format, absl::string_view text) {
-  if (format == v1::FORMAT_UNSPECIFIED) return absl::OkStatus();
+  if (format == v1::FORMAT_UNSPECIFIED || format == v1::FORMAT_PROSE) return absl::OkStatus();
   const std::optional<IpPort> address = ParseIpPort(text);
   if (!address) {
     return Refuse(
@@ -160,18 +162,42 @@ absl::Status SetValue(const FieldDescriptor& field, absl::string_view text, Mess
   const v1::Rule& rule = field.options().GetExtension(v1::rule);
   const google::protobuf::Reflection& reflection = *parent.GetReflection();
   switch (field.cpp_type()) {
-    case FieldDescriptor::CPPTYPE_STRING:
-      RETURN_IF_ERROR(CheckString(rule, text));
+    case FieldDescriptor::CPPTYPE_STRING: {
+      std::string value(text);
+      if (rule.format() == v1::FORMAT_PROSE) absl::RemoveExtraAsciiWhitespace(&value);
+      RETURN_IF_ERROR(CheckString(rule, value));
       if (field.is_repeated()) {
-        reflection.AddString(&parent, &field, std::string(text));
+        reflection.AddString(&parent, &field, std::move(value));
       } else {
-        reflection.SetString(&parent, &field, std::string(text));
+        reflection.SetString(&parent, &field, std::move(value));
       }
       return absl::OkStatus();
+    }
     case FieldDescriptor::CPPTYPE_INT32: {
       ASSIGN_OR_RETURN(const int64_t value, ParseInRange(rule, text, &ParseInteger));
       HOOKD_CHECK(value >= INT32_MIN && value <= INT32_MAX, "an int32 key needs a range within int32");
-      reflection.SetInt32(&parent, &field, static_cast<int32_t>(value));
+      if (field.is_repeated()) {
+        reflection.AddInt32(&parent, &field, static_cast<int32_t>(value));
+      } else {
+        reflection.SetInt32(&parent, &field, static_cast<int32_t>(value));
+      }
+      return absl::OkStatus();
+    }
+    case FieldDescriptor::CPPTYPE_INT64: {
+      ASSIGN_OR_RETURN(const int64_t value, ParseInRange(rule, text, &ParseInteger));
+      reflection.SetInt64(&parent, &field, value);
+      return absl::OkStatus();
+    }
+    case FieldDescriptor::CPPTYPE_BOOL:
+      if (text != "true" && text != "false") return Refuse(text, "is not true or false: write one of them");
+      reflection.SetBool(&parent, &field, text == "true");
+      return absl::OkStatus();
+    case FieldDescriptor::CPPTYPE_DOUBLE: {
+      double value = 0;
+      if (!absl::SimpleAtod(text, &value) || !std::isfinite(value)) {
+        return Refuse(text, "is not a number: write it like 0.1");
+      }
+      reflection.SetDouble(&parent, &field, value);
       return absl::OkStatus();
     }
     case FieldDescriptor::CPPTYPE_MESSAGE: {
@@ -186,7 +212,9 @@ absl::Status SetValue(const FieldDescriptor& field, absl::string_view text, Mess
       google::protobuf::Duration duration;
       duration.set_seconds(ms / 1000);
       duration.set_nanos(static_cast<int32_t>(ms % 1000) * 1'000'000);
-      reflection.MutableMessage(&parent, &field)->CopyFrom(duration);
+      (field.is_repeated() ? reflection.AddMessage(&parent, &field)
+                           : reflection.MutableMessage(&parent, &field))
+          ->CopyFrom(duration);
       return absl::OkStatus();
     }
     default:

@@ -177,7 +177,7 @@ class DeliveryStore {
     EndpointId id;
     LaneState lane;
     std::shared_ptr<const Endpoint> endpoint;  // null: it was deleted, and is not swept yet
-    bool subscriber_paused = false;
+    Hold hold = Hold::kNone;                   // of a lane that is not deleted
   };
   struct Recovered {
     // Only what has something pending or remembered (a rate, a hold, a row of failures of a disabled one is

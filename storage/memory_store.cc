@@ -270,7 +270,8 @@ absl::StatusOr<DeliveryStore::Recovered> MemoryStore::Recover() {
     if (endpoint == committed_->endpoints.end()) continue;
     active.endpoint = endpoint->second;
     const auto subscriber = committed_->subscribers.find(KeyOf(endpoint->second->subscriber_id));
-    active.subscriber_paused = subscriber != committed_->subscribers.end() && subscriber->second.paused;
+    const Subscriber* owner = subscriber == committed_->subscribers.end() ? nullptr : &subscriber->second;
+    active.hold = HoldOf(owner == nullptr ? Subscriber() : *owner, *active.endpoint);
   }
   for (const auto& [number, bucket] : committed_->buckets) buckets_.Load(bucket);
   recovered.next_endpoint_number = committed_->next_endpoint_number;

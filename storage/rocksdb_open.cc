@@ -148,21 +148,20 @@ absl::Status RocksDbStore::CountSubscribers(Recovered& recovered) const {
   return FromRocksDb(it->status(), "recover");
 }
 
-absl::StatusOr<bool> RocksDbStore::IsSubscriberPaused(const std::string& id) const {
+absl::StatusOr<Subscriber> RocksDbStore::SubscriberOf(const std::string& id) const {
   std::string value;
   const rocksdb::Status status =
       db_->Get(rocksdb::ReadOptions(), Cf(kSubscribers), keys::OfSubscriber(id), &value);
-  if (status.IsNotFound()) return false;
+  if (status.IsNotFound()) return Subscriber();
   RETURN_IF_ERROR(FromRocksDb(status, "recover"));
-  ASSIGN_OR_RETURN(const Subscriber subscriber, records::DecodeSubscriber(value));
-  return subscriber.paused;
+  return records::DecodeSubscriber(value);
 }
 
 // Lanes and endpoints lie in the same order; of endpoints only those of active lanes are read. Every endpoint
 // has a lane, and every lane that is not deleted an endpoint: counting lanes counts both.
 absl::Status RocksDbStore::RecoverLanes(Recovered& recovered) {
   const WallMs now = state_.wall_high_water_ms;
-  absl::flat_hash_map<std::string, bool> paused;  // by subscriber
+  absl::flat_hash_map<std::string, Subscriber> subscribers;  // that hold something, or nothing
   const std::unique_ptr<rocksdb::Iterator> lanes(db_->NewIterator(RecoveryScan(), Cf(kLanes)));
   const std::unique_ptr<rocksdb::Iterator> endpoints(db_->NewIterator(RecoveryScan(), Cf(kEndpoints)));
   for (lanes->SeekToFirst(); lanes->Valid(); lanes->Next()) {
@@ -185,11 +184,11 @@ absl::Status RocksDbStore::RecoverLanes(Recovered& recovered) {
         return absl::DataLossError(Concat("a lane without its endpoint: ", id->ToString()));
       }
       ASSIGN_OR_RETURN(Endpoint endpoint, records::DecodeEndpoint(*id, endpoints->value().ToStringView()));
-      const auto [subscriber, first] = paused.try_emplace(endpoint.subscriber_id, false);
+      const auto [subscriber, first] = subscribers.try_emplace(endpoint.subscriber_id);
       if (first) {
-        ASSIGN_OR_RETURN(subscriber->second, IsSubscriberPaused(endpoint.subscriber_id));
+        ASSIGN_OR_RETURN(subscriber->second, SubscriberOf(endpoint.subscriber_id));
       }
-      active.subscriber_paused = subscriber->second;
+      active.hold = HoldOf(subscriber->second, endpoint);
       active.endpoint = std::make_shared<const Endpoint>(std::move(endpoint));
     }
     recovered.lanes.push_back(std::move(active));

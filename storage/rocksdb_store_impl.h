@@ -124,7 +124,7 @@ class RocksDbStore final : public DeliveryStore {
   absl::Status RecoverMeta(Recovered& recovered);
   absl::Status RecoverLanes(Recovered& recovered);
   absl::Status CountSubscribers(Recovered& recovered) const;
-  absl::StatusOr<bool> IsSubscriberPaused(const std::string& id) const;
+  absl::StatusOr<Subscriber> SubscriberOf(const std::string& id) const;
 
   void Write(const SubscriberChanged& fact);
   void Write(const SubscriberDeleted& fact);

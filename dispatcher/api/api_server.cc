@@ -18,6 +18,7 @@
 #include "dispatcher/api/gateway.h"
 #include "dispatcher/api/job_service.h"
 #include "dispatcher/api/operations_service.h"
+#include "dispatcher/api/profile_service.h"
 #include "dispatcher/api/publish_batch.h"
 #include "dispatcher/api/subscriber_service.h"
 #include "dispatcher/api/token_service.h"
@@ -81,6 +82,7 @@ class ApiServer::Impl {
         jobs_(engine),
         operations_(options.version, options.storage_format, engine, telemetry, clock),
         tokens_(engine, clock),
+        profiles_(engine),
         gateway_(options.gateway) {}
 
   ~Impl() { Shutdown(Duration::zero()); }
@@ -99,6 +101,7 @@ class ApiServer::Impl {
     builder.RegisterService(&jobs_);
     builder.RegisterService(&operations_);
     builder.RegisterService(&tokens_);
+    builder.RegisterService(&profiles_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
       return absl::UnavailableError(
@@ -143,6 +146,7 @@ class ApiServer::Impl {
   JobService jobs_;
   OperationsService operations_;
   TokenService tokens_;
+  ProfileService profiles_;
   Gateway* const gateway_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

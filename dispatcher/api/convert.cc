@@ -8,9 +8,11 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "base/url_query.h"
 #include "dispatcher/api/policy_convert.h"
 #include "dispatcher/core/filter.h"
 #include "dispatcher/core/header_rules.h"
+#include "dispatcher/core/profile_resolve.h"
 #include "dispatcher/core/signature.h"
 
 namespace hookd {
@@ -98,16 +100,21 @@ v1::Subscriber ToProto(const SubscriberView& view) {
   *proto.mutable_create_time() = ToTimestamp(view.subscriber.created_ms);
   *proto.mutable_update_time() = ToTimestamp(view.subscriber.updated_ms);
   proto.set_endpoint_count(view.endpoint_count);
+  proto.set_profile(view.subscriber.profile);
+  proto.set_plan(view.subscriber.plan);
+  proto.set_strict(view.subscriber.strict);
+  for (const std::string& address : view.subscriber.alert_addresses) proto.add_alert_addresses(address);
+  for (const std::string& channel : view.subscriber.held_channels) proto.add_held_channels(channel);
   return proto;
 }
 
-v1::Endpoint ToProto(const EndpointView& view) {
+v1::Endpoint ToProto(const EndpointView& view, const Profiles* profiles, bool url_query) {
   const Endpoint& endpoint = *view.endpoint;
   v1::Endpoint proto;
   proto.set_id(endpoint.id.ToString());
   proto.set_subscriber_id(endpoint.subscriber_id);
   proto.set_description(endpoint.description);
-  proto.set_url(endpoint.url);
+  proto.set_url(url_query ? endpoint.url : MaskQuery(endpoint.url));
   for (const std::string& type : endpoint.event_types) proto.add_event_types(type);
   for (const std::string& channel : endpoint.channels) proto.add_channels(channel);
   for (const Header& header : endpoint.headers) {
@@ -123,6 +130,18 @@ v1::Endpoint ToProto(const EndpointView& view) {
     *proto.mutable_disabled()->mutable_time() = ToTimestamp(endpoint.disabled_ms);
   }
   proto.set_state_note(endpoint.state_note);
+  proto.set_profile(endpoint.profile);
+  const LoadedProfile* profile = profiles == nullptr ? nullptr : profiles->Find(endpoint.profile);
+  for (const auto& [name, on] :
+       profile == nullptr ? endpoint.settings : WholeSettings(**profile, endpoint.settings)) {
+    (*proto.mutable_settings())[name] = on;
+  }
+  for (const std::string& type : endpoint.muted_event_types) proto.add_muted_event_types(type);
+  if (endpoint.capture) {
+    proto.mutable_capture()->set_bin_id(endpoint.capture->bin);
+    *proto.mutable_capture()->mutable_end_time() = ToTimestamp(endpoint.capture->until_ms);
+    proto.mutable_capture()->set_delivers(endpoint.capture->delivers);
+  }
   *proto.mutable_create_time() = ToTimestamp(endpoint.created_ms);
   *proto.mutable_update_time() = ToTimestamp(endpoint.updated_ms);
   v1::EndpointHealth& health = *proto.mutable_health();
@@ -157,6 +176,7 @@ v1::Delivery ToProto(const Delivery& delivery) {
   proto.set_origin(static_cast<v1::DeliveryOrigin>(delivery.origin));
   if (delivery.replaces) proto.set_replaces(delivery.replaces->ToString());
   if (delivery.replaced_by) proto.set_replaced_by(delivery.replaced_by->ToString());
+  if (delivery.batch) proto.set_batch_id(delivery.batch->ToString());
   proto.set_last_status(delivery.last_status);
   if (delivery.last_error != ErrorKind::kNone) {
     proto.set_last_error_kind(std::string(ToString(delivery.last_error)));
@@ -217,6 +237,7 @@ v1::Event ToProto(const Event& event) {
   proto.set_idempotency_key(event.idempotency_key);
   proto.set_traceparent(event.traceparent);
   proto.set_tracestate(event.tracestate);
+  proto.set_coalesce_key(event.coalesce_key);
   *proto.mutable_accept_time() = ToTimestamp(event.accepted_ms);
   if (event.not_before_ms != 0) *proto.mutable_not_before_time() = ToTimestamp(event.not_before_ms);
   if (event.expires_ms != 0) *proto.mutable_expire_time() = ToTimestamp(event.expires_ms);
@@ -281,6 +302,7 @@ absl::StatusOr<Event> FromProto(const v1::NewEvent& proto) {
   event.idempotency_key = proto.idempotency_key();
   event.traceparent = proto.traceparent();
   event.tracestate = proto.tracestate();
+  event.coalesce_key = proto.coalesce_key();
   event.payload = proto.payload();
   if (proto.has_not_before_time()) {
     ASSIGN_OR_RETURN(event.not_before_ms, FromTimestamp(proto.not_before_time(), "not_before_time"));
@@ -307,11 +329,23 @@ absl::StatusOr<std::optional<DeliveryState>> FromProto(v1::DeliveryState state) 
   }
 }
 
+Subscriber FromProto(const v1::Subscriber& proto) {
+  Subscriber subscriber;
+  subscriber.id = proto.id();
+  subscriber.name = proto.name();
+  subscriber.profile = proto.profile();
+  subscriber.plan = proto.plan();
+  subscriber.strict = proto.strict();
+  subscriber.alert_addresses = ToVector(proto.alert_addresses());
+  return subscriber;
+}
+
 absl::StatusOr<Endpoint> FromProto(const v1::Endpoint& proto) {
   // Before they are copied.
   RETURN_IF_ERROR(CheckCount("event_types", proto.event_types_size(), kMaxEventTypePatterns));
   RETURN_IF_ERROR(CheckCount("channels", proto.channels_size(), kMaxChannelFilters));
   RETURN_IF_ERROR(CheckCount("headers", proto.headers_size(), kMaxHeaders));
+  RETURN_IF_ERROR(CheckCount("settings", proto.settings().size(), kMaxSettings));
   Endpoint endpoint;
   endpoint.subscriber_id = proto.subscriber_id();
   endpoint.description = proto.description();
@@ -322,6 +356,8 @@ absl::StatusOr<Endpoint> FromProto(const v1::Endpoint& proto) {
     endpoint.headers.push_back({header.name(), header.value(), header.secret()});
   }
   ASSIGN_OR_RETURN(endpoint.policy, FromProto(proto.policy()));
+  endpoint.profile = proto.profile();
+  endpoint.settings = {proto.settings().begin(), proto.settings().end()};
   if (proto.signing_secret().empty()) {
     endpoint.signing_keys = {GenerateKey()};
   } else {

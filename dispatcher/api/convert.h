@@ -23,8 +23,9 @@ inline constexpr size_t kMaxShownBodyBytes = 2 * 1024 * 1024;
 inline constexpr size_t kMaxShownAttempts = 1000;
 
 v1::Subscriber ToProto(const SubscriberView& view);
-// Without signing keys, and without the values of secret headers.
-v1::Endpoint ToProto(const EndpointView& view);
+// Without signing keys, and without the values of secret headers. With `profiles`, all settings of its
+// profile are there; without `url_query`, the values of the URL's query are masked.
+v1::Endpoint ToProto(const EndpointView& view, const Profiles* profiles = nullptr, bool url_query = false);
 // The newest kMaxShownAttempts, and of their response bodies, newest first, kMaxShownBodyBytes; the others
 // are left out, as truncated.
 v1::Delivery ToProto(const Delivery& delivery);
@@ -44,9 +45,12 @@ absl::StatusOr<Event> FromProto(const v1::NewEvent& event);
 // UNSPECIFIED = nullopt. INVALID_ARGUMENT for a number that is no state.
 absl::StatusOr<std::optional<DeliveryState>> FromProto(v1::DeliveryState state);
 
+// What a client gives of a subscriber.
+Subscriber FromProto(const v1::Subscriber& subscriber);
+
 // A new endpoint: output-only fields are ignored, unset ones take their default, and a signing key is made
-// when none is given. Says INVALID_ARGUMENT for what the model cannot hold; ranges are
-// core/endpoint_rules.h's.
+// when none is given. `profile` and `settings` are copied as they are. Says INVALID_ARGUMENT for what the
+// model cannot hold; ranges are core/endpoint_rules.h's.
 absl::StatusOr<Endpoint> FromProto(const v1::Endpoint& endpoint);
 
 // INVALID_ARGUMENT when a secret header has no value.

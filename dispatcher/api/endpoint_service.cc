@@ -20,32 +20,34 @@ absl::StatusOr<EndpointId> ParseId(const std::string& text) {
   return id;
 }
 
-grpc::Status Answer(const absl::StatusOr<EndpointView>& view, v1::Endpoint& response) {
-  if (view.ok()) response = ToProto(*view);
+}  // namespace
+
+grpc::Status EndpointService::Answer(const absl::StatusOr<EndpointView>& view, v1::Endpoint& response,
+                                     bool url_query) {
+  if (view.ok()) response = ToProto(*view, &engine_.profiles(), url_query);
   return ToGrpc(view.status());
 }
 
 // `change(id, reason)` is one of the engine's calls that a person gives a reason for.
 template <typename Request, typename Change>
-grpc::Status ChangeState(const Request& request, v1::Endpoint& response, Change change) {
+grpc::Status EndpointService::ChangeState(const Request& request, v1::Endpoint& response, Change change) {
   const absl::StatusOr<EndpointId> id = ParseId(request.id());
   if (!id.ok()) return ToGrpc(id.status());
   if (absl::Status bad = CheckStateNote(request.reason()); !bad.ok()) return ToGrpc(bad);
   return Answer(change(*id, request.reason()), response);
 }
 
-}  // namespace
-
 grpc::Status EndpointService::CreateEndpoint(grpc::ServerContext*, const v1::CreateEndpointRequest* request,
                                              v1::CreateEndpointResponse* response) {
   if (!request->has_endpoint()) return ToGrpc(absl::InvalidArgumentError("endpoint: is missing"));
-  absl::StatusOr<Endpoint> endpoint = FromProto(request->endpoint());
-  if (!endpoint.ok()) return ToGrpc(endpoint.status());
-  if (absl::Status bad = CheckSecretHeaders(endpoint->headers); !bad.ok()) return ToGrpc(bad);
-  if (absl::Status bad = CheckEndpoint(*endpoint); !bad.ok()) return ToGrpc(bad);
-  const absl::StatusOr<EndpointView> view = engine_.CreateEndpoint(*std::move(endpoint));
+  const absl::StatusOr<NewEndpoint> made = NewEndpoint::Make(request->endpoint());
+  if (!made.ok()) return ToGrpc(made.status());
+  const absl::StatusOr<EndpointView> view =
+      engine_.CreateEndpoint(made->endpoint(), [&](const OwnerView& owner, Endpoint& endpoint) {
+        return made->Finish(engine_.profiles(), owner, endpoint);
+      });
   if (!view.ok()) return ToGrpc(view.status());
-  *response->mutable_endpoint() = ToProto(*view);
+  *response->mutable_endpoint() = ToProto(*view, &engine_.profiles(), /*url_query=*/true);
   response->set_signing_secret(FormatSecret(view->endpoint->signing_keys.front()));
   return grpc::Status::OK;
 }
@@ -54,7 +56,7 @@ grpc::Status EndpointService::GetEndpoint(grpc::ServerContext*, const v1::GetEnd
                                           v1::Endpoint* response) {
   const absl::StatusOr<EndpointId> id = ParseId(request->id());
   if (!id.ok()) return ToGrpc(id.status());
-  return Answer(engine_.GetEndpoint(*id), *response);
+  return Answer(engine_.GetEndpoint(*id), *response, request->with_url_query());
 }
 
 grpc::Status EndpointService::ListEndpoints(grpc::ServerContext*, const v1::ListEndpointsRequest* request,
@@ -76,7 +78,7 @@ grpc::Status EndpointService::ListEndpoints(grpc::ServerContext*, const v1::List
   if (!views.ok()) return ToGrpc(views.status());
   size_t bytes = 0;
   for (size_t i = 0; i < views->size(); ++i) {
-    v1::Endpoint endpoint = ToProto((*views)[i]);
+    v1::Endpoint endpoint = ToProto((*views)[i], &engine_.profiles(), request->with_url_query());
     bytes += endpoint.ByteSizeLong();
     if (i == *size || (i > 0 && bytes > kMaxPageBytes)) {
       response->set_next_page_token(MakePageToken(query, (*views)[i - 1].endpoint->id.ToString()));
@@ -95,9 +97,11 @@ grpc::Status EndpointService::UpdateEndpoint(grpc::ServerContext*, const v1::Upd
   const absl::StatusOr<EndpointUpdate> update =
       EndpointUpdate::Make(request->endpoint(), request->update_mask());
   if (!update.ok()) return ToGrpc(update.status());
-  return Answer(
-      engine_.UpdateEndpoint(*id, [&update](Endpoint& endpoint) { return update->Apply(endpoint); }),
-      *response);
+  return Answer(engine_.UpdateEndpoint(*id,
+                                       [&](const OwnerView& owner, Endpoint& endpoint) {
+                                         return update->Apply(engine_.profiles(), owner, endpoint);
+                                       }),
+                *response);
 }
 
 grpc::Status EndpointService::DeleteEndpoint(grpc::ServerContext*, const v1::DeleteEndpointRequest* request,

@@ -40,6 +40,11 @@ class EndpointService final : public v1::EndpointService::Service {
                                 v1::ListTopEndpointsResponse* response) override;
 
  private:
+  grpc::Status Answer(const absl::StatusOr<EndpointView>& view, v1::Endpoint& response,
+                      bool url_query = false);
+  template <typename Request, typename Change>
+  grpc::Status ChangeState(const Request& request, v1::Endpoint& response, Change change);
+
   Engine& engine_;
 };
 

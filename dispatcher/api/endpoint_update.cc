@@ -5,12 +5,18 @@
 #include <utility>
 
 #include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
 #include <google/protobuf/util/field_mask_util.h>
 
 #include "base/status_macros.h"
+#include "base/url_query.h"
 #include "dispatcher/api/convert.h"
 #include "dispatcher/api/field_mask.h"
+#include "dispatcher/api/policy_convert.h"
 #include "dispatcher/core/endpoint_rules.h"
+#include "dispatcher/core/policy_fields.h"
+#include "dispatcher/core/profile_resolve.h"
 
 namespace hookd {
 namespace {
@@ -18,6 +24,7 @@ namespace {
 // In place of what the mask does not name, so that the rules judge the rest.
 constexpr char kAnySubscriber[] = "any";
 constexpr char kAnyUrl[] = "http://any.invalid/";
+constexpr absl::string_view kPolicyPrefix = "policy.";
 
 void CopyHeaders(const Endpoint& from, Endpoint& to) {
   std::vector<Header> headers = from.headers;
@@ -31,83 +38,172 @@ void CopyHeaders(const Endpoint& from, Endpoint& to) {
   to.headers = std::move(headers);
 }
 
+void CopyUrl(const Endpoint& from, Endpoint& to) {
+  const bool as_read = HoldsMasked(from.url) && from.url == MaskQuery(to.url);
+  if (!as_read) to.url = from.url;
+}
+
 struct Path {
   absl::string_view name;
   void (*copy)(const Endpoint& from, Endpoint& to);
 };
 
+// Beside the policy's and the settings.
 constexpr std::array kPaths = {
     Path{"description", [](const Endpoint& from, Endpoint& to) { to.description = from.description; }},
-    Path{"url", [](const Endpoint& from, Endpoint& to) { to.url = from.url; }},
+    Path{"url", CopyUrl},
     Path{"event_types", [](const Endpoint& from, Endpoint& to) { to.event_types = from.event_types; }},
     Path{"channels", [](const Endpoint& from, Endpoint& to) { to.channels = from.channels; }},
     Path{"headers", CopyHeaders},
     Path{"signing_secret", [](const Endpoint& from, Endpoint& to) { to.signing_keys = from.signing_keys; }},
-    Path{"policy", [](const Endpoint& from, Endpoint& to) { to.policy = from.policy; }},
-    Path{"policy.mode", [](const Endpoint& from, Endpoint& to) { to.policy.mode = from.policy.mode; }},
-    Path{"policy.max_in_flight",
-         [](const Endpoint& from, Endpoint& to) { to.policy.max_in_flight = from.policy.max_in_flight; }},
-    Path{"policy.timeout",
-         [](const Endpoint& from, Endpoint& to) { to.policy.timeout = from.policy.timeout; }},
-    Path{"policy.success_codes",
-         [](const Endpoint& from, Endpoint& to) { to.policy.success = from.policy.success; }},
-    Path{"policy.max_retries",
-         [](const Endpoint& from, Endpoint& to) { to.policy.max_retries = from.policy.max_retries; }},
-    Path{"policy.backoff",
-         [](const Endpoint& from, Endpoint& to) { to.policy.backoff = from.policy.backoff; }},
-    Path{"policy.rate_limit", [](const Endpoint& from, Endpoint& to) { to.policy.rate = from.policy.rate; }},
-    Path{"policy.retry_after_max",
-         [](const Endpoint& from, Endpoint& to) { to.policy.retry_after_max = from.policy.retry_after_max; }},
-    Path{"policy.alert_after",
-         [](const Endpoint& from, Endpoint& to) { to.policy.alert_after = from.policy.alert_after; }},
-    Path{"policy.auto_disable",
-         [](const Endpoint& from, Endpoint& to) { to.policy.disable = from.policy.disable; }},
-    Path{"policy.backlog",
-         [](const Endpoint& from, Endpoint& to) { to.policy.backlog = from.policy.backlog; }},
-    Path{"policy.http_version",
-         [](const Endpoint& from, Endpoint& to) { to.policy.http_version = from.policy.http_version; }},
-    Path{"policy.kept_bodies",
-         [](const Endpoint& from, Endpoint& to) { to.policy.keep_all_bodies = from.policy.keep_all_bodies; }},
 };
 
-constexpr std::array<absl::string_view, kPaths.size()> kNames = [] {
-  std::array<absl::string_view, kPaths.size()> names;
-  for (size_t i = 0; i < names.size(); ++i) names[i] = kPaths[i].name;
+const std::vector<std::string>& Names() {
+  static const auto& names = *[] {
+    auto* all = new std::vector<std::string>();
+    for (const Path& path : kPaths) all->emplace_back(path.name);
+    all->emplace_back("policy");
+    for (const PolicyField& field : PolicyFields()) {
+      all->push_back(absl::StrCat(kPolicyPrefix, std::string(field.name)));
+    }
+    all->emplace_back("settings");
+    return all;
+  }();
   return names;
-}();
+}
+
+absl::Status RefuseMasked() {
+  return absl::InvalidArgumentError(
+      "url: its query holds \"***\", which stands for a value that is not shown: give the value itself");
+}
+
+// Null: the endpoint has none.
+absl::StatusOr<const LoadedProfile*> ProfileOf(const Profiles& profiles, const Endpoint& endpoint) {
+  if (endpoint.profile.empty()) return nullptr;
+  return profiles.Get(endpoint.profile);
+}
+
+absl::StatusOr<Settings> SettingsFor(const LoadedProfile* profile, const Settings& given) {
+  if (profile != nullptr) return NormalSettings(**profile, given);
+  if (given.empty()) return Settings();
+  return absl::InvalidArgumentError(
+      "settings: the endpoint has no profile, which would have some: leave them out");
+}
 
 }  // namespace
 
+absl::StatusOr<NewEndpoint> NewEndpoint::Make(const v1::Endpoint& from) {
+  NewEndpoint made;
+  ASSIGN_OR_RETURN(made.endpoint_, FromProto(from));
+  RETURN_IF_ERROR(CheckSecretHeaders(made.endpoint_.headers));
+  if (HoldsMasked(made.endpoint_.url)) return RefuseMasked();
+  made.policy_ = from.policy();
+  Endpoint rest = made.endpoint_;
+  rest.policy = {};
+  RETURN_IF_ERROR(CheckEndpoint(rest));
+  return made;
+}
+
+absl::Status NewEndpoint::Finish(const Profiles& profiles, const OwnerView& owner, Endpoint& to) const {
+  if (to.profile.empty()) to.profile = owner.subscriber.profile;
+  ASSIGN_OR_RETURN(const LoadedProfile* profile, ProfileOf(profiles, to));
+  ASSIGN_OR_RETURN(to.settings, SettingsFor(profile, to.settings));
+  const DeliveryPolicy given = profile == nullptr ? DeliveryPolicy() : PolicyOf(**profile, to.settings);
+  ASSIGN_OR_RETURN(to.policy, FromProto(policy_, given));
+  Normalise(to.policy);
+  RETURN_IF_ERROR(CheckEndpoint(to));
+  const LoadedProfile* catalogue = profiles.Find(owner.subscriber.profile);
+  if (catalogue != nullptr) RETURN_IF_ERROR(CheckTypesInPlan(*catalogue, owner.subscriber.plan, to));
+  if (profile == nullptr) return absl::OkStatus();
+  to.muted_event_types = MutedTypes(**profile, to.settings);
+  RETURN_IF_ERROR(CheckOverrides(**profile, given, to.policy));
+  RETURN_IF_ERROR(CheckUrlAllowed(**profile, to.url, profiles.allow_http()));
+  RETURN_IF_ERROR(CheckHeadersAllowed(**profile, to));
+  return CheckEndpointCount(**profile, to, owner.endpoints);
+}
+
 absl::StatusOr<EndpointUpdate> EndpointUpdate::Make(const v1::Endpoint& from,
                                                     const google::protobuf::FieldMask& mask) {
-  RETURN_IF_ERROR(CheckFieldMask(mask, kNames));
+  const std::vector<std::string>& names = hookd::Names();
+  const std::vector<absl::string_view> allowed(names.begin(), names.end());
+  RETURN_IF_ERROR(CheckFieldMask(mask, allowed));
   v1::Endpoint named;
   google::protobuf::util::FieldMaskUtil::MergeMessageTo(
       from, mask, google::protobuf::util::FieldMaskUtil::MergeOptions(), &named);
   EndpointUpdate update;
   update.paths_.assign(mask.paths().begin(), mask.paths().end());
-  const auto names = [&update](absl::string_view path) {
-    return std::find(update.paths_.begin(), update.paths_.end(), path) != update.paths_.end();
-  };
-  if (names("signing_secret") && named.signing_secret().empty()) {
+  update.names_policy_ = named.has_policy();
+  for (const std::string& path : update.paths_) {
+    update.names_policy_ |= path == "policy" || absl::StartsWith(path, kPolicyPrefix);
+  }
+  if (update.Names("signing_secret") && named.signing_secret().empty()) {
     return absl::InvalidArgumentError(
         "signing_secret: is empty, give \"whsec_\" and base64 of 24 to 64 bytes");
   }
   named.set_subscriber_id(kAnySubscriber);
-  if (!names("url")) named.set_url(kAnyUrl);
+  if (!update.Names("url")) named.set_url(kAnyUrl);
   ASSIGN_OR_RETURN(update.values_, FromProto(named));
-  RETURN_IF_ERROR(CheckEndpoint(update.values_));
+  update.policy_.Swap(named.mutable_policy());
+  Endpoint rest = update.values_;
+  rest.policy = {};
+  RETURN_IF_ERROR(CheckEndpoint(rest));
   return update;
 }
 
-absl::Status EndpointUpdate::Apply(Endpoint& to) const {
-  for (const std::string& name : paths_) {
-    const auto* path = std::find_if(kPaths.begin(), kPaths.end(),
-                                    [&name](const Path& candidate) { return candidate.name == name; });
-    path->copy(values_, to);
+bool EndpointUpdate::Names(absl::string_view path) const {
+  return std::find(paths_.begin(), paths_.end(), path) != paths_.end();
+}
+
+absl::Status EndpointUpdate::Apply(const Profiles& profiles, const OwnerView& owner, Endpoint& to) const {
+  for (const Path& path : kPaths) {
+    if (Names(path.name)) path.copy(values_, to);
+  }
+  if (Names("url") && to.url == values_.url && HoldsMasked(to.url)) return RefuseMasked();
+  // What the update does not work out anew may go on without its profile.
+  const LoadedProfile* profile = profiles.Find(to.profile);
+  if (names_policy_ || Names("settings")) {
+    ASSIGN_OR_RETURN(profile, ProfileOf(profiles, to));
+    if (Names("settings")) RETURN_IF_ERROR(ApplySettings(profile, to));
+    if (names_policy_) RETURN_IF_ERROR(ApplyPolicy(profile, to));
   }
   RETURN_IF_ERROR(CheckSecretHeaders(to.headers));
-  return CheckEndpoint(to);
+  RETURN_IF_ERROR(CheckEndpoint(to));
+  return CheckConstraints(profiles, profile, owner, to);
+}
+
+absl::Status EndpointUpdate::ApplySettings(const LoadedProfile* profile, Endpoint& to) const {
+  ASSIGN_OR_RETURN(Settings settings, SettingsFor(profile, values_.settings));
+  if (profile == nullptr) return absl::OkStatus();
+  ChangeSettings(**profile, to.settings, settings, to.policy);
+  to.settings = std::move(settings);
+  to.muted_event_types = MutedTypes(**profile, to.settings);
+  return absl::OkStatus();
+}
+
+absl::Status EndpointUpdate::ApplyPolicy(const LoadedProfile* profile, Endpoint& to) const {
+  const DeliveryPolicy given = profile == nullptr ? DeliveryPolicy() : PolicyOf(**profile, to.settings);
+  ASSIGN_OR_RETURN(DeliveryPolicy wanted, FromProto(policy_, given));
+  Normalise(wanted);
+  // Of the fields that are not named, `wanted` has what the profile gives: that is always allowed.
+  if (profile != nullptr) RETURN_IF_ERROR(CheckOverrides(**profile, given, wanted));
+  for (const PolicyField& field : PolicyFields()) {
+    if (Names("policy") || Names(absl::StrCat(kPolicyPrefix, std::string(field.name))))
+      field.copy(wanted, to.policy);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EndpointUpdate::CheckConstraints(const Profiles& profiles, const LoadedProfile* profile,
+                                              const OwnerView& owner, const Endpoint& to) const {
+  const LoadedProfile* catalogue = profiles.Find(owner.subscriber.profile);
+  if (catalogue != nullptr && Names("event_types")) {
+    RETURN_IF_ERROR(CheckTypesInPlan(*catalogue, owner.subscriber.plan, to));
+  }
+  if (profile == nullptr) return absl::OkStatus();
+  if (Names("url")) RETURN_IF_ERROR(CheckUrlAllowed(**profile, to.url, profiles.allow_http()));
+  if (Names("headers")) RETURN_IF_ERROR(CheckHeadersAllowed(**profile, to));
+  if (Names("channels")) RETURN_IF_ERROR(CheckEndpointCount(**profile, to, owner.endpoints));
+  return absl::OkStatus();
 }
 
 }  // namespace hookd

@@ -18,7 +18,7 @@ grpc::ServerUnaryReactor* EventService::PublishEvent(grpc::CallbackServerContext
   if (!request->has_event()) {
     return PublishCall::Refused(*publish_, *context, absl::InvalidArgumentError("event: is missing"));
   }
-  absl::StatusOr<NewEvent> event = MakeEvent(request->event(), publish_->clock.Wall());
+  absl::StatusOr<NewEvent> event = MakeEvent(request->event(), publish_->clock.Wall(), publish_->engine);
   if (!event.ok()) return PublishCall::Refused(*publish_, *context, event.status());
   std::vector<NewEvent> events;
   events.push_back(*std::move(event));
@@ -33,6 +33,7 @@ grpc::ServerUnaryReactor* EventService::PublishEvent(grpc::CallbackServerContext
         response->set_event_id(outcome.event.ToString());
         response->set_deliveries(outcome.deliveries);
         response->set_duplicate(outcome.duplicate);
+        response->set_not_fanned_out(outcome.not_fanned_out);
         return absl::OkStatus();
       });
 }

@@ -10,8 +10,8 @@ namespace hookd {
 
 v1::DeliveryPolicy ToProto(const DeliveryPolicy& policy);
 
-// A whole policy; what is unset has its default, and so has a zero that cannot be meant (max_in_flight,
-// burst, factor). INVALID_ARGUMENT for what the model cannot hold.
-absl::StatusOr<DeliveryPolicy> FromProto(const v1::DeliveryPolicy& proto);
+// A whole policy; what is unset is as in `unset`, and so is a zero that cannot be meant (max_in_flight,
+// burst, factor, max_members). INVALID_ARGUMENT for what the model cannot hold.
+absl::StatusOr<DeliveryPolicy> FromProto(const v1::DeliveryPolicy& proto, DeliveryPolicy unset = {});
 
 }  // namespace hookd

@@ -20,7 +20,8 @@ void SetError(const absl::Status& status, v1::PublishResult& result) {
 }
 
 NewEvent WithKey(Event event) {
-  NewEvent made{std::move(event), std::nullopt};
+  NewEvent made;
+  made.event = std::move(event);
   if (!made.event.idempotency_key.empty()) made.idempotency = MakeIdempotencyKey(made.event);
   return made;
 }
@@ -44,11 +45,13 @@ absl::Status CheckBatchSize(const EventMessages& events, size_t encoded_bytes) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<NewEvent> MakeEvent(const v1::NewEvent& message, WallMs now) {
+absl::StatusOr<NewEvent> MakeEvent(const v1::NewEvent& message, WallMs now, const Engine& engine) {
   ASSIGN_OR_RETURN(Event event, FromProto(message));
   RETURN_IF_ERROR(CheckEvent(event));
   RETURN_IF_ERROR(CheckEventTimes(event, now));
-  return WithKey(std::move(event));
+  NewEvent made = WithKey(std::move(event));
+  RETURN_IF_ERROR(engine.CheckContent(made));
+  return made;
 }
 
 CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, PublishContext& publish) {
@@ -60,7 +63,7 @@ CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, 
   results.Reserve(messages.size());
   for (int i = 0; i < messages.size(); ++i) {
     v1::PublishResult& result = *results.Add();
-    absl::StatusOr<NewEvent> event = MakeEvent(messages[i], now);
+    absl::StatusOr<NewEvent> event = MakeEvent(messages[i], now, publish.engine);
     if (!event.ok()) {
       publish.CountRefused(event.status());
       SetError(event.status(), result);
@@ -83,6 +86,10 @@ std::vector<NewEvent> RemakeEvents(const EventMessages& messages, const std::vec
   return events;
 }
 
+void Recheck(std::vector<NewEvent>& events, const Engine& engine) {
+  for (NewEvent& event : events) engine.CheckContent(event).IgnoreError();
+}
+
 void FillResults(const std::vector<PublishOutcome>& outcomes, const std::vector<int>& positions,
                  ResultMessages& results, PublishContext& publish) {
   HOOKD_CHECK(outcomes.size() == positions.size(), "the engine answers every event that it took");
@@ -97,6 +104,7 @@ void FillResults(const std::vector<PublishOutcome>& outcomes, const std::vector<
     result.set_event_id(outcome.event.ToString());
     result.set_deliveries(outcome.deliveries);
     result.set_duplicate(outcome.duplicate);
+    result.set_not_fanned_out(outcome.not_fanned_out);
   }
 }
 

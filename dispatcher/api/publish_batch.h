@@ -43,7 +43,7 @@ using ResultMessages = google::protobuf::RepeatedPtrField<v1::PublishResult>;
 absl::Status CheckBatchSize(const EventMessages& events, size_t encoded_bytes);
 
 // An event that passed its rules, with its idempotency key; or why it did not.
-absl::StatusOr<NewEvent> MakeEvent(const v1::NewEvent& message, WallMs now);
+absl::StatusOr<NewEvent> MakeEvent(const v1::NewEvent& message, WallMs now, const Engine& engine);
 
 // The good events of a message, in their order, and where each stands in it. `results` becomes as long as the
 // message, with the refusals filled in and counted.
@@ -55,6 +55,9 @@ CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, 
 
 // The same events once more, for another try. They passed their rules before.
 std::vector<NewEvent> RemakeEvents(const EventMessages& messages, const std::vector<int>& positions);
+// Those of strict subscribers are held against their catalogues again; the engine refuses what does not fit
+// any more.
+void Recheck(std::vector<NewEvent>& events, const Engine& engine);
 
 // Fills in what became of the events at `positions`, and counts the refusals.
 void FillResults(const std::vector<PublishOutcome>& outcomes, const std::vector<int>& positions,

@@ -127,7 +127,9 @@ void PublishStream::Retry(Unanswered* message) {
     if (!waiting_) return;  // given up in the meantime; `message` is gone
     waiting_ = false;
   }
-  Offer(message, RemakeEvents(request_.events(), message->positions));
+  std::vector<NewEvent> events = RemakeEvents(request_.events(), message->positions);
+  Recheck(events, publish_->engine);
+  Offer(message, std::move(events));
 }
 
 void PublishStream::Answer(Unanswered* message, const std::vector<PublishOutcome>& outcomes) {

@@ -1,8 +1,12 @@
 #include "dispatcher/api/subscriber_service.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include <absl/strings/str_cat.h>
+
+#include "base/status_macros.h"
 #include "dispatcher/api/convert.h"
 #include "dispatcher/api/field_mask.h"
 #include "dispatcher/api/grpc_status.h"
@@ -13,12 +17,19 @@
 namespace hookd {
 namespace {
 
-constexpr std::array<absl::string_view, 1> kPaths = {"name"};
+constexpr std::array<absl::string_view, 5> kPaths = {"name", "profile", "plan", "strict", "alert_addresses"};
 constexpr absl::string_view kListQuery = "subscribers";
 
 grpc::Status Answer(const absl::StatusOr<SubscriberView>& view, v1::Subscriber& response) {
   if (view.ok()) response = ToProto(*view);
   return ToGrpc(view.status());
+}
+
+// Before they are copied.
+absl::Status CheckAddressCount(const v1::Subscriber& from) {
+  if (static_cast<size_t>(from.alert_addresses_size()) <= kMaxAlertAddresses) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("alert_addresses: there are ", from.alert_addresses_size(),
+                                                 ", use at most ", kMaxAlertAddresses));
 }
 
 }  // namespace
@@ -27,10 +38,11 @@ grpc::Status SubscriberService::CreateSubscriber(grpc::ServerContext*,
                                                  const v1::CreateSubscriberRequest* request,
                                                  v1::Subscriber* response) {
   if (!request->has_subscriber()) return ToGrpc(absl::InvalidArgumentError("subscriber: is missing"));
-  Subscriber subscriber;
-  subscriber.id = request->subscriber().id();
-  subscriber.name = request->subscriber().name();
+  const v1::Subscriber& from = request->subscriber();
+  if (absl::Status bad = CheckAddressCount(from); !bad.ok()) return ToGrpc(bad);
+  Subscriber subscriber = FromProto(from);
   if (absl::Status bad = CheckSubscriber(subscriber); !bad.ok()) return ToGrpc(bad);
+  if (absl::Status bad = CheckProfileName(subscriber); !bad.ok()) return ToGrpc(bad);
   return Answer(engine_.CreateSubscriber(std::move(subscriber)), *response);
 }
 
@@ -62,11 +74,25 @@ grpc::Status SubscriberService::UpdateSubscriber(grpc::ServerContext*,
                                                  v1::Subscriber* response) {
   if (!request->has_subscriber()) return ToGrpc(absl::InvalidArgumentError("subscriber: is missing"));
   if (absl::Status bad = CheckFieldMask(request->update_mask(), kPaths); !bad.ok()) return ToGrpc(bad);
-  const v1::Subscriber& from = request->subscriber();
-  return Answer(engine_.UpdateSubscriber(from.id(),
-                                         [&from](Subscriber& subscriber) {
-                                           subscriber.name = from.name();
-                                           return CheckSubscriber(subscriber);
+  if (absl::Status bad = CheckAddressCount(request->subscriber()); !bad.ok()) return ToGrpc(bad);
+  const Subscriber from = FromProto(request->subscriber());
+  const auto names = [request](absl::string_view path) {
+    const auto& paths = request->update_mask().paths();
+    return std::find(paths.begin(), paths.end(), path) != paths.end();
+  };
+  return Answer(engine_.UpdateSubscriber(from.id,
+                                         [&](Subscriber& subscriber) -> absl::Status {
+                                           if (names("name")) subscriber.name = from.name;
+                                           if (names("profile")) subscriber.profile = from.profile;
+                                           if (names("plan")) subscriber.plan = from.plan;
+                                           if (names("strict")) subscriber.strict = from.strict;
+                                           if (names("alert_addresses")) {
+                                             subscriber.alert_addresses = from.alert_addresses;
+                                           }
+                                           RETURN_IF_ERROR(CheckSubscriber(subscriber));
+                                           return names("profile") || names("strict")
+                                                      ? CheckProfileName(subscriber)
+                                                      : absl::OkStatus();
                                          }),
                 *response);
 }
@@ -89,6 +115,16 @@ grpc::Status SubscriberService::ResumeSubscriber(grpc::ServerContext*,
   return SetPaused(request->id(), false, *response);
 }
 
+grpc::Status SubscriberService::HoldChannel(grpc::ServerContext*, const v1::HoldChannelRequest* request,
+                                            v1::Subscriber* response) {
+  return SetHeld(request->subscriber_id(), request->channel(), true, *response);
+}
+
+grpc::Status SubscriberService::ReleaseChannel(grpc::ServerContext*, const v1::ReleaseChannelRequest* request,
+                                               v1::Subscriber* response) {
+  return SetHeld(request->subscriber_id(), request->channel(), false, *response);
+}
+
 grpc::Status SubscriberService::GetSubscriberStatistics(grpc::ServerContext*,
                                                         const v1::GetSubscriberStatisticsRequest* request,
                                                         v1::Statistics* response) {
@@ -97,6 +133,18 @@ grpc::Status SubscriberService::GetSubscriberStatistics(grpc::ServerContext*,
   const absl::StatusOr<Statistics> statistics = engine_.SubscriberStatistics(request->id(), *window);
   if (statistics.ok()) *response = ToProto(*statistics, *window);
   return ToGrpc(statistics.status());
+}
+
+absl::Status SubscriberService::CheckProfileName(const Subscriber& subscriber) const {
+  return subscriber.profile.empty() ? absl::OkStatus() : engine_.profiles().Get(subscriber.profile).status();
+}
+
+grpc::Status SubscriberService::SetHeld(const std::string& id, const std::string& channel, bool held,
+                                        v1::Subscriber& response) {
+  return Answer(
+      engine_.UpdateSubscriber(
+          id, [&](Subscriber& subscriber) { return hookd::HoldChannel(channel, held, subscriber); }),
+      response);
 }
 
 grpc::Status SubscriberService::SetPaused(const std::string& id, bool paused, v1::Subscriber& response) {

@@ -26,11 +26,18 @@ class SubscriberService final : public v1::SubscriberService::Service {
                                v1::Subscriber* response) override;
   grpc::Status ResumeSubscriber(grpc::ServerContext* context, const v1::ResumeSubscriberRequest* request,
                                 v1::Subscriber* response) override;
+  grpc::Status HoldChannel(grpc::ServerContext* context, const v1::HoldChannelRequest* request,
+                           v1::Subscriber* response) override;
+  grpc::Status ReleaseChannel(grpc::ServerContext* context, const v1::ReleaseChannelRequest* request,
+                              v1::Subscriber* response) override;
   grpc::Status GetSubscriberStatistics(grpc::ServerContext* context,
                                        const v1::GetSubscriberStatisticsRequest* request,
                                        v1::Statistics* response) override;
 
  private:
+  absl::Status CheckProfileName(const Subscriber& subscriber) const;
+  grpc::Status SetHeld(const std::string& id, const std::string& channel, bool held,
+                       v1::Subscriber& response);
   grpc::Status SetPaused(const std::string& id, bool paused, v1::Subscriber& response);
 
   Engine& engine_;

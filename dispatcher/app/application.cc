@@ -19,6 +19,7 @@
 #include "dispatcher/api/gateway.h"
 #include "dispatcher/api/http_port.h"
 #include "dispatcher/app/descriptors.h"
+#include "dispatcher/app/profile_folders.h"
 #include "dispatcher/app/readiness.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/telemetry/prometheus_telemetry.h"
@@ -97,7 +98,8 @@ class Application::Impl {
 
   absl::Status Start(const config::v1::Config& config, const std::string& version) {
     config_ = config;
-    const EngineOptions engine_options = MakeEngineOptions(config, version);
+    EngineOptions engine_options = MakeEngineOptions(config, version);
+    ASSIGN_OR_RETURN(engine_options.profiles, ReadProfiles(config));
     max_in_flight_ = engine_options.max_in_flight;
     max_intake_bytes_ = engine_options.intake_bytes;
     ASSIGN_OR_RETURN(const CurlTransportOptions transport_options,

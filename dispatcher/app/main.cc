@@ -13,6 +13,7 @@
 #include "config/config_loader.h"
 #include "config/value.h"
 #include "dispatcher/app/application.h"
+#include "dispatcher/app/profile_folders.h"
 #include "dispatcher/app/signals.h"
 #include "dispatcher/app/supervisor.h"
 
@@ -27,6 +28,7 @@ struct Flags {
   std::optional<std::string> data_dir;
   std::optional<std::string> grpc_listen;
   std::optional<std::string> http_listen;
+  std::optional<std::string> profiles_dir;
   bool check_config = false;
 };
 
@@ -47,6 +49,7 @@ absl::StatusOr<config::v1::Config> ReadConfig(const Flags& flags) {
   RETURN_IF_ERROR(Override("--data-dir", flags.data_dir, "data_dir", config));
   RETURN_IF_ERROR(Override("--grpc-listen", flags.grpc_listen, "listen", *config.mutable_grpc()));
   RETURN_IF_ERROR(Override("--http-listen", flags.http_listen, "listen", *config.mutable_http()));
+  RETURN_IF_ERROR(Override("--profiles-dir", flags.profiles_dir, "dir", *config.mutable_profiles()));
   return config;
 }
 
@@ -57,6 +60,10 @@ int Run(const Flags& flags) {
     return kExitUsage;
   }
   if (flags.check_config) {
+    if (const absl::Status profiles = ReadProfiles(*config).status(); !profiles.ok()) {
+      std::fprintf(stderr, "%s\n", std::string(profiles.message()).c_str());
+      return kExitUsage;
+    }
     std::puts("configuration is valid");
     return 0;
   }
@@ -92,6 +99,7 @@ int main(int argc, char** argv) {
                  "IP:port, instead of grpc.listen; port 0 = any free one");
   app.add_option("--http-listen", flags.http_listen,
                  "IP:port, instead of http.listen; port 0 = any free one");
+  app.add_option("--profiles-dir", flags.profiles_dir, "instead of profiles.dir");
   app.add_flag("--check-config", flags.check_config, "check the configuration and exit: 0 valid, 2 not");
   app.set_version_flag("--version", "hookd " HOOKD_VERSION);
   try {

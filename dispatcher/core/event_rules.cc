@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <absl/strings/ascii.h>
 #include <openssl/evp.h>
@@ -78,6 +79,7 @@ absl::Status CheckEvent(const Event& event) {
   RETURN_IF_ERROR(CheckText("channel", event.channel, kMaxChannelBytes));
   RETURN_IF_ERROR(CheckText("ordering_key", event.ordering_key, kMaxOrderingKeyBytes));
   RETURN_IF_ERROR(CheckText("idempotency_key", event.idempotency_key, kMaxIdempotencyKeyBytes));
+  RETURN_IF_ERROR(CheckText("coalesce_key", event.coalesce_key, kMaxCoalesceKeyBytes));
   RETURN_IF_ERROR(CheckTraceparent(event.traceparent));
   RETURN_IF_ERROR(CheckTracestate(event));
   if (event.payload.size() > kMaxPayloadBytes) {
@@ -110,7 +112,39 @@ absl::Status CheckEventTimes(const Event& event, WallMs now) {
 
 absl::Status CheckSubscriber(const Subscriber& subscriber) {
   RETURN_IF_ERROR(CheckSubscriberId("id", subscriber.id));
-  return CheckText("name", subscriber.name, kMaxSubscriberNameBytes);
+  RETURN_IF_ERROR(CheckText("name", subscriber.name, kMaxSubscriberNameBytes));
+  RETURN_IF_ERROR(CheckText("profile", subscriber.profile, kMaxProfileNameBytes));
+  RETURN_IF_ERROR(CheckText("plan", subscriber.plan, kMaxPlanBytes));
+  if (subscriber.strict && subscriber.profile.empty()) {
+    return absl::InvalidArgumentError("strict: needs a profile, whose catalogue is held to");
+  }
+  if (subscriber.alert_addresses.size() > kMaxAlertAddresses) {
+    return absl::InvalidArgumentError(Concat("alert_addresses: there are ", subscriber.alert_addresses.size(),
+                                             ", use at most ", kMaxAlertAddresses));
+  }
+  for (size_t i = 0; i < subscriber.alert_addresses.size(); ++i) {
+    RETURN_IF_ERROR(CheckMailAddress(Concat("alert_addresses[", i, "]"), subscriber.alert_addresses[i]));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HoldChannel(const std::string& channel, bool hold, Subscriber& subscriber) {
+  if (channel.empty()) return absl::InvalidArgumentError("channel: must not be empty");
+  RETURN_IF_ERROR(CheckText("channel", channel, kMaxChannelBytes));
+  std::vector<std::string>& held = subscriber.held_channels;
+  const auto place = std::lower_bound(held.begin(), held.end(), channel);
+  const bool there = place != held.end() && *place == channel;
+  if (there == hold) return absl::OkStatus();
+  if (!hold) {
+    held.erase(place);
+    return absl::OkStatus();
+  }
+  if (held.size() >= kMaxHeldChannels) {
+    return absl::ResourceExhaustedError(
+        Concat("channel: ", kMaxHeldChannels, " are held already: release some, or pause the subscriber"));
+  }
+  held.insert(place, channel);
+  return absl::OkStatus();
 }
 
 absl::Status CheckSubscriberId(std::string_view field, std::string_view id) {
@@ -119,8 +153,11 @@ absl::Status CheckSubscriberId(std::string_view field, std::string_view id) {
 
 IdempotencyKey MakeIdempotencyKey(const Event& event) {
   HOOKD_CHECK(!event.idempotency_key.empty(), "the event has no idempotency key");
-  IdempotencyKey key{Digest({event.subscriber_id, event.idempotency_key}),
-                     Digest({event.type, event.channel, event.ordering_key, event.payload})};
+  IdempotencyKey key{
+      Digest({event.subscriber_id, event.idempotency_key}),
+      event.coalesce_key.empty()
+          ? Digest({event.type, event.channel, event.ordering_key, event.payload})
+          : Digest({event.type, event.channel, event.ordering_key, event.payload, event.coalesce_key})};
   const Partition partition = PartitionOf(event.subscriber_id);
   key.key[0] = static_cast<uint8_t>(partition >> 8);
   key.key[1] = static_cast<uint8_t>(partition);

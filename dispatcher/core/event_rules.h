@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 #include <absl/status/status.h>
@@ -16,10 +17,13 @@ namespace hookd {
 inline constexpr size_t kMaxPayloadBytes = 1 << 20;
 inline constexpr size_t kMaxSubscriberIdBytes = 128;
 inline constexpr size_t kMaxSubscriberNameBytes = 256;
+inline constexpr size_t kMaxProfileNameBytes = 64;
+inline constexpr size_t kMaxPlanBytes = 64;
 inline constexpr size_t kMaxEventTypeBytes = 128;
 inline constexpr size_t kMaxChannelBytes = 128;
 inline constexpr size_t kMaxOrderingKeyBytes = 128;
 inline constexpr size_t kMaxIdempotencyKeyBytes = 128;
+inline constexpr size_t kMaxCoalesceKeyBytes = 128;
 inline constexpr size_t kMaxTraceparentBytes = 128;
 inline constexpr size_t kMaxTracestateBytes = 512;  // what W3C Trace Context asks to pass on at least
 // Beside letters and digits.
@@ -32,8 +36,13 @@ absl::Status CheckEvent(const Event& event);
 // expire_time.
 absl::Status CheckEventTimes(const Event& event, WallMs now);
 
-// The id and the name. INVALID_ARGUMENT names the field first ("id: ...").
+// All that a client gives; whether there is such a profile is not asked here. INVALID_ARGUMENT names the
+// field first ("id: ...").
 absl::Status CheckSubscriber(const Subscriber& subscriber);
+
+// Adds the channel to those that are held, which are kept in order, or takes it away; idempotent.
+// RESOURCE_EXHAUSTED: kMaxHeldChannels are held.
+absl::Status HoldChannel(const std::string& channel, bool hold, Subscriber& subscriber);
 
 // A subscriber's id, under the field's name in the message at hand.
 absl::Status CheckSubscriberId(std::string_view field, std::string_view id);

@@ -28,18 +28,28 @@ absl::Status CheckPattern(std::string_view field, std::string_view pattern) {
 
 }  // namespace
 
+absl::Status CheckPatterns(std::string_view field, const std::vector<std::string>& patterns) {
+  if (patterns.size() > kMaxEventTypePatterns) {
+    return absl::InvalidArgumentError(
+        Concat(field, ": there are ", patterns.size(), ", use at most ", kMaxEventTypePatterns));
+  }
+  for (size_t i = 0; i < patterns.size(); ++i) {
+    RETURN_IF_ERROR(CheckPattern(Concat(field, "[", i, "]"), patterns[i]));
+  }
+  return absl::OkStatus();
+}
+
+bool MatchesAny(const std::vector<std::string>& patterns, std::string_view type) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [type](const std::string& pattern) { return MatchesPattern(pattern, type); });
+}
+
 absl::Status CheckFilters(const std::vector<std::string>& event_types,
                           const std::vector<std::string>& channels) {
-  if (event_types.size() > kMaxEventTypePatterns) {
-    return absl::InvalidArgumentError(
-        Concat("event_types: there are ", event_types.size(), ", use at most ", kMaxEventTypePatterns));
-  }
+  RETURN_IF_ERROR(CheckPatterns("event_types", event_types));
   if (channels.size() > kMaxChannelFilters) {
     return absl::InvalidArgumentError(
         Concat("channels: there are ", channels.size(), ", use at most ", kMaxChannelFilters));
-  }
-  for (size_t i = 0; i < event_types.size(); ++i) {
-    RETURN_IF_ERROR(CheckPattern(Concat("event_types[", i, "]"), event_types[i]));
   }
   for (size_t i = 0; i < channels.size(); ++i) {
     const std::string field = Concat("channels[", i, "]");
@@ -53,8 +63,7 @@ bool Matches(const Endpoint& endpoint, std::string_view type, std::string_view c
   const auto& types = endpoint.event_types;
   const auto& channels = endpoint.channels;
   const bool type_passes =
-      types.empty() || std::any_of(types.begin(), types.end(),
-                                   [type](const auto& pattern) { return MatchesPattern(pattern, type); });
+      (types.empty() || MatchesAny(types, type)) && !MatchesAny(endpoint.muted_event_types, type);
   const bool channel_passes =
       channels.empty() ||
       (!channel.empty() && std::find(channels.begin(), channels.end(), channel) != channels.end());

@@ -9,6 +9,7 @@
 
 #include "base/concat.h"
 #include "base/status_macros.h"
+#include "dispatcher/core/filter.h"
 
 namespace hookd {
 namespace {
@@ -28,11 +29,15 @@ constexpr uint32_t kMaxAlertAfter = 100'000;
 constexpr uint32_t kMaxDisableFailures = 100'000;
 constexpr Millis kMaxDisableSpan{int64_t{30} * 24 * 3'600'000};
 constexpr uint64_t kMaxBacklog = 1'000'000'000;
+constexpr Millis kMaxLinger{60'000};
+constexpr Millis kMinProbe{60'000};
+constexpr Millis kMaxProbe{24 * 3'600'000};
 
 std::string Text(Millis value) {
   const int64_t ms = value.count();
   if (ms == 0 || ms % 1000 != 0) return Concat(ms, "ms");
   if (ms % 3'600'000 == 0) return Concat(ms / 3'600'000, "h");
+  if (ms == 60'000) return "1m";
   return Concat(ms / 1000, "s");
 }
 std::string Text(double value) { return absl::StrCat(value); }
@@ -93,6 +98,18 @@ absl::Status CheckBackoff(const Backoff& backoff) {
       "policy.backoff.kind: is unknown, use LINEAR, FIXED, EXPONENTIAL or SCHEDULE");
 }
 
+absl::Status CheckBatch(const BatchPolicy& batch) {
+  RETURN_IF_ERROR(CheckPatterns("policy.batch.event_types", batch.event_types));
+  RETURN_IF_ERROR(CheckRange("batch.max_members", batch.max_members, 1U, kMaxBatchMembers));
+  return CheckRange("batch.linger", batch.linger, Millis(0), kMaxLinger);
+}
+
+absl::Status CheckProbe(const AutoProbe& probe) {
+  if (probe.first == Millis(0)) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckRange("auto_probe.first", probe.first, kMinProbe, kMaxProbe));
+  return CheckRange("auto_probe.cap", probe.cap, probe.first, kMaxProbe);
+}
+
 }  // namespace
 
 absl::Status CheckPolicy(const DeliveryPolicy& policy) {
@@ -115,7 +132,11 @@ absl::Status CheckPolicy(const DeliveryPolicy& policy) {
   if (policy.http_version != HttpVersion::kHttp11 && policy.http_version != HttpVersion::kHttp2) {
     return absl::InvalidArgumentError("policy.http_version: is unknown, use 1.1 or 2");
   }
-  return absl::OkStatus();
+  if (policy.rate.unit != RateUnit::kRequest && policy.rate.unit != RateUnit::kMember) {
+    return absl::InvalidArgumentError("policy.rate_limit.unit: is unknown, use REQUEST or MEMBER");
+  }
+  RETURN_IF_ERROR(CheckBatch(policy.batch));
+  return CheckProbe(policy.probe);
 }
 
 }  // namespace hookd

@@ -69,4 +69,27 @@ absl::Status CheckName(std::string_view field, std::string_view text, size_t max
   return absl::OkStatus();
 }
 
+absl::Status CheckMailAddress(std::string_view field, std::string_view address) {
+  constexpr std::string_view kLocal = "!#$%&'*+-/=?^_`{|}~.";
+  constexpr std::string_view kDomain = "-.";
+  constexpr size_t kMaxLocalBytes = 64;
+  const size_t at = address.find('@');
+  const std::string_view local = address.substr(0, at);
+  const std::string_view domain = at == std::string_view::npos ? "" : address.substr(at + 1);
+  const auto made_of = [](std::string_view text, std::string_view punctuation) {
+    return !text.empty() && text.front() != '.' && text.back() != '.' &&
+           text.find("..") == std::string_view::npos &&
+           std::all_of(text.begin(), text.end(), [punctuation](char c) {
+             return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                    punctuation.find(c) != std::string_view::npos;
+           });
+  };
+  if (address.size() <= kMaxMailAddressBytes && local.size() <= kMaxLocalBytes && made_of(local, kLocal) &&
+      made_of(domain, kDomain)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(Concat(field, ": is not a mail address: write LOCAL@DOMAIN, at most ",
+                                           kMaxMailAddressBytes, " characters, without quotes"));
+}
+
 }  // namespace hookd

@@ -18,4 +18,9 @@ absl::Status CheckText(std::string_view field, std::string_view text, size_t max
 absl::Status CheckName(std::string_view field, std::string_view text, size_t max_bytes,
                        std::string_view punctuation);
 
+inline constexpr size_t kMaxMailAddressBytes = 254;
+
+// LOCAL@DOMAIN of visible ASCII, as mail servers pass it on without quoting: at most kMaxMailAddressBytes.
+absl::Status CheckMailAddress(std::string_view field, std::string_view address);
+
 }  // namespace hookd

@@ -21,7 +21,7 @@ Committer::Committer(const CommitterOptions& options, DeliveryStore& store, cons
       telemetry_(telemetry),
       tell_(std::move(tell)),
       on_fatal_(std::move(on_fatal)),
-      ledger_(store, telemetry, options.shards, std::random_device()()) {}
+      ledger_(store, telemetry, options.shards, std::random_device()(), options_.profiles.get(), &strict_) {}
 
 Committer::~Committer() { Stop(); }
 
@@ -327,14 +327,15 @@ void Committer::Fail(Round& round, std::vector<Answer>& answers, const absl::Sta
   on_fatal_(status);
   for (Answer& answer : answers) {
     for (PublishOutcome& outcome : answer.outcomes) {
-      if (outcome.status.ok()) outcome = PublishOutcome{unknown, {}, false, 0};
+      if (outcome.status.ok()) outcome = PublishOutcome{unknown, {}, false, 0, {}};
     }
     answer.done(std::move(answer.outcomes));
   }
   for (PendingPublish& publish : carried_) publishes.push_front(std::move(publish));
   carried_.clear();
   for (PendingPublish& publish : publishes) {
-    publish.done(std::vector<PublishOutcome>(publish.events.size(), PublishOutcome{unknown, {}, false, 0}));
+    publish.done(
+        std::vector<PublishOutcome>(publish.events.size(), PublishOutcome{unknown, {}, false, 0, {}}));
   }
   for (Change& change : round.changes) change.done(unknown);
   for (Change& change : changes) change.done(unknown);

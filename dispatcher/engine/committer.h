@@ -32,6 +32,7 @@ struct CommitterOptions {
   size_t intake_bytes_per_subscriber = 16u << 20;
   size_t max_items = 1024;
   size_t max_bytes = 4u << 20;
+  std::shared_ptr<const Profiles> profiles = nullptr;
 };
 
 // Events that may wait for their commit, whatever their size.
@@ -89,6 +90,7 @@ class Committer {
   // False: stopped; `change` was not taken.
   bool Submit(Change change);
 
+  const StrictSubscribers& strict_subscribers() const { return strict_; }
   size_t ShardOf(EndpointId endpoint) const { return ledger_.ShardOf(endpoint); }
   bool auto_disable_suspended() const { return suspended_.load(std::memory_order_relaxed); }
   Operations operations() const;
@@ -155,6 +157,7 @@ class Committer {
 
   size_t news_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // with the shards, and not taken yet
 
+  StrictSubscribers strict_;
   std::deque<PendingPublish> carried_;  // the committer's thread alone: begun, goes first in the next round
   Ledger ledger_;                       // the committer's thread alone (and Recovered, before it)
   std::atomic<uint64_t> subscribers_{0};

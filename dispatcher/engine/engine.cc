@@ -52,8 +52,8 @@ absl::Status NoSubscriber(const std::string& id) { return absl::NotFoundError(Co
 absl::Status NoEndpoint(EndpointId id) { return absl::NotFoundError(Concat("no endpoint ", id.ToString())); }
 
 CommitterOptions ForCommitter(const EngineOptions& options) {
-  return {options.shards, options.intake_bytes, options.intake_bytes_per_subscriber, options.commit_max_items,
-          options.commit_max_bytes};
+  return {options.shards,           options.intake_bytes,     options.intake_bytes_per_subscriber,
+          options.commit_max_items, options.commit_max_bytes, options.profiles};
 }
 
 SchedulerLimits ForShard(const EngineOptions& options) {
@@ -89,7 +89,8 @@ class Engine::Impl {
                  ShardOf(delivery.id.endpoint)
                      .EndDelivery(delivery, DeliveryState::kExpired, EndReason::kExpiredByPerson,
                                   std::move(done));
-               }}),
+               },
+               *options_.profiles}),
         steering_(
             store, committer_,
             [this](std::function<void(Ledger&)> apply, const EndpointId* told) {
@@ -231,7 +232,8 @@ class Engine::Impl {
           Subscriber changed = account->subscriber;
           RETURN_IF_ERROR(change(changed));
           changed.updated_ms = ledger.now();
-          told = changed.paused != account->subscriber.paused;
+          told = changed.paused != account->subscriber.paused ||
+                 changed.held_channels != account->subscriber.held_channels;
           ledger.PutSubscriber(changed);
           if (told) {
             for (const auto& [endpoint_id, endpoint] : account->endpoints) ledger.Tell(*account, endpoint);
@@ -256,11 +258,13 @@ class Engine::Impl {
         .status();
   }
 
-  absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint) {
+  absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint, const EndpointChange& finish) {
     EndpointId told;
     return Ask<EndpointView>(
         [&](Ledger& ledger) -> absl::StatusOr<EndpointView> {
-          RETURN_IF_ERROR(FindAccount(ledger, endpoint.subscriber_id, "subscriber_id").status());
+          ASSIGN_OR_RETURN(const Registry::Account* account,
+                           FindAccount(ledger, endpoint.subscriber_id, "subscriber_id"));
+          if (finish != nullptr) RETURN_IF_ERROR(finish({account->subscriber, account->endpoints}, endpoint));
           endpoint.id = ledger.NextEndpointId(endpoint.subscriber_id);
           endpoint.created_ms = endpoint.updated_ms = ledger.now();
           auto created = std::make_shared<const Endpoint>(std::move(endpoint));
@@ -276,6 +280,22 @@ class Engine::Impl {
     return Ask<EndpointView>(
         [&](Ledger& ledger) {
           absl::StatusOr<EndpointView> updated = ApplyUpdate(ledger, id, update);
+          if (updated.ok()) told = id;
+          return updated;
+        },
+        &told);
+  }
+
+  absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, const EndpointChange& change) {
+    EndpointId told;
+    return Ask<EndpointView>(
+        [&](Ledger& ledger) -> absl::StatusOr<EndpointView> {
+          ASSIGN_OR_RETURN(const std::shared_ptr<const Endpoint> current, FindEndpoint(ledger, id));
+          ASSIGN_OR_RETURN(const Registry::Account* account, FindAccount(ledger, current->subscriber_id));
+          absl::StatusOr<EndpointView> updated =
+              ApplyUpdate(ledger, id, [&](Endpoint& endpoint, WallMs, bool&) {
+                return change({account->subscriber, account->endpoints}, endpoint);
+              });
           if (updated.ok()) told = id;
           return updated;
         },
@@ -363,6 +383,7 @@ class Engine::Impl {
 
   WallMs now() const { return clock_.Wall(); }
   Committer& committer() { return committer_; }
+  const Profiles& profiles() const { return *options_.profiles; }
   DeliveryStore& store() { return store_; }
   JobRunner& jobs() { return jobs_; }
   StatisticsContext statistics() { return {store_, table_of_, statistics_, clock_.Read()}; }
@@ -416,6 +437,14 @@ void Engine::Stop() { impl_->Stop(); }
 absl::Status Engine::Publish(std::vector<NewEvent> events, PublishDone done) {
   return impl_->committer().Publish(std::move(events), std::move(done));
 }
+absl::Status Engine::CheckContent(NewEvent& event) const {
+  const LoadedProfile* profile = impl_->committer().strict_subscribers().Find(event.event.subscriber_id);
+  if (profile == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(profile->CheckEvent(event.event.type, event.event.payload));
+  event.checked = profile;
+  return absl::OkStatus();
+}
+const Profiles& Engine::profiles() const { return impl_->profiles(); }
 void Engine::WhenRoom(IntakeDemand demand, std::function<void()> ready) {
   impl_->committer().WhenRoom(std::move(demand), std::move(ready));
 }
@@ -435,8 +464,8 @@ absl::StatusOr<SubscriberView> Engine::UpdateSubscriber(const std::string& id,
   return impl_->UpdateSubscriber(id, change);
 }
 absl::Status Engine::DeleteSubscriber(const std::string& id) { return impl_->DeleteSubscriber(id); }
-absl::StatusOr<EndpointView> Engine::CreateEndpoint(Endpoint endpoint) {
-  return impl_->CreateEndpoint(std::move(endpoint));
+absl::StatusOr<EndpointView> Engine::CreateEndpoint(Endpoint endpoint, const EndpointChange& finish) {
+  return impl_->CreateEndpoint(std::move(endpoint), finish);
 }
 absl::StatusOr<EndpointView> Engine::GetEndpoint(EndpointId id) {
   absl::StatusOr<EndpointView> found = impl_->store().ReadEndpoint(id);
@@ -450,6 +479,9 @@ absl::StatusOr<std::vector<EndpointView>> Engine::ListEndpoints(const std::strin
 absl::StatusOr<EndpointView> Engine::UpdateEndpoint(EndpointId id,
                                                     std::function<absl::Status(Endpoint&)> change) {
   return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint, WallMs, bool&) { return change(endpoint); });
+}
+absl::StatusOr<EndpointView> Engine::UpdateEndpoint(EndpointId id, const EndpointChange& change) {
+  return impl_->UpdateEndpoint(id, change);
 }
 absl::Status Engine::DeleteEndpoint(EndpointId id) { return impl_->DeleteEndpoint(id); }
 absl::StatusOr<EndpointView> Engine::EnableEndpoint(EndpointId id, const std::string& note) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/model.h"
+#include "dispatcher/core/profiles.h"
 #include "dispatcher/telemetry/telemetry.h"
 #include "dispatcher/transport/http_transport.h"
 #include "storage/delivery_store.h"
@@ -28,6 +30,7 @@ namespace hookd {
 struct NewEvent {
   Event event;
   std::optional<IdempotencyKey> idempotency;
+  const LoadedProfile* checked = nullptr;  // its content fits this one's catalogue: CheckContent
 };
 
 // What a publish takes of the intake.
@@ -39,14 +42,26 @@ struct IntakeDemand {
 IntakeDemand DemandOf(const std::vector<NewEvent>& events);
 
 struct PublishOutcome {
-  absl::Status status;  // NOT_FOUND: subscriber; ALREADY_EXISTS: idempotency key used for another event
+  // NOT_FOUND: subscriber; ALREADY_EXISTS: idempotency key used for another event; INVALID_ARGUMENT: the
+  // subscriber is strict, and its catalogue does not have this; FAILED_PRECONDITION: its profile is not
+  // loaded.
+  absl::Status status;
   EventId event;
   bool duplicate = false;
   uint32_t deliveries = 0;
+  std::string not_fanned_out = {};  // why, although endpoints match; empty = that is not so
 };
 
 using EndpointView = StoredEndpoint;
 using SubscriberView = StoredSubscriber;
+
+// The subscriber of an endpoint that is made or changed, as of that moment. Valid during the call that it is
+// given to.
+struct OwnerView {
+  const Subscriber& subscriber;
+  const std::map<EndpointId, std::shared_ptr<const Endpoint>>& endpoints;
+};
+using EndpointChange = std::function<absl::Status(const OwnerView&, Endpoint&)>;
 
 struct EngineStatus {
   bool draining = false;
@@ -88,6 +103,7 @@ struct EngineOptions {
   size_t parked_per_lane = 1000;           // waiting for a retry; at the bound the lane starts nothing new
   EngineTunables tunables;
   std::string user_agent = "hookd";
+  std::shared_ptr<const Profiles> profiles = std::make_shared<Profiles>();
 };
 
 // What a pending delivery waits for.
@@ -102,7 +118,8 @@ enum class WaitKind : uint8_t {
   kNotBefore = 8,
   kPaused = 9,
   kDisabled = 10,
-  kServer = 11,  // shutting down, or not loaded yet after a start
+  kServer = 11,   // shutting down, or not loaded yet after a start
+  kChannel = 12,  // held by its subscriber
 };
 
 struct Waiting {
@@ -206,6 +223,14 @@ class Engine {
   using PublishDone = std::function<void(std::vector<PublishOutcome>)>;
   absl::Status Publish(std::vector<NewEvent> events, PublishDone done);
 
+  // Holds the content of a strict subscriber's event against its catalogue, and notes that in the event, as
+  // far as the subscriber is known to be strict without a look at the disk; what is not noted is held against
+  // it when it is published, on the committer's thread. INVALID_ARGUMENT.
+  absl::Status CheckContent(NewEvent& event) const;
+
+  // For as long as the engine lives.
+  const Profiles& profiles() const;
+
   // Runs `ready` once, on any thread, as soon as the intake has room for this (perhaps at once) or the
   // engine drains; callers are served in their order.
   void WhenRoom(IntakeDemand demand, std::function<void()> ready);
@@ -220,13 +245,15 @@ class Engine {
                                                   std::function<absl::Status(Subscriber&)> change);
   absl::Status DeleteSubscriber(const std::string& id);
 
-  // `endpoint.id` is the engine's to set.
-  absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint);
+  // `endpoint.id` is the engine's to set. `finish` runs on it first, on the committer's thread: it must be
+  // quick. Its error is returned, and nothing is made.
+  absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint, const EndpointChange& finish = nullptr);
   absl::StatusOr<EndpointView> GetEndpoint(EndpointId id);
   // Ids greater than `after`, ascending; `subscriber_id` empty = of all.
   absl::StatusOr<std::vector<EndpointView>> ListEndpoints(const std::string& subscriber_id, EndpointId after,
                                                           size_t limit);
   absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, std::function<absl::Status(Endpoint&)> change);
+  absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, const EndpointChange& change);
   absl::Status DeleteEndpoint(EndpointId id);
   // Ends a disablement, whatever its reason, and the row of failures. `note`: at most kMaxStateNote bytes.
   absl::StatusOr<EndpointView> EnableEndpoint(EndpointId id, const std::string& note);

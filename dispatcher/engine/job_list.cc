@@ -121,14 +121,16 @@ absl::StatusOr<JobPage> RecoveryPageFor(const DeliveryStore& store, const Job& j
   return page;
 }
 
-absl::StatusOr<JobPage> EventPageFor(const DeliveryStore& store, const Job& job, const JobPlace& from,
-                                     size_t limit) {
+absl::StatusOr<JobPage> EventPageFor(const DeliveryStore& store, const Profiles& profiles, const Job& job,
+                                     const JobPlace& from, size_t limit) {
   const absl::StatusOr<StoredEndpoint> stored = store.ReadEndpoint(job.endpoint);
   if (absl::IsNotFound(stored.status())) {
     return absl::NotFoundError(Concat("endpoint ", job.endpoint.ToString(), " is gone"));
   }
   if (!stored.ok()) return stored.status();
   const Endpoint& endpoint = *stored->endpoint;
+  ASSIGN_OR_RETURN(const StoredSubscriber owner, store.ReadSubscriber(endpoint.subscriber_id));
+  const LoadedProfile* profile = profiles.Find(owner.subscriber.profile);
   EventQuery query;
   query.subscriber_id = endpoint.subscriber_id;
   query.delivered_only = false;
@@ -144,6 +146,7 @@ absl::StatusOr<JobPage> EventPageFor(const DeliveryStore& store, const Job& job,
   JobPage page;
   for (std::shared_ptr<const Event>& event : events.events) {
     if (!Matches(endpoint, event->type, event->channel)) continue;
+    if (profile != nullptr && GatedType(*profile, owner.subscriber.plan, event->type) != nullptr) continue;
     page.items.push_back({job.endpoint, std::move(event), {}});
   }
   page.next = {from.phase, events.last == EventId{} ? "" : events.last.ToString()};
@@ -180,8 +183,8 @@ absl::Status CheckJob(const Job& job) {
   return Refuse("kind: is required");
 }
 
-absl::StatusOr<JobPage> ReadJobPage(const DeliveryStore& store, const Job& job, const JobPlace& from,
-                                    size_t limit) {
+absl::StatusOr<JobPage> ReadJobPage(const DeliveryStore& store, const Profiles& profiles, const Job& job,
+                                    const JobPlace& from, size_t limit) {
   HOOKD_CHECK(limit >= 1, "a page holds at least one item");
   switch (job.kind) {
     case JobKind::kExpire:
@@ -189,14 +192,15 @@ absl::StatusOr<JobPage> ReadJobPage(const DeliveryStore& store, const Job& job, 
     case JobKind::kRecover:
       return RecoveryPageFor(store, job, from, limit);
     case JobKind::kReplay:
-      return EventPageFor(store, job, from, limit);
+      return EventPageFor(store, profiles, job, from, limit);
   }
   return absl::InternalError("kind: is none");
 }
 
-absl::Status CountJobPage(const DeliveryStore& store, const Job& job, JobCount& count) {
+absl::Status CountJobPage(const DeliveryStore& store, const Profiles& profiles, const Job& job,
+                          JobCount& count) {
   if (job.kind == JobKind::kReplay) {
-    ASSIGN_OR_RETURN(JobPage page, EventPageFor(store, job, count.next, kCountPage));
+    ASSIGN_OR_RETURN(JobPage page, EventPageFor(store, profiles, job, count.next, kCountPage));
     count.matched += page.items.size();
     count.next = std::move(page.next);
     count.last = page.last;

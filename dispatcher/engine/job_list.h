@@ -12,6 +12,7 @@
 
 #include "base/ids.h"
 #include "base/model.h"
+#include "dispatcher/core/profiles.h"
 #include "storage/delivery_store.h"
 
 namespace hookd {
@@ -40,9 +41,10 @@ struct JobPage {
 // INVALID_ARGUMENT: the job lacks what its kind needs, or has what it cannot use.
 absl::Status CheckJob(const Job& job);
 
-// At most `limit` items, oldest first. NOT_FOUND: the endpoint of a replay is gone. Errors: of the disk.
-absl::StatusOr<JobPage> ReadJobPage(const DeliveryStore& store, const Job& job, const JobPlace& from,
-                                    size_t limit);
+// At most `limit` items, oldest first. A replay leaves out what the subscriber's plan does not have.
+// NOT_FOUND: the endpoint of a replay is gone. Errors: of the disk.
+absl::StatusOr<JobPage> ReadJobPage(const DeliveryStore& store, const Profiles& profiles, const Job& job,
+                                    const JobPlace& from, size_t limit);
 
 // As ReadJobPage, for counting: how many the filters take on the way to `next`.
 struct JobCount {
@@ -50,6 +52,7 @@ struct JobCount {
   JobPlace next;
   bool last = false;
 };
-absl::Status CountJobPage(const DeliveryStore& store, const Job& job, JobCount& count);
+absl::Status CountJobPage(const DeliveryStore& store, const Profiles& profiles, const Job& job,
+                          JobCount& count);
 
 }  // namespace hookd

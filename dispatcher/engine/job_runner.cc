@@ -141,7 +141,7 @@ absl::StatusOr<Job> JobRunner::DryRun(Job job) const {
     if (context_.clock.Steady() > deadline) {
       return absl::DeadlineExceededError("too much to count: ask for an endpoint, or a shorter time");
     }
-    RETURN_IF_ERROR(CountJobPage(context_.store, job, count));
+    RETURN_IF_ERROR(CountJobPage(context_.store, context_.profiles, job, count));
   }
   job.matched = job.expected = std::min(count.matched, kMaxDryRunCount);
   job.state = JobState::kDone;
@@ -241,7 +241,7 @@ JobRunner::Course& JobRunner::CourseOf(const Job& job) {
 }
 
 void JobRunner::Count(const Job& job, Course& course) {
-  const absl::Status counted = CountJobPage(context_.store, job, *course.counting);
+  const absl::Status counted = CountJobPage(context_.store, context_.profiles, job, *course.counting);
   if (!counted.ok()) {  // the step will say so
     course.counting.reset();
   } else if (course.counting->last || course.counting->matched >= kMaxDryRunCount) {
@@ -255,7 +255,8 @@ bool JobRunner::Busy() const {
 }
 
 void JobRunner::Step(const Job& job, Course& course) {
-  const absl::StatusOr<JobPage> page = ReadJobPage(context_.store, job, course.place, course.pace.Step());
+  const absl::StatusOr<JobPage> page =
+      ReadJobPage(context_.store, context_.profiles, job, course.place, course.pace.Step());
   if (!page.ok()) {
     Fail(job.id, page.status());
     return;

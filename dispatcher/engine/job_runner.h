@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/model.h"
+#include "dispatcher/core/profiles.h"
 #include "dispatcher/engine/committer.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/engine/job_list.h"
@@ -38,6 +39,7 @@ struct JobContext {
   Committer& committer;
   // Ends a pending delivery as EXPIRED, as Shard::EndDelivery does.
   std::function<void(const Delivery&, std::function<void(absl::Status)> done)> expire;
+  const Profiles& profiles;
 };
 
 // A step is one commit: what it makes, and the job with its new position and counts. So a kill neither skips

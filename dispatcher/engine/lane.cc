@@ -67,12 +67,12 @@ void Lane::Restore(const LaneState& state, Now now) {
   hold_until_ = OnSteady(state.hold_until_ms, endpoint_->policy.retry_after_max, now);
 }
 
-void Lane::Configure(std::shared_ptr<const Endpoint> endpoint, bool held) {
+void Lane::Configure(std::shared_ptr<const Endpoint> endpoint, Hold hold) {
   // Another rate starts afresh: the old arrival time may lie far ahead.
   if (endpoint_ != nullptr && endpoint_->policy.rate != endpoint->policy.rate) rate_tat_us_ = 0;
   if (endpoint->policy.retry_after_max == Millis(0)) hold_until_ = SteadyTime{};
   endpoint_ = std::move(endpoint);
-  held_ = held;
+  hold_ = hold;
 }
 
 void Lane::Know(bool proven, bool failing) {

@@ -168,8 +168,8 @@ class Lane {
   // After a start and Configure: what the store remembers. Parked rows are asked for by the first step.
   void Restore(const LaneState& state, Now now);
 
-  // Acts on every attempt that starts from now on. `held`: paused or disabled, itself or its subscriber.
-  void Configure(std::shared_ptr<const Endpoint> endpoint, bool held);
+  // Acts on every attempt that starts from now on.
+  void Configure(std::shared_ptr<const Endpoint> endpoint, Hold hold);
   // What is known of the endpoint from before this lane.
   void Know(bool proven, bool failing);
   // Starts nothing any more; what is in flight ends.
@@ -214,7 +214,7 @@ class Lane {
   EndpointId id() const { return id_; }
   const std::shared_ptr<const Endpoint>& endpoint() const { return endpoint_; }
   bool deleted() const { return deleted_; }
-  bool held() const { return held_; }
+  Hold hold() const { return hold_; }
   // Attempts, ends and parkings that are not on disk yet.
   size_t in_flight() const { return in_flight_.size(); }
   LaneClass lane_class() const;
@@ -271,7 +271,7 @@ class Lane {
     return !in_flight_.empty() && in_flight_.begin()->first < sequence;
   }
 
-  bool Sends() const { return !held_ && !shared_.paused; }
+  bool Sends() const { return hold_ == Hold::kNone && !shared_.paused; }
   size_t MaxInFlight() const;
   // The next step, apart from what the budget asks for.
   LaneStep NextStep(Now now);
@@ -303,7 +303,7 @@ class Lane {
   LaneShared& shared_;
   std::shared_ptr<const Endpoint> endpoint_;
   DeliveryMode mode_ = DeliveryMode::kOrdered;  // the policy's, once nothing is in flight
-  bool held_ = false;
+  Hold hold_ = Hold::kNone;
   bool deleted_ = false;
   bool check_age_ = false;
   WallMs oldest_ms_ = 0;   // nothing pending that is not in flight was accepted before

@@ -21,7 +21,7 @@ void Lane::Survey(Now now, LaneGauges& gauges) const {
     ++gauges.disabled;
     return;
   }
-  if (held_) {
+  if (hold_ != Hold::kNone) {
     ++gauges.paused;
     return;
   }

@@ -10,8 +10,16 @@
 
 namespace hookd {
 
-Ledger::Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64_t seed)
-    : shards_(shards), store_(store), telemetry_(telemetry), registry_(store), random_(seed), news_(shards) {}
+Ledger::Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64_t seed,
+               const Profiles* profiles, StrictSubscribers* strict)
+    : shards_(shards),
+      store_(store),
+      telemetry_(telemetry),
+      profiles_(profiles),
+      strict_(strict),
+      registry_(store),
+      random_(seed),
+      news_(shards) {}
 
 void Ledger::Recovered(const DeliveryStore::Recovered& recovered) {
   operations_ = recovered.operations;
@@ -69,6 +77,22 @@ absl::StatusOr<std::optional<IdempotencyHit>> Ledger::FindKey(const IdempotencyK
   return store_.FindIdempotency(key.key, std::max(now_.wall, last_event_ms_));
 }
 
+const LoadedProfile* Ledger::ProfileOf(const Subscriber& subscriber) const {
+  return profiles_ == nullptr || subscriber.profile.empty() ? nullptr : profiles_->Find(subscriber.profile);
+}
+
+absl::Status Ledger::HoldToCatalogue(const Subscriber& subscriber, const LoadedProfile* profile,
+                                     const NewEvent& event) {
+  if (profile == nullptr) {
+    return absl::FailedPreconditionError(
+        Concat("subscriber_id: is strict, and its profile ", subscriber.profile,
+               " is not loaded: put its file back, or give the subscriber another"));
+  }
+  if (event.checked == profile) return absl::OkStatus();
+  if (strict_ != nullptr) strict_->Set(subscriber.id, profile);
+  return profile->CheckEvent(event.event.type, event.event.payload);
+}
+
 PublishOutcome Ledger::Accept(NewEvent incoming) {
   PublishOutcome outcome;
   const absl::StatusOr<Registry::Account*> account = registry_.Find(incoming.event.subscriber_id);
@@ -80,6 +104,12 @@ PublishOutcome Ledger::Accept(NewEvent incoming) {
     outcome.status = absl::NotFoundError(
         Concat("subscriber_id: no subscriber ", incoming.event.subscriber_id, ": create it first"));
     return outcome;
+  }
+  const Subscriber& subscriber = (*account)->subscriber;
+  const LoadedProfile* profile = ProfileOf(subscriber);
+  if (subscriber.strict) {
+    outcome.status = HoldToCatalogue(subscriber, profile, incoming);
+    if (!outcome.status.ok()) return outcome;
   }
   if (incoming.idempotency) {
     const absl::StatusOr<std::optional<IdempotencyHit>> hit = FindKey(*incoming.idempotency);
@@ -105,8 +135,15 @@ PublishOutcome Ledger::Accept(NewEvent incoming) {
   event->accepted_ms = event->id.accepted_ms();
   Accepted fact;
   fact.idempotency = incoming.idempotency;
-  for (const std::shared_ptr<const Endpoint>& endpoint :
-       Registry::Match(**account, event->type, event->channel)) {
+  std::vector<std::shared_ptr<const Endpoint>> matching =
+      Registry::Match(**account, event->type, event->channel);
+  if (profile != nullptr && !matching.empty()) {
+    if (const ProfileEventType* gated = GatedType(*profile, subscriber.plan, event->type)) {
+      outcome.not_fanned_out = GateText(*profile, *gated, subscriber.plan);
+      matching.clear();
+    }
+  }
+  for (const std::shared_ptr<const Endpoint>& endpoint : matching) {
     absl::StatusOr<NewDelivery> delivery = NextDelivery(**account, endpoint);
     if (!delivery.ok()) {
       outcome.status = delivery.status();
@@ -147,7 +184,7 @@ absl::StatusOr<NewDelivery> Ledger::NextDelivery(const Registry::Account& accoun
   }
   NewDelivery delivery;
   delivery.endpoint = endpoint;
-  delivery.held = Registry::Held(account, *endpoint);
+  delivery.hold = HoldOf(account.subscriber, *endpoint);
   delivery.proven = lane->last_success_ms != 0;
   delivery.failing = lane->consecutive_failures > 0;
   delivery.sequence = lane->next;
@@ -335,7 +372,7 @@ void Ledger::SetOperations(Operations operations) {
 }
 
 void Ledger::Tell(const Registry::Account& account, const std::shared_ptr<const Endpoint>& endpoint) {
-  NewsFor(endpoint->id).configured.push_back({endpoint, Registry::Held(account, *endpoint)});
+  NewsFor(endpoint->id).configured.push_back({endpoint, HoldOf(account.subscriber, *endpoint)});
 }
 
 void Ledger::PutEndpoint(const std::shared_ptr<const Endpoint>& endpoint, bool reset_failures) {
@@ -351,12 +388,14 @@ void Ledger::PutSubscriber(const Subscriber& subscriber) {
   const absl::StatusOr<Registry::Account*> account = registry_.Find(subscriber.id);
   HOOKD_CHECK(account.ok(), "the account was looked up before");
   if (*account == nullptr) ++subscribers_;
+  if (strict_ != nullptr) strict_->Set(subscriber.id, subscriber.strict ? ProfileOf(subscriber) : nullptr);
   registry_.Put(subscriber);
   Apply(SubscriberChanged{subscriber});
 }
 
 void Ledger::RemoveSubscriber(const std::string& id) {
   registry_.Remove(id);
+  if (strict_ != nullptr) strict_->Set(id, nullptr);
   --subscribers_;
   Apply(SubscriberDeleted{id});
 }

@@ -26,6 +26,7 @@
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/engine/registry.h"
 #include "dispatcher/engine/scheduler.h"
+#include "dispatcher/engine/strict_subscribers.h"
 #include "dispatcher/telemetry/telemetry.h"
 #include "storage/delivery_store.h"
 
@@ -35,7 +36,7 @@ namespace hookd {
 struct ShardNews {
   struct Configured {
     std::shared_ptr<const Endpoint> endpoint;
-    bool held = false;
+    Hold hold = Hold::kNone;
   };
   struct Recorded {
     EndpointId endpoint;
@@ -75,7 +76,9 @@ inline constexpr size_t kReplacedLately = 4'096;
 
 class Ledger {
  public:
-  Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64_t seed);
+  // `profiles` and `strict` outlive it.
+  Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64_t seed,
+         const Profiles* profiles = nullptr, StrictSubscribers* strict = nullptr);
 
   // Before the first round: what the store remembers.
   void Recovered(const DeliveryStore::Recovered& recovered);
@@ -127,6 +130,10 @@ class Ledger {
   size_t ShardOf(EndpointId endpoint) const { return absl::Hash<EndpointId>()(endpoint) % shards_; }
 
  private:
+  const LoadedProfile* ProfileOf(const Subscriber& subscriber) const;
+  // Of a strict subscriber's event: OK, or why it is refused.
+  absl::Status HoldToCatalogue(const Subscriber& subscriber, const LoadedProfile* profile,
+                               const NewEvent& event);
   ShardNews& NewsFor(EndpointId endpoint) { return news_[ShardOf(endpoint)]; }
   // The next delivery of the endpoint: watches its backlog, and fills in all but event and remade. Error: of
   // the disk.
@@ -144,6 +151,8 @@ class Ledger {
   const size_t shards_;
   DeliveryStore& store_;
   Telemetry& telemetry_;
+  const Profiles* const profiles_;
+  StrictSubscribers* const strict_;
   Registry registry_;
   Operations operations_;
   ClockGuard clock_guard_;

@@ -21,8 +21,17 @@ size_t CostOf(const Endpoint& endpoint) {
   for (const std::string& type : endpoint.event_types) bytes += sizeof(type) + type.size();
   // Once in the endpoint, once in the index.
   for (const std::string& channel : endpoint.channels) bytes += 4 * sizeof(channel) + 2 * channel.size();
+  for (const std::string& type : endpoint.muted_event_types) bytes += sizeof(type) + type.size();
+  for (const auto& [name, on] : endpoint.settings) bytes += 2 * sizeof(name) + name.size();
   for (const Header& header : endpoint.headers)
     bytes += sizeof(header) + header.name.size() + header.value.size();
+  return bytes;
+}
+
+size_t CostOf(const Subscriber& subscriber) {
+  size_t bytes = kAccountCost;
+  for (const std::string& channel : subscriber.held_channels) bytes += sizeof(channel) + channel.size();
+  for (const std::string& address : subscriber.alert_addresses) bytes += sizeof(address) + address.size();
   return bytes;
 }
 
@@ -65,7 +74,7 @@ Registry::Account& Registry::Insert(Subscriber subscriber) {
   std::unique_ptr<Account>& slot = accounts_[id];
   slot = std::make_unique<Account>();
   slot->subscriber = std::move(subscriber);
-  bytes_ += kAccountCost;
+  bytes_ += CostOf(slot->subscriber);
   used_.push_front(id);
   slot->used = used_.begin();
   return *slot;
@@ -77,7 +86,9 @@ void Registry::Put(Subscriber subscriber) {
   if (it == accounts_.end()) {
     Insert(std::move(subscriber));
   } else {
+    bytes_ -= CostOf(it->second->subscriber);
     it->second->subscriber = std::move(subscriber);
+    bytes_ += CostOf(it->second->subscriber);
   }
 }
 
@@ -85,7 +96,7 @@ void Registry::Remove(const std::string& subscriber_id) {
   const auto it = accounts_.find(subscriber_id);
   HOOKD_CHECK(it != accounts_.end() && it->second->endpoints.empty(),
               "only a subscriber without endpoints goes");
-  bytes_ -= kAccountCost;
+  bytes_ -= CostOf(it->second->subscriber);
   used_.erase(it->second->used);
   accounts_.erase(it);
   removed_.insert(subscriber_id);
@@ -118,7 +129,7 @@ void Registry::Trim() {
   removed_.clear();
   while (bytes_ > max_bytes_ && used_.size() > 1) {
     const auto account = accounts_.find(used_.back());
-    bytes_ -= kAccountCost;
+    bytes_ -= CostOf(account->second->subscriber);
     for (const auto& [id, endpoint] : account->second->endpoints) {
       bytes_ -= CostOf(*endpoint);
       owners_.erase(id);
@@ -148,10 +159,6 @@ void Registry::Unindex(Account& account, const Endpoint& endpoint) {
     std::erase_if(it->second, same);
     if (it->second.empty()) account.by_channel.erase(it);
   }
-}
-
-bool Registry::Held(const Account& account, const Endpoint& endpoint) {
-  return endpoint.paused || endpoint.disabled != DisableReason::kNone || account.subscriber.paused;
 }
 
 std::vector<std::shared_ptr<const Endpoint>> Registry::Match(const Account& account, std::string_view type,

@@ -56,8 +56,6 @@ class Registry {
   // What was changed is committed: accounts that have not been used for long may go.
   void Trim();
 
-  // Nothing is sent to it: paused or disabled, itself or its subscriber.
-  static bool Held(const Account& account, const Endpoint& endpoint);
   // The account's endpoints that take this type and channel.
   static std::vector<std::shared_ptr<const Endpoint>> Match(const Account& account, std::string_view type,
                                                             const std::string& channel);

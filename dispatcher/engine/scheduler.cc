@@ -33,20 +33,20 @@ Lane* Scheduler::Find(EndpointId endpoint) {
   return entry == nullptr ? nullptr : &entry->lane;
 }
 
-Scheduler::Entry& Scheduler::EntryOf(const std::shared_ptr<const Endpoint>& endpoint, bool held,
+Scheduler::Entry& Scheduler::EntryOf(const std::shared_ptr<const Endpoint>& endpoint, Hold hold,
                                      Sequence first) {
   std::unique_ptr<Entry>& slot = entries_[endpoint->id];
   if (slot == nullptr) {
     slot = std::make_unique<Entry>(endpoint->id, shared_, first);
-    Configure(*slot, endpoint, held);
+    Configure(*slot, endpoint, hold);
   }
   return *slot;
 }
 
-void Scheduler::Configure(Entry& entry, const std::shared_ptr<const Endpoint>& endpoint, bool held) {
+void Scheduler::Configure(Entry& entry, const std::shared_ptr<const Endpoint>& endpoint, Hold hold) {
   entry.subscriber = StableHash(endpoint->subscriber_id);
   entry.host = StableHash(HostOf(endpoint->url));
-  entry.lane.Configure(endpoint, held);
+  entry.lane.Configure(endpoint, hold);
 }
 
 // In the queue of its class, unless it is there already.
@@ -68,17 +68,17 @@ void Scheduler::Wake(Entry& entry, std::optional<SteadyTime> at) {
   if (at) wakes_.emplace(*at, entry.lane.id());
 }
 
-void Scheduler::Restore(std::shared_ptr<const Endpoint> endpoint, bool held, const LaneState& state,
+void Scheduler::Restore(std::shared_ptr<const Endpoint> endpoint, Hold hold, const LaneState& state,
                         Now now) {
-  Entry& entry = EntryOf(endpoint, held, state.cursor);
+  Entry& entry = EntryOf(endpoint, hold, state.cursor);
   entry.lane.Restore(state, now);
   MakeReady(entry);
 }
 
-void Scheduler::Configure(const std::shared_ptr<const Endpoint>& endpoint, bool held) {
+void Scheduler::Configure(const std::shared_ptr<const Endpoint>& endpoint, Hold hold) {
   Entry* entry = FindEntry(endpoint->id);
   if (entry == nullptr) return;
-  Configure(*entry, endpoint, held);
+  Configure(*entry, endpoint, hold);
   MakeReady(*entry);
 }
 
@@ -118,7 +118,7 @@ void Scheduler::ExpireAcceptedBefore(WallMs accepted) {
 void Scheduler::Accepted(const NewDelivery& delivery, Now now) {
   Entry* entry = FindEntry(delivery.endpoint->id);
   if (entry == nullptr) {
-    entry = &EntryOf(delivery.endpoint, delivery.held, delivery.sequence);
+    entry = &EntryOf(delivery.endpoint, delivery.hold, delivery.sequence);
     entry->lane.Know(delivery.proven, delivery.failing);
   }
   entry->lane.Accepted(delivery.sequence, delivery.event, now, delivery.remade);

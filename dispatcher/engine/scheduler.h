@@ -57,7 +57,7 @@ class SchedulerHost {
 // A new delivery, with what its lane has to know if it is made for it.
 struct NewDelivery {
   std::shared_ptr<const Endpoint> endpoint;
-  bool held = false;     // paused or disabled, itself or its subscriber
+  Hold hold = Hold::kNone;
   bool proven = false;   // it has succeeded before
   bool failing = false;  // its last attempts failed
   Sequence sequence = 0;
@@ -71,9 +71,9 @@ class Scheduler {
   Scheduler(const SchedulerLimits& limits, SchedulerHost& host);
 
   // After a start: a lane that the store remembers.
-  void Restore(std::shared_ptr<const Endpoint> endpoint, bool held, const LaneState& state, Now now);
+  void Restore(std::shared_ptr<const Endpoint> endpoint, Hold hold, const LaneState& state, Now now);
   // A changed endpoint; nothing happens while it has no lane.
-  void Configure(const std::shared_ptr<const Endpoint>& endpoint, bool held);
+  void Configure(const std::shared_ptr<const Endpoint>& endpoint, Hold hold);
   // Also of an endpoint without a lane: it is at rest at once.
   void Delete(EndpointId endpoint);
   void SetOperations(const Operations& operations);
@@ -136,8 +136,8 @@ class Scheduler {
   // Gates of hosts and of subscribers share one map.
   static uint64_t UnprovenGate(uint64_t subscriber);
   size_t MostUnprovenOfSubscriber() const;
-  Entry& EntryOf(const std::shared_ptr<const Endpoint>& endpoint, bool held, Sequence first);
-  void Configure(Entry& entry, const std::shared_ptr<const Endpoint>& endpoint, bool held);
+  Entry& EntryOf(const std::shared_ptr<const Endpoint>& endpoint, Hold hold, Sequence first);
+  void Configure(Entry& entry, const std::shared_ptr<const Endpoint>& endpoint, Hold hold);
   Entry* FindEntry(EndpointId endpoint);
   void MakeReady(Entry& entry);
   void MakeAllReady();

@@ -11,7 +11,7 @@ namespace {
 using Place = LanePosition::Place;
 
 // What holds all of the endpoint's deliveries; nullopt = nothing does.
-std::optional<Waiting> Hold(const Endpoint& endpoint, bool held, const Operations& operations) {
+std::optional<Waiting> WaitForHold(const Endpoint& endpoint, Hold hold, const Operations& operations) {
   Waiting waiting;
   if (operations.paused) {
     waiting.kind = WaitKind::kPaused;
@@ -27,9 +27,13 @@ std::optional<Waiting> Hold(const Endpoint& endpoint, bool held, const Operation
   } else if (endpoint.paused) {
     waiting.kind = WaitKind::kPaused;
     waiting.detail = "its endpoint is paused";
-  } else if (held) {
+  } else if (hold == Hold::kSubscriber) {
     waiting.kind = WaitKind::kPaused;
     waiting.detail = "its subscriber is paused";
+    return waiting;
+  } else if (hold == Hold::kChannel) {
+    waiting.kind = WaitKind::kChannel;
+    waiting.detail = Concat("its channel is held: ", endpoint.channels[0]);
     return waiting;
   } else {
     return std::nullopt;
@@ -94,7 +98,7 @@ std::optional<Waiting> Scheduler::WhyWaiting(EndpointId endpoint, Sequence seque
   if (lane.deleted()) return OfServer("its endpoint is deleted: it is being canceled");
   if (position.place == Place::kSettling) return OfServer("its next state is on the way to the disk");
   if (stopped_) return OfServer("hookd is shutting down");
-  if (std::optional<Waiting> hold = Hold(*lane.endpoint(), lane.held(), operations_)) return hold;
+  if (std::optional<Waiting> hold = WaitForHold(*lane.endpoint(), lane.hold(), operations_)) return hold;
   if (position.place == Place::kUnknown) return OfServer("its lane is being read after a start");
   if (position.place == Place::kBehind) {
     Waiting waiting;

@@ -63,9 +63,7 @@ void Shard::Recover(const Operations& operations, const std::vector<DeliveryStor
       Post([this, id = lane.id] { scheduler_.Delete(id); });
       continue;
     }
-    const bool held =
-        lane.endpoint->paused || lane.endpoint->disabled != DisableReason::kNone || lane.subscriber_paused;
-    scheduler_.Restore(lane.endpoint, held, lane.lane, now);
+    scheduler_.Restore(lane.endpoint, lane.hold, lane.lane, now);
     if (lane.lane.pending() > 0) context_.statistics->Seen(lane.id, now);
   }
 }
@@ -74,7 +72,7 @@ void Shard::Tell(ShardNews news) {
   Post([this, news = std::move(news)] {
     const Now now = context_.clock.Read();
     if (news.operations) scheduler_.SetOperations(*news.operations);
-    for (const ShardNews::Configured& one : news.configured) scheduler_.Configure(one.endpoint, one.held);
+    for (const ShardNews::Configured& one : news.configured) scheduler_.Configure(one.endpoint, one.hold);
     for (const NewDelivery& one : news.accepted) {
       scheduler_.Accepted(one, now);
       context_.statistics->Seen(one.endpoint->id, now);

@@ -119,6 +119,7 @@ bool Exchange::Prepare(const std::string& address, Duration connect, Duration to
   const long forbid_reuse = version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE ? 1 : 0;
   const char* body = request_.body.empty() ? "" : request_.body.data();
   return curl_easy_setopt(e, CURLOPT_URL, request_.url.c_str()) == CURLE_OK &&
+         curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_CONNECT_TO, connect_to_.get()) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers_.get()) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_HTTP_VERSION, version) == CURLE_OK &&

@@ -75,7 +75,7 @@ void BM_LaneRoundTrip(benchmark::State& state) {
   Lane lane(kEndpoint, 1, shared);
   auto endpoint = std::make_shared<Endpoint>();
   endpoint->policy.rate.per_second = 0;
-  lane.Configure(endpoint, false);
+  lane.Configure(endpoint, Hold::kNone);
   const auto event = std::make_shared<const Event>(SomeEvent());
   const Now now{SteadyTime(std::chrono::hours(1)), 0};
   Sequence sequence = 1;

@@ -110,6 +110,31 @@ TEST_P(DeliveryStoreSuite, SubscribersAreListedByPartitionAndId) {
   EXPECT_EQ(Ids(*store().ListSubscribers(nobody, 100)), ids);
 }
 
+TEST_P(DeliveryStoreSuite, RecoveryKnowsWhatHoldsALane) {
+  Subscriber acme = MakeSubscriber("acme");
+  acme.paused = false;
+  acme.held_channels = {"down"};
+  store().Apply(SubscriberChanged{acme});
+  const std::vector<std::vector<std::string>> channels = {{"down"}, {"up"}, {"down", "up"}, {}};
+  std::vector<EndpointId> ids;
+  for (size_t i = 0; i < channels.size(); ++i) {
+    auto endpoint = std::make_shared<Endpoint>(*MakeEndpoint("acme", i + 1));
+    endpoint->channels = channels[i];
+    endpoint->paused = false;
+    endpoint->disabled = DisableReason::kNone;
+    store().Apply(EndpointChanged{endpoint, false});
+    ids.push_back(endpoint->id);
+    Accept(endpoint->id);
+  }
+  Commit();
+  const DeliveryStore::Recovered recovered = Reopen();
+  ASSERT_EQ(recovered.lanes.size(), ids.size());
+  for (size_t i = 0; i < ids.size(); ++i) {
+    EXPECT_EQ(recovered.lanes[i].id, ids[i]);
+    EXPECT_EQ(recovered.lanes[i].hold, i == 0 ? Hold::kChannel : Hold::kNone) << i;
+  }
+}
+
 TEST_P(DeliveryStoreSuite, RecoveryGivesActiveLanesAlone) {
   Subscriber acme = MakeSubscriber("acme");
   acme.paused = true;
@@ -136,7 +161,7 @@ TEST_P(DeliveryStoreSuite, RecoveryGivesActiveLanesAlone) {
   for (const DeliveryStore::ActiveLane& lane : recovered.lanes) {
     active.push_back(lane.id);
     EXPECT_EQ(lane.lane.deleted, lane.endpoint == nullptr);
-    EXPECT_EQ(lane.subscriber_paused, !lane.lane.deleted);
+    EXPECT_EQ(lane.hold, lane.lane.deleted ? Hold::kNone : Hold::kEndpoint);  // before its subscriber's pause
     EXPECT_EQ(Describe(lane.lane), Describe(*store().Lane(lane.id)));
   }
   EXPECT_THAT(active, ElementsAre(ids[1], ids[2], ids[4], ids[5], ids[6]));

@@ -31,6 +31,11 @@ std::string Describe(const DeliveryPolicy& policy) {
                   policy.disable.on_gone);
   absl::StrAppend(&text, " backlog=", policy.backlog, " http=", static_cast<int>(policy.http_version),
                   " bodies=", policy.keep_all_bodies);
+  absl::StrAppend(&text, " exact=", policy.backoff.exact_first, " 429=", policy.disable.count_429,
+                  " unit=", static_cast<int>(policy.rate.unit), " batch=", Escaped(policy.batch.event_types),
+                  "/", policy.batch.max_members, "/", policy.batch.linger.count());
+  absl::StrAppend(&text, " coalesce=", policy.coalesce, " mail=", policy.mail_subscriber,
+                  " probe=", policy.probe.first.count(), "/", policy.probe.cap.count());
   return text;
 }
 
@@ -83,7 +88,10 @@ std::string Describe(const AccessToken& token) {
 std::string Describe(const Subscriber& subscriber) {
   return absl::StrCat("subscriber ", Escaped(subscriber.id), " name=", Escaped(subscriber.name),
                       " paused=", subscriber.paused, " created=", subscriber.created_ms,
-                      " updated=", subscriber.updated_ms);
+                      " updated=", subscriber.updated_ms) +
+         absl::StrCat(" profile=", Escaped(subscriber.profile), " plan=", Escaped(subscriber.plan),
+                      " strict=", subscriber.strict, " alert=", Escaped(subscriber.alert_addresses),
+                      " held=", Escaped(subscriber.held_channels));
 }
 
 std::string Describe(const Endpoint& endpoint) {
@@ -98,7 +106,13 @@ std::string Describe(const Endpoint& endpoint) {
                   " paused=", endpoint.paused, " created=", endpoint.created_ms,
                   " updated=", endpoint.updated_ms);
   absl::StrAppend(&text, " disabled=", static_cast<int>(endpoint.disabled), "@", endpoint.disabled_ms,
-                  " note=", Escaped(endpoint.state_note));
+                  " note=", Escaped(endpoint.state_note), " profile=", Escaped(endpoint.profile),
+                  " muted=", Escaped(endpoint.muted_event_types), " settings=");
+  for (const auto& [name, on] : endpoint.settings) absl::StrAppend(&text, Escaped(name), on ? "+" : "-");
+  if (endpoint.capture) {
+    absl::StrAppend(&text, " capture=", endpoint.capture->bin, "/", endpoint.capture->until_ms, "/",
+                    endpoint.capture->delivers);
+  }
   return text;
 }
 
@@ -109,7 +123,8 @@ std::string Describe(const Event& event) {
                       " idempotency=", Escaped(event.idempotency_key), " trace=", Escaped(event.traceparent),
                       "/", Escaped(event.tracestate), " payload=", Escaped(event.payload),
                       " accepted=", event.accepted_ms) +
-         absl::StrCat(" from=", event.not_before_ms, " until=", event.expires_ms);
+         absl::StrCat(" from=", event.not_before_ms, " until=", event.expires_ms,
+                      " coalesce=", Escaped(event.coalesce_key));
 }
 
 std::string Describe(const Attempt& attempt) {
@@ -135,7 +150,8 @@ std::string Describe(const Delivery& delivery) {
                                   " next=", delivery.next_due_ms, " attempts=", delivery.attempt_count);
   absl::StrAppend(&text, " last=", delivery.last_status, "/", std::string(ToString(delivery.last_error)),
                   " origin=", static_cast<int>(delivery.origin), " replaces=", IdOrNone(delivery.replaces),
-                  " replaced_by=", IdOrNone(delivery.replaced_by));
+                  " replaced_by=", IdOrNone(delivery.replaced_by),
+                  " batch=", delivery.batch ? delivery.batch->ToString() : "none");
   for (const Attempt& attempt : delivery.attempts) absl::StrAppend(&text, " [", Describe(attempt), "]");
   return text;
 }
@@ -186,7 +202,7 @@ std::vector<std::string> Describe(const DeliveryStore::Recovered& recovered) {
   std::vector<std::string> lines;
   for (const DeliveryStore::ActiveLane& active : recovered.lanes) {
     lines.push_back(absl::StrCat(active.id.ToString(), " ", Describe(active.lane),
-                                 " paused=", active.subscriber_paused, " ",
+                                 " hold=", static_cast<int>(active.hold), " ",
                                  active.endpoint ? Describe(*active.endpoint) : "deleted"));
   }
   lines.push_back(absl::StrCat(recovered.subscribers, " subscribers, ", recovered.endpoints, " endpoints"));

@@ -32,6 +32,17 @@ std::shared_ptr<const Endpoint> MakeEndpoint(const std::string& subscriber_id, u
   endpoint->policy.backlog = 0;
   endpoint->policy.http_version = HttpVersion::kHttp2;
   endpoint->policy.keep_all_bodies = true;
+  endpoint->policy.backoff.exact_first = true;
+  endpoint->policy.disable.count_429 = true;
+  endpoint->policy.rate.unit = RateUnit::kMember;
+  endpoint->policy.batch = {{"message:*"}, 24, Millis(250)};
+  endpoint->policy.coalesce = true;
+  endpoint->policy.mail_subscriber = true;
+  endpoint->policy.probe = {Millis(60'000), Millis(120'000)};
+  endpoint->profile = "chat-api";
+  endpoint->settings = {{"guaranteed_hooks", true}, {"upload", false}};
+  endpoint->muted_event_types = {"ack"};
+  endpoint->capture = Capture{"bin_1", kT0 + 600'000, true};
   endpoint->signing_keys = {std::string("\0\x01\xfe\xff", 4) + std::string(20, 'k'), std::string(64, 'o')};
   endpoint->paused = true;
   endpoint->disabled = DisableReason::kPerson;
@@ -42,7 +53,15 @@ std::shared_ptr<const Endpoint> MakeEndpoint(const std::string& subscriber_id, u
   return endpoint;
 }
 
-Subscriber MakeSubscriber(const std::string& id) { return {id, "Acme, Inc.", true, kT0 - 4, kT0 - 3}; }
+Subscriber MakeSubscriber(const std::string& id) {
+  Subscriber subscriber{id, "Acme, Inc.", true, kT0 - 4, kT0 - 3};
+  subscriber.profile = "chat-api";
+  subscriber.plan = "paid";
+  subscriber.strict = true;
+  subscriber.alert_addresses = {"alerts@acme.example", "night@acme.example"};
+  subscriber.held_channels = {"34600000001", "34600000009"};
+  return subscriber;
+}
 
 std::shared_ptr<const Event> MakeEvent(const std::string& subscriber_id, WallMs accepted_ms, uint16_t counter,
                                        std::string payload) {
@@ -55,6 +74,7 @@ std::shared_ptr<const Event> MakeEvent(const std::string& subscriber_id, WallMs 
   event->idempotency_key = "their-" + std::to_string(counter);
   event->traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   event->tracestate = "vendor=of-a-span";
+  event->coalesce_key = "status of " + std::to_string(counter);
   event->payload = std::move(payload);
   event->not_before_ms = accepted_ms + 1;
   event->expires_ms = accepted_ms + 86'400'000;

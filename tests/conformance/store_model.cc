@@ -390,7 +390,8 @@ std::vector<std::string> StoreModel::DescribeRecovered() const {
     if (!endpoints.contains(id)) continue;
     active.endpoint = endpoints.at(id);
     const auto subscriber = subscribers.find(active.endpoint->subscriber_id);
-    active.subscriber_paused = subscriber != subscribers.end() && subscriber->second.paused;
+    active.hold =
+        HoldOf(subscriber == subscribers.end() ? Subscriber() : subscriber->second, *active.endpoint);
   }
   recovered.next_endpoint_number = endpoints_made + 1;
   recovered.wall_high_water_ms = high_water_ms;

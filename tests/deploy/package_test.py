@@ -173,6 +173,7 @@ class PackageTest(unittest.TestCase):
 
         service = self.start()
         self.assertEqual(service.uids(), {user[2]})
+        self.assertIn("wassenger", service.hookctl("profiles", "list"))
         service.hookctl("subscribers", "create", "acme")
         service.hookctl("endpoints", "create", "--subscriber", "acme", "--url", "http://127.0.0.1:9/nobody")
         service.hookctl("events", "publish", "--subscriber", "acme", "--type", "t", "--payload", "{}")
@@ -201,7 +202,8 @@ class PackageTest(unittest.TestCase):
 
         self.machine.dpkg("--purge", "hookd")
         self.assertNotIn(self.machine.status()[:2], ("ii", "rc"))
-        for gone in ("usr/bin/hookd", "usr/bin/hookctl", "etc/hookd", "var/lib/hookd", "usr/share/doc/hookd", LINK,
+        for gone in ("usr/bin/hookd", "usr/bin/hookctl", "etc/hookd", "var/lib/hookd", "usr/share/doc/hookd", "usr/share/hookd",
+                     LINK,
                      "lib/systemd/system/hookd.service", "etc/systemd/system/hookd.service"):
             self.assertFalse(os.path.lexists(self.root / gone), gone)
         self.assertEqual(self.machine.user(), user)

@@ -69,7 +69,7 @@ class CliTest(harness.TestCase):
         self.table("subscribers", "create", "beta")
         self.assertEqual(self.field("name", "subscribers", "get", "acme"), "Acme Ltd")
         header, *rows = self.table("subscribers", "list")
-        self.assertEqual(header.split(), ["ID", "NAME", "PAUSED", "ENDPOINTS", "CREATED"])
+        self.assertEqual(header.split(), ["ID", "NAME", "PAUSED", "PROFILE", "PLAN", "ENDPOINTS", "CREATED"])
         self.assertEqual(sorted(row.split()[0] for row in rows), ["acme", "beta"])
         self.assertEqual(len(self.hookd.ask("subscribers", "list", "--limit", "1")["subscribers"]), 1)
 
@@ -103,8 +103,9 @@ class CliTest(harness.TestCase):
         policy = endpoint["policy"]
         self.assertEqual((policy["mode"], policy["max_in_flight"]), ("DELIVERY_MODE_PARALLEL", 3))
         self.assertEqual((policy["timeout"], policy["max_retries"]), ("5s", 7))
-        self.assertEqual(policy["backoff"], {"linear": {"step": "1s", "cap": "60s"}, "jitter": 0.5})
-        self.assertEqual(policy["rate_limit"], {"per_second": 9, "burst": 2})
+        self.assertEqual(policy["backoff"], {"linear": {"step": "1s", "cap": "60s"}, "jitter": 0.5,
+                                             "exact_first": False})
+        self.assertEqual(policy["rate_limit"], {"per_second": 9, "burst": 2, "unit": "RATE_UNIT_REQUEST"})
         self.assertEqual(policy["success_codes"], [{"first": 200, "last": 204}])
         identity = endpoint["id"]
 
@@ -118,7 +119,8 @@ class CliTest(harness.TestCase):
 
         changed = self.hookd.ask("endpoints", "update", identity, "--timeout", "6s", "--reset", "policy.backoff")
         self.assertEqual(changed["policy"]["timeout"], "6s")
-        self.assertEqual(changed["policy"]["backoff"], {"linear": {"step": "15s", "cap": "900s"}, "jitter": 0.1})
+        self.assertEqual(changed["policy"]["backoff"], {"linear": {"step": "15s", "cap": "900s"}, "jitter": 0.1,
+                                                        "exact_first": False})
         self.assertEqual(changed["policy"]["max_retries"], 7, "what was not named stays")
         self.assertTrue(self.hookd.ask("endpoints", "pause", identity)["paused"])
         self.assertFalse(self.hookd.ask("endpoints", "resume", identity)["paused"])
@@ -130,21 +132,31 @@ class CliTest(harness.TestCase):
         url = self.receiver.url("/hooks")
         flags = ("--mode", "keyed", "--retry-after-max", "10m", "--alert-after", "7", "--disable-after", "30:2h")
         flags += ("--disable-on-gone", "no", "--backlog", "500", "--http", "2", "--keep-bodies", "all")
+        flags += ("--batch", "message:*", "--batch-members", "10", "--batch-linger", "500ms", "--coalesce", "yes")
+        flags += ("--mail-subscriber", "yes", "--auto-probe", "5m:1h", "--disable-on-429", "yes")
         made = self.hookd.ask("endpoints", "create", "--subscriber", "acme", "--url", url, *flags)["endpoint"]
         policy, identity = made["policy"], made["id"]
+        self.assertEqual(policy["batch"], {"event_types": ["message:*"], "max_members": 10, "linger": "0.500s"})
+        self.assertEqual(policy["auto_probe"], {"first": "300s", "cap": "3600s"})
+        self.assertEqual((policy["coalesce"], policy["mail_subscriber"]), (True, True))
         self.assertEqual((policy["mode"], policy["retry_after_max"]), ("DELIVERY_MODE_KEYED", "600s"))
         self.assertEqual((policy["alert_after"], policy["backlog"]), (7, "500"))
-        self.assertEqual(policy["auto_disable"], {"failures": 30, "span": "7200s", "on_gone": False})
+        self.assertEqual(policy["auto_disable"], {"failures": 30, "span": "7200s", "on_gone": False, "count_429": True})
         self.assertEqual((policy["http_version"], policy["kept_bodies"]), ("HTTP_VERSION_2", "KEPT_BODIES_ALL"))
         words = {"mode": "keyed, 16 in flight", "retry-after": "honoured up to 600s", "kept bodies": "of all attempts"}
-        words |= {"alert": "after 7 failures in a row", "auto-disable": "30 failures in a row over 7200s", "http": "2"}
+        words |= {"alert": "after 7 failures in a row", "auto-disable": "30 failures in a row over 7200s, 429 counted",
+                  "http": "2"}
         words |= {"backlog": "at most 500 deliveries", "paused": "no", "disabled": "no"}
+        words |= {"batch": "message:*, at most 10, lingers 0.500s", "coalesce": "yes", "mail to subscriber": "yes"}
+        words |= {"auto-probe": "after 300s, at most 3600s apart"}
         self.assert_words(words, "endpoints", "get", identity)
 
         changed = ("--mode", "ordered", "--retry-after-max", "0s", "--alert-after", "0", "--disable-after", "never")
         changed += ("--disable-on-gone", "yes", "--backlog", "0", "--http", "1.1", "--keep-bodies", "failures")
         words = {"mode": "ordered", "retry-after": "ignored", "kept bodies": "of failures", "alert": "never"}
+        changed += ("--batch", "none", "--coalesce", "no", "--mail-subscriber", "no", "--auto-probe", "never")
         words |= {"auto-disable": "status 410", "http": "1.1", "backlog": "as the disk allows"}
+        words |= {"batch": "off", "coalesce": "no", "mail to subscriber": "no", "auto-probe": "never"}
         self.assert_words(words, "endpoints", "update", identity, *changed)
         for given, words in (
             ("linear:1s:1m:0", "1s x n, at most 60s, jitter 0"),

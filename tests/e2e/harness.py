@@ -23,6 +23,7 @@ import urllib.error
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
+PROFILES = HERE.parents[1] / "config/profiles"
 # Also for builds with sanitizers on a busy machine: reached only when something is wrong.
 PATIENCE_S = 60
 READY = re.compile(r"^hookd ready grpc=(127\.0\.0\.1:\d+) http=(127\.0\.0\.1:\d+)$", re.MULTILINE)
@@ -103,7 +104,8 @@ class Hookd:
         self._starts = 0
 
     def write_config(self):
-        sections = {"grpc": {"listen": self.grpc}, "http": {"listen": self.http}} | self.settings
+        sections = {"grpc": {"listen": self.grpc}, "http": {"listen": self.http},
+                    "profiles": {"dir": PROFILES}} | self.settings
         lines = [f"data_dir: {self.data}"]
         for section, values in sections.items():
             lines += [f"{section}:"] + [f"  {key}: {value}" for key, value in values.items()]

@@ -129,7 +129,7 @@ class Simulation final : private SchedulerHost {
     }
     for (ShardNews& news : ledger_.Committed()) {
       if (news.operations) scheduler_.SetOperations(*news.operations);
-      for (const auto& one : news.configured) scheduler_.Configure(one.endpoint, one.held);
+      for (const auto& one : news.configured) scheduler_.Configure(one.endpoint, one.hold);
       for (const auto& one : news.accepted) scheduler_.Accepted(one, now);
       for (const auto& one : news.recorded) scheduler_.Recorded(one.endpoint, one.sequence);
       for (const auto& one : news.over_backlog) scheduler_.OverBacklog(one.endpoint, one.excess);

@@ -45,6 +45,7 @@ PRIVATE = {
     r"yaml-cpp/": ["config", "cli"],
     r"boost/url": ["dispatcher/core"],
     r"boost/json": ["dispatcher/core", "cli"],
+    r"valijson/": ["dispatcher/core"],
     r"openssl/": ["dispatcher/core"],
     r"boost/beast": ["dispatcher/api"],
     r"boost/asio": ["dispatcher/api", "dispatcher/app", "dispatcher/engine", "dispatcher/transport"],

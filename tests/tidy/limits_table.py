@@ -23,7 +23,8 @@ NOT_BOUNDS = {
         kServiceUnavailable kTooManyRequests""",
     "decides, and nothing is full there": """
         kAccountCost kAnsweredLately kBarCells kBlobThreshold kCacheShardBits kClassFactor kDefaultBurst
-        kDefaultFactor kDefaultFailures kDefaultJitter kDefaultSpanSeconds kEndpointCost kFirstClassUs
+        kDefaultFactor kDefaultFailures kDefaultJitter kDefaultLingerSeconds kDefaultMembers
+        kDefaultProbeCapSeconds kDefaultSpanSeconds kEndpointCost kFirstClassUs
         kLatencyClasses kLeap kMinHosts kOverheadBytes kReadCost kResultBytes kRings kRowBytes kRowsOfSeveral
         kRowsShown kSlowUs kStepsPerSecond""",
     "how often something is looked at or tried again": """

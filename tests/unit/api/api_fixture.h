@@ -16,6 +16,7 @@
 #include "tests/fakes/fake_transport.h"
 #include "tests/fakes/forwarding_store.h"
 #include "tests/fakes/null_telemetry.h"
+#include "tests/profiles/profiles.h"
 
 namespace hookd::testing {
 
@@ -78,6 +79,7 @@ class ApiTest : public ::testing::Test {
     EngineOptions options;
     options.shards = 1;
     options.intake_bytes = kIntakeBytes;
+    options.profiles = SmallProfiles();
     engine_ = std::make_unique<Engine>(
         options, store_, RealClock(), telemetry_,
         [this](boost::asio::io_context& io) { return std::make_unique<FakeTransport>(io, receiver_); },

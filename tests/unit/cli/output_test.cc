@@ -79,7 +79,8 @@ TEST(WordsTest, EnumsAreWords) {
   EXPECT_EQ(Word(static_cast<v1::WaitKind>(999)), "999");
   EXPECT_EQ(FromWord<v1::DeliveryState>("expired"), v1::DELIVERY_STATE_EXPIRED);
   EXPECT_EQ(FromWord<v1::DeliveryState>("lost"), v1::DELIVERY_STATE_UNSPECIFIED);
-  EXPECT_EQ(Words<v1::DisableReason>(), (std::vector<std::string>{"failures", "gone", "person"}));
+  EXPECT_EQ(Words<v1::DisableReason>(),
+            (std::vector<std::string>{"failures", "gone", "person", "url_cleared", "unverified"}));
 }
 
 }  // namespace

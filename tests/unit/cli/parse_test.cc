@@ -107,5 +107,26 @@ TEST(ParseTest, Headers) {
   EXPECT_FALSE(ParseHeader(": b"));
 }
 
+TEST(ParseTest, ExactFirstMembersProbesAndSettings) {
+  EXPECT_TRUE(ParseBackoff("15s:15m:0.1:exact")->exact_first());
+  EXPECT_TRUE(ParseBackoff("fixed:15s:exact")->exact_first());
+  EXPECT_FALSE(ParseBackoff("15s:15m")->has_exact_first());
+  EXPECT_FALSE(ParseBackoff("exact"));
+  EXPECT_EQ(ParseRateLimit("5:1:member")->unit(), v1::RATE_UNIT_MEMBER);
+  EXPECT_EQ(ParseRateLimit("5:member")->burst(), 0u);
+  EXPECT_FALSE(ParseRateLimit("member"));
+  EXPECT_EQ(ParseAutoProbe("5m:1h")->cap().seconds(), 3600);
+  EXPECT_FALSE(ParseAutoProbe("5m")->has_cap());
+  EXPECT_EQ(ParseAutoProbe("never")->first().seconds(), 0);
+  EXPECT_TRUE(ParseAutoProbe("never")->has_first());
+  EXPECT_FALSE(ParseAutoProbe("soon"));
+  EXPECT_FALSE(ParseAutoProbe("1m:2m:3m"));
+  EXPECT_EQ(ParseSetting("a=on"), std::pair(std::string("a"), true));
+  EXPECT_EQ(ParseSetting("a=off"), std::pair(std::string("a"), false));
+  EXPECT_FALSE(ParseSetting("a=yes"));
+  EXPECT_FALSE(ParseSetting("=on"));
+  EXPECT_FALSE(ParseSetting("a"));
+}
+
 }  // namespace
 }  // namespace hookd::cli

@@ -35,8 +35,7 @@ Current Applied(const Manifest& manifest) {
   uint64_t number = 0;
   for (const WantedSubscriber& wanted : manifest.subscribers) {
     CurrentSubscriber& there = current[wanted.id];
-    there.subscriber.set_id(wanted.id);
-    there.subscriber.set_name(wanted.name.value_or(""));
+    there.subscriber = wanted.subscriber;
     for (const WantedEndpoint& endpoint : wanted.endpoints) {
       v1::Endpoint& added = there.endpoints.emplace_back(endpoint.endpoint);
       added.set_id("ep_" + std::to_string(++number));
@@ -181,9 +180,10 @@ TEST(ManifestTest, FaultsNameTheLineAndTheKey) {
   EXPECT_EQ(Fault("subscriber: []"),
             "f.yaml:1: subscriber: unknown key: remove it, or use one of subscribers");
   EXPECT_EQ(Fault(""), "f.yaml:1: has no subscribers: give them");
-  EXPECT_EQ(Fault(head + "colour: red"),
-            "f.yaml:5: subscribers[0].endpoints[0].colour: unknown key: remove it, or use one of name, url, "
-            "event_types, channels, headers, signing_secret_file, policy, paused, disabled");
+  EXPECT_EQ(
+      Fault(head + "colour: red"),
+      "f.yaml:5: subscribers[0].endpoints[0].colour: unknown key: remove it, or use one of name, url, "
+      "event_types, channels, headers, signing_secret_file, profile, settings, policy, paused, disabled");
   EXPECT_EQ(Fault(head + "policy: {timeout: soon}"),
             "f.yaml:5: subscribers[0].endpoints[0].policy.timeout: is not a duration: write it like 500ms, "
             "30s, 15m or 1h");
@@ -206,6 +206,67 @@ TEST(ManifestTest, FaultsNameTheLineAndTheKey) {
         "kept_bodies: none", "auto_disable: {on_gone: 1}", "speed: 1"}) {
     EXPECT_NE(Fault(head + "policy: {" + policy + "}"), "") << policy;
   }
+}
+
+const char* const kProfileFile = R"(
+subscribers:
+  - id: acme
+    profile: chat-api
+    plan: paid
+    strict: true
+    alert_addresses: [a@example.com, b@example.com]
+    endpoints:
+      - name: shop
+        url: https://shop.example/hooks?key=hush
+        profile: chat-api
+        settings: {parallel_hooks: true}
+        policy:
+          backoff: "15s:15m:0.1:exact"
+          rate_limit: "5:1:member"
+          auto_disable: {failures: 60, count_429: true}
+          batch: {event_types: ["message:*"], max_members: 10}
+          coalesce: true
+          mail_subscriber: true
+          auto_probe: "5m:1h"
+)";
+
+TEST(PlanTest, ProfilesAndTheirFields) {
+  const Manifest manifest = Parsed(kProfileFile);
+  EXPECT_EQ(Plan(manifest, {}),
+            "+ subscriber acme\n"
+            "    profile: chat-api\n"
+            "    plan: paid\n"
+            "    strict: yes\n"
+            "    alert_addresses: a@example.com, b@example.com\n"
+            "+ endpoint shop of acme\n"
+            "    profile: chat-api\n"
+            "    description: shop\n"
+            "    url: https://shop.example/hooks?key=***\n"
+            "    settings: parallel_hooks on\n"
+            "    policy.backoff: 15s x n, at most 900s, jitter 0.1 but for the first\n"
+            "    policy.rate_limit: 5 members/s, burst 1\n"
+            "    policy.auto_disable: 60 failures in a row over 3600s, 429 counted, or status 410\n"
+            "    policy.batch: message:*, at most 10, lingers 1s\n"
+            "    policy.coalesce: yes\n"
+            "    policy.mail_subscriber: yes\n"
+            "    policy.auto_probe: after 300s, at most 3600s apart\n"
+            "2 to create, 0 to change, 0 to delete\n");
+  Current current = Applied(manifest);
+  v1::Endpoint& there = current["acme"].endpoints[0];
+  (*there.mutable_settings())["guaranteed_hooks"] = true;  // the file does not name it
+  EXPECT_EQ(Plan(manifest, current), "no difference\n");
+  (*there.mutable_settings())["parallel_hooks"] = false;
+  there.set_url("https://shop.example/hooks?key=other");
+  EXPECT_EQ(
+      Plan(manifest, current),
+      "~ endpoint ep_1 (shop) of acme\n"
+      "    url: https://shop.example/hooks?key=*** -> https://shop.example/hooks?key=***\n"
+      "    settings: guaranteed_hooks on, parallel_hooks off -> guaranteed_hooks on, parallel_hooks on\n"
+      "0 to create, 1 to change, 0 to delete\n");
+  there.set_profile("");
+  EXPECT_EQ(
+      Plan(manifest, current),
+      "endpoint ep_1 (shop) has no profile, not chat-api: that cannot be changed, make another endpoint");
 }
 
 }  // namespace

@@ -38,6 +38,8 @@ TEST(PolicyRulesTest, TakesDefaultsAndBothEndsOfEveryRange) {
               p.alert_after = 0;
               p.disable = {0, Millis(0), false};
               p.backlog = 0;
+              p.batch = {{"message:*"}, 1, Millis(0)};
+              p.probe = {Millis(60'000), Millis(60'000)};
             }),
             "OK");
   EXPECT_EQ(CheckPolicyWith([](DeliveryPolicy& p) {
@@ -53,8 +55,35 @@ TEST(PolicyRulesTest, TakesDefaultsAndBothEndsOfEveryRange) {
               p.disable = {100'000, std::chrono::hours(30 * 24), true};
               p.backlog = 1'000'000'000;
               p.http_version = HttpVersion::kHttp2;
+              p.rate.unit = RateUnit::kMember;
+              p.batch = {std::vector<std::string>(64, "message:*"), 25, Millis(60'000)};
+              p.probe = {std::chrono::hours(24), std::chrono::hours(24)};
             }),
             "OK");
+}
+
+TEST(PolicyRulesTest, BoundsBatchesAndProbes) {
+  const std::string cap = CheckPolicyWith([](DeliveryPolicy& p) {
+    p.probe = {Millis(120'000), Millis(60'000)};
+  });
+  EXPECT_THAT(cap, HasSubstr("policy.auto_probe.cap: 1m is out of range, use 120s to 24h"));
+  EXPECT_THAT(CheckPolicyWith([](DeliveryPolicy& p) { p.probe.first = Millis(59'999); }),
+              HasSubstr("policy.auto_probe.first: 59999ms is out of range, use 1m to 24h"));
+  // What never happens may say anything.
+  EXPECT_EQ(CheckPolicyWith([](DeliveryPolicy& p) { p.probe = {Millis(0), Millis(-1)}; }), "OK");
+  EXPECT_THAT(CheckPolicyWith([](DeliveryPolicy& p) { p.batch.max_members = 26; }),
+              HasSubstr("policy.batch.max_members: 26 is out of range, use 1 to 25"));
+  EXPECT_THAT(CheckPolicyWith([](DeliveryPolicy& p) { p.batch.max_members = 0; }), HasSubstr("use 1 to 25"));
+  EXPECT_THAT(CheckPolicyWith([](DeliveryPolicy& p) { p.batch.linger = Millis(60'001); }),
+              HasSubstr("policy.batch.linger: 60001ms is out of range, use 0ms to 1m"));
+  EXPECT_THAT(CheckPolicyWith([](DeliveryPolicy& p) {
+                p.batch.event_types = {"a", "b*c"};
+              }),
+              HasSubstr("policy.batch.event_types[1]: '*' may stand at the end only"));
+  EXPECT_THAT(CheckPolicyWith([](DeliveryPolicy& p) { p.batch.event_types.assign(65, "a"); }),
+              HasSubstr("policy.batch.event_types: there are 65, use at most 64"));
+  EXPECT_THAT(CheckPolicyWith([](DeliveryPolicy& p) { p.rate.unit = static_cast<RateUnit>(3); }),
+              HasSubstr("policy.rate_limit.unit: is unknown"));
 }
 
 TEST(PolicyRulesTest, NamesTheFieldAndItsRange) {
@@ -240,6 +269,17 @@ TEST(FilterTest, ChannelsMatchExactlyAndNeverAnEventWithoutOne) {
   EXPECT_FALSE(Matches(endpoint, "t", "n3"));
   EXPECT_FALSE(Matches(endpoint, "t", "n"));
   EXPECT_FALSE(Matches(endpoint, "t", ""));
+}
+
+TEST(FilterTest, MutedTypesAreNeverTaken) {
+  Endpoint endpoint;
+  endpoint.muted_event_types = {"ack", "status:*"};
+  EXPECT_TRUE(Matches(endpoint, "message", ""));
+  EXPECT_TRUE(Matches(endpoint, "acknowledged", ""));
+  EXPECT_FALSE(Matches(endpoint, "ack", ""));
+  EXPECT_FALSE(Matches(endpoint, "status:update", ""));
+  endpoint.event_types = {"ack"};
+  EXPECT_FALSE(Matches(endpoint, "ack", ""));
 }
 
 TEST(FilterTest, BothFiltersMustMatch) {

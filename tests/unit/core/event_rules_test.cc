@@ -1,7 +1,9 @@
 #include "dispatcher/core/event_rules.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include <absl/strings/escaping.h>
 #include <gmock/gmock.h>
@@ -103,6 +105,86 @@ TEST(EventRulesTest, BoundsPayload) {
   EXPECT_THAT(Check(event), StartsWith("INVALID_ARGUMENT: payload: is not valid JSON"));
 }
 
+TEST(EventRulesTest, BoundsTheCoalesceKey) {
+  Event event = GoodEvent();
+  event.coalesce_key = std::string(128, 'k');
+  EXPECT_EQ(Check(event), "OK");
+  event.coalesce_key += 'k';
+  EXPECT_THAT(Check(event), StartsWith("INVALID_ARGUMENT: coalesce_key: "));
+}
+
+Subscriber GoodSubscriber() {
+  Subscriber subscriber;
+  subscriber.id = "acme";
+  subscriber.profile = "small";
+  subscriber.plan = std::string(64, 'p');
+  subscriber.strict = true;
+  subscriber.alert_addresses.assign(10, "a.b+c@mail.example.com");
+  return subscriber;
+}
+
+TEST(SubscriberRulesTest, BoundsPlanProfileAndAddresses) {
+  const auto check = [](const std::function<void(Subscriber&)>& change) {
+    Subscriber subscriber = GoodSubscriber();
+    change(subscriber);
+    return CheckSubscriber(subscriber).ToString();
+  };
+  EXPECT_EQ(check([](Subscriber&) {}), "OK");
+  EXPECT_THAT(check([](Subscriber& s) { s.plan += 'p'; }), StartsWith("INVALID_ARGUMENT: plan: "));
+  EXPECT_THAT(check([](Subscriber& s) { s.profile = std::string(65, 'p'); }),
+              StartsWith("INVALID_ARGUMENT: profile: "));
+  EXPECT_THAT(check([](Subscriber& s) { s.profile.clear(); }), HasSubstr("strict: needs a profile"));
+  EXPECT_THAT(check([](Subscriber& s) { s.alert_addresses.push_back("a@b"); }),
+              HasSubstr("alert_addresses: there are 11, use at most 10"));
+  for (const std::string& bad :
+       {std::string("a"), std::string("@b"), std::string("a@"), std::string("a@b@c"), std::string("a b@c"),
+        std::string("a@b\r\nBcc: x@y"), std::string("<a@b>"), std::string("a@b,c@d"), std::string("\"a\"@b"),
+        std::string("a..b@c"), std::string(".a@b"), std::string("a@b."), std::string(65, 'a') + "@b",
+        std::string("a@") + std::string(253, 'b'), std::string("\u00e9@b")}) {
+    EXPECT_THAT(check([&bad](Subscriber& s) {
+                  s.alert_addresses = {"good@example.com", bad};
+                }),
+                StartsWith("INVALID_ARGUMENT: alert_addresses[1]: is not a mail address"))
+        << bad;
+  }
+}
+
+TEST(SubscriberRulesTest, HoldsAndReleasesChannels) {
+  Subscriber subscriber = GoodSubscriber();
+  for (const std::string channel : {"b", "a", "b", "c"})
+    EXPECT_TRUE(HoldChannel(channel, true, subscriber).ok());
+  EXPECT_EQ(subscriber.held_channels, (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_TRUE(HoldChannel("b", false, subscriber).ok());
+  EXPECT_TRUE(HoldChannel("x", false, subscriber).ok());
+  EXPECT_EQ(subscriber.held_channels, (std::vector<std::string>{"a", "c"}));
+  EXPECT_THAT(HoldChannel("", true, subscriber).ToString(), HasSubstr("channel: must not be empty"));
+  EXPECT_THAT(HoldChannel(std::string(129, 'c'), true, subscriber).ToString(),
+              HasSubstr("INVALID_ARGUMENT: channel"));
+  for (size_t i = 2; i < kMaxHeldChannels; ++i)
+    ASSERT_TRUE(HoldChannel("n" + std::to_string(i), true, subscriber).ok());
+  EXPECT_EQ(HoldChannel("one more", true, subscriber).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(HoldChannel("a", true, subscriber).ok());
+  EXPECT_EQ(subscriber.held_channels.size(), kMaxHeldChannels);
+}
+
+TEST(HoldTest, TheFirstThatAppliesIsSaid) {
+  Subscriber subscriber;
+  Endpoint endpoint;
+  endpoint.channels = {"a"};
+  subscriber.held_channels = {"a"};
+  EXPECT_EQ(HoldOf(subscriber, endpoint), Hold::kChannel);
+  subscriber.paused = true;
+  EXPECT_EQ(HoldOf(subscriber, endpoint), Hold::kSubscriber);
+  endpoint.paused = true;
+  EXPECT_EQ(HoldOf(subscriber, endpoint), Hold::kEndpoint);
+  endpoint = {};
+  subscriber.paused = false;
+  // It serves other channels too.
+  EXPECT_EQ(HoldOf(subscriber, endpoint), Hold::kNone);
+  endpoint.channels = {"a", "b"};
+  EXPECT_EQ(HoldOf(subscriber, endpoint), Hold::kNone);
+}
+
 TEST(EventTimesTest, ExactToTheMillisecond) {
   constexpr WallMs kNow = 1'700'000'000'000;
   constexpr WallMs kMonth = 30 * WallMs{86'400'000};
@@ -176,6 +258,17 @@ TEST(IdempotencyKeyTest, KeyIsPerSubscriberAndFingerprintOfWhatWasPublished) {
     EXPECT_EQ(MakeIdempotencyKey(event).key, first.key);
     EXPECT_NE(MakeIdempotencyKey(event).fingerprint, first.fingerprint);
   }
+}
+
+TEST(IdempotencyKeyTest, TheCoalesceKeyIsPartOfWhatWasPublished) {
+  const IdempotencyKey without = MakeIdempotencyKey(GoodEvent());
+  Event event = GoodEvent();
+  event.coalesce_key = "status of 7";
+  const IdempotencyKey with = MakeIdempotencyKey(event);
+  EXPECT_EQ(with.key, without.key);
+  EXPECT_NE(with.fingerprint, without.fingerprint);
+  event.coalesce_key = "status of 8";
+  EXPECT_NE(MakeIdempotencyKey(event).fingerprint, with.fingerprint);
 }
 
 TEST(IdempotencyKeyTest, PartsDoNotRunTogether) {

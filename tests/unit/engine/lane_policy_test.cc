@@ -26,7 +26,7 @@ class LanePolicyTest : public ::testing::Test {
     endpoint_.policy.mode = mode;
     Configure();
   }
-  void Configure(bool held = false) { lane_.Configure(std::make_shared<Endpoint>(endpoint_), held); }
+  void Configure(Hold hold = Hold::kNone) { lane_.Configure(std::make_shared<Endpoint>(endpoint_), hold); }
   static std::shared_ptr<Event> MakeEvent(Sequence n, const std::string& key = "") {
     auto event = std::make_shared<Event>();
     event->id = EventId::Make(kWall - 100'000 + static_cast<WallMs>(n), 0, kEndpoint.partition(), n);
@@ -250,7 +250,7 @@ TEST_F(LanePolicyTest, AFullBacklogEndsItsOldestThatIsNotInFlight) {
 }
 
 TEST_F(LanePolicyTest, AFullBacklogIsTrimmedWhilePausedAndOnlyOnce) {
-  Configure(true);
+  Configure(Hold::kEndpoint);
   AcceptKeys("abcd");
   lane_.OverBacklog(1);
   LaneStep step = lane_.Next(now_);
@@ -267,12 +267,12 @@ TEST_F(LanePolicyTest, RetentionEndsTheOldestAlsoWhileDisabled) {
   EXPECT_EQ(Run(), "1 ");
   Fail(1, seconds(900));
   EXPECT_EQ(Run(), "+2 +3 until 900");
-  Configure(true);
+  Configure(Hold::kEndpoint);
   shared_.expire_accepted_before = events_.at(3)->id.accepted_ms();
   lane_.CheckAge();
   EXPECT_EQ(Run(), "-1 -2 ");
   EXPECT_EQ(reason_, EndReason::kTooOld);
-  Configure(false);
+  Configure(Hold::kNone);
   EXPECT_EQ(Run(), "3 ");
 }
 

@@ -45,7 +45,7 @@ class LaneSteerTest : public ::testing::Test {
     lane_.Know(/*proven=*/true, /*failing=*/false);
   }
 
-  void Configure(bool held = false) { lane_.Configure(std::make_shared<Endpoint>(endpoint_), held); }
+  void Configure(Hold hold = Hold::kNone) { lane_.Configure(std::make_shared<Endpoint>(endpoint_), hold); }
   void Mode(DeliveryMode mode) {
     endpoint_.policy.mode = mode;
     Configure();
@@ -211,7 +211,7 @@ TEST_F(LaneSteerTest, AHeldLaneReadsItsParkedRowsWhenAsked) {
   state.next = 5;
   state.queued = 2;
   state.parked = 1;
-  Configure(/*held=*/true);
+  Configure(Hold::kEndpoint);
   lane_.Restore(state, now_);
   EXPECT_EQ(lane_.Next(now_).kind, Kind::kIdle);
   EXPECT_EQ(PlaceOf(1), Place::kUnknown);

@@ -28,7 +28,7 @@ class LaneTest : public ::testing::Test {
     lane_.Know(/*proven=*/true, /*failing=*/false);
   }
 
-  void Configure(bool paused = false) { lane_.Configure(std::make_shared<Endpoint>(endpoint_), paused); }
+  void Configure(Hold hold = Hold::kNone) { lane_.Configure(std::make_shared<Endpoint>(endpoint_), hold); }
   void Mode(DeliveryMode mode, uint32_t max_in_flight = 16) {
     endpoint_.policy.mode = mode;
     endpoint_.policy.max_in_flight = max_in_flight;
@@ -176,10 +176,10 @@ TEST_F(LaneTest, AnotherRateActsAtOnce) {
 }
 
 TEST_F(LaneTest, PausedStartsNothingAndResumesInOrder) {
-  Configure(true);
+  Configure(Hold::kEndpoint);
   Accept(1, 2);
   ExpectStep(Kind::kIdle);
-  Configure(false);
+  Configure(Hold::kNone);
   EXPECT_EQ(ExpectStart(), 1u);
 }
 
@@ -280,7 +280,7 @@ TEST_F(LaneTest, RestoredLaneReadsItsParkedRowsFirst) {
   state.next = 7;
   state.queued = 2;
   state.parked = 1;
-  lane.Configure(std::make_shared<Endpoint>(endpoint_), false);
+  lane.Configure(std::make_shared<Endpoint>(endpoint_), Hold::kNone);
   lane.Restore(state, now_);
   ASSERT_EQ(lane.Next(now_).kind, Kind::kLoadParked);
   EXPECT_EQ(lane.Next(now_).kind, Kind::kIdle);
@@ -306,7 +306,7 @@ TEST_F(LaneTest, AClockSetBackBeforeAStartFreezesNothing) {
   endpoint_.policy.backoff.jitter = 0;
   constexpr WallMs kTenHours = 36'000'000;
   Lane lane(kEndpoint, 1, shared_);
-  lane.Configure(std::make_shared<Endpoint>(endpoint_), false);
+  lane.Configure(std::make_shared<Endpoint>(endpoint_), Hold::kNone);
   LaneState state;
   state.next = 3;
   state.cursor = 2;

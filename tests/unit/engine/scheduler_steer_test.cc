@@ -39,10 +39,10 @@ class SchedulerSteerTest : public ::testing::Test {
     endpoints_[id] = endpoint;
     return endpoint;
   }
-  void Accept(uint64_t id, Sequence sequence, bool proven = true, bool held = false) {
+  void Accept(uint64_t id, Sequence sequence, bool proven = true, Hold hold = Hold::kNone) {
     auto event = std::make_shared<Event>();
     event->payload = "{}";
-    scheduler_.Accepted({endpoints_.at(id), held, proven, false, sequence, event}, now_);
+    scheduler_.Accepted({endpoints_.at(id), hold, proven, false, sequence, event}, now_);
   }
   Waiting Why(uint64_t id, Sequence sequence) {
     const std::optional<Waiting> waiting = scheduler_.WhyWaiting(EndpointId{id}, sequence, now_);
@@ -93,7 +93,7 @@ TEST_F(SchedulerSteerTest, SaysThatTheUnprovenHaveTheirShare) {
 
 TEST_F(SchedulerSteerTest, EndsOfAHeldEndpointAreCountedUntilTheyAreOnDisk) {
   Add(1, "a")->paused = true;
-  Accept(1, 1, true, /*held=*/true);
+  Accept(1, 1, true, Hold::kSubscriber);
   scheduler_.RunDue(now_);
   EXPECT_EQ(Why(1, 1).kind, WaitKind::kPaused);
   EndOrder order;
@@ -127,7 +127,7 @@ TEST_F(SchedulerSteerTest, ParkedRowsAreReadOnceForAllWhoAsk) {
   LaneState state;
   state.cursor = state.next = 2;
   state.parked = 1;
-  scheduler_.Restore(Add(1, "a"), /*held=*/true, state, now_);
+  scheduler_.Restore(Add(1, "a"), Hold::kSubscriber, state, now_);
   EXPECT_TRUE(scheduler_.LearnParked(EndpointId{1}));
   EXPECT_TRUE(scheduler_.LearnParked(EndpointId{1}));
   EXPECT_THAT(host_.parked_reads, ElementsAre(EndpointId{1}));

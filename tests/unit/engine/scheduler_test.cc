@@ -180,7 +180,7 @@ TEST_F(SchedulerTest, RestoredLanesReadWhatTheStoreRemembers) {
   state.cursor = 3;
   state.next = 5;
   state.queued = 2;
-  scheduler_.Restore(endpoint, false, state, now_);
+  scheduler_.Restore(endpoint, Hold::kNone, state, now_);
   Run();
   EXPECT_THAT(host_.queue_reads, ElementsAre(std::pair(EndpointId{1}, 3u)));
 }
@@ -192,7 +192,7 @@ TEST_F(SchedulerTest, ASubscriberWithManyEndpointsHasNoMoreTurnsThanOneWithASing
   Add(99, DeliveryMode::kParallel);
   endpoints_[99]->subscriber_id = "small";
   const auto accept = [&](uint64_t id, Sequence sequence) {
-    NewDelivery delivery{endpoints_.at(id), false, true, false, sequence, std::make_shared<Event>()};
+    NewDelivery delivery{endpoints_.at(id), Hold::kNone, true, false, sequence, std::make_shared<Event>()};
     scheduler.Accepted(delivery, now_);
   };
   for (uint64_t id = 1; id <= 50; ++id) accept(id, 1);
@@ -237,7 +237,7 @@ TEST_F(SchedulerTest, OneSubscribersUnprovenEndpointsLeaveRoomForAnothers) {
   for (uint64_t id = 1; id <= 10; ++id) {
     Add(id, DeliveryMode::kOrdered);
     if (id == 10) endpoints_[id]->subscriber_id = "another";
-    NewDelivery delivery{endpoints_.at(id), false, false, false, 1, std::make_shared<Event>()};
+    NewDelivery delivery{endpoints_.at(id), Hold::kNone, false, false, 1, std::make_shared<Event>()};
     scheduler.Accepted(delivery, now_);
   }
   scheduler.RunDue(now_);
@@ -255,7 +255,7 @@ TEST_F(SchedulerTest, OneHostHasItsCapAndThenItsTurns) {
   for (uint64_t id : {1u, 2u, 3u}) {
     Add(id, DeliveryMode::kOrdered);
     endpoints_[id]->url = id == 3 ? "http://other/" : "http://same/";
-    NewDelivery delivery{endpoints_.at(id), false, true, false, 1, std::make_shared<Event>()};
+    NewDelivery delivery{endpoints_.at(id), Hold::kNone, true, false, 1, std::make_shared<Event>()};
     scheduler.Accepted(delivery, now_);
   }
   scheduler.RunDue(now_);
@@ -273,13 +273,13 @@ TEST_F(SchedulerTest, ATurnAtAGateThatStartsNothingIsPassedOn) {
   for (uint64_t id : {1u, 2u, 3u}) {
     Add(id, DeliveryMode::kOrdered);
     endpoints_[id]->url = "http://same/";
-    NewDelivery delivery{endpoints_.at(id), false, true, false, 1, std::make_shared<Event>()};
+    NewDelivery delivery{endpoints_.at(id), Hold::kNone, true, false, 1, std::make_shared<Event>()};
     scheduler.Accepted(delivery, now_);
   }
   scheduler.RunDue(now_);
   ASSERT_THAT(host_.started, ElementsAre(std::pair(1u, 1u)));
   host_.started.clear();
-  scheduler.Configure(endpoints_[2], /*held=*/true);  // the first that waits is paused meanwhile
+  scheduler.Configure(endpoints_[2], Hold::kEndpoint);  // the first that waits is paused meanwhile
   scheduler.Find(EndpointId{1})->Submit(1, {});
   scheduler.Recorded(EndpointId{1}, 1);
   scheduler.RunDue(now_);
@@ -295,7 +295,7 @@ TEST_F(SchedulerTest, ReadsOfQueuesAreBoundedAndAllComeToTheirTurn) {
     state.next = 2;
     state.queued = 1;
     state.last_success_ms = 1;
-    scheduler.Restore(endpoints_[id], false, state, now_);
+    scheduler.Restore(endpoints_[id], Hold::kNone, state, now_);
   }
   scheduler.RunDue(now_);
   EXPECT_EQ(host_.queue_reads.size(), kMaxQueueReads);

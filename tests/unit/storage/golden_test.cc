@@ -84,6 +84,34 @@ Endpoint SomeEndpoint() {
   return endpoint;
 }
 
+// With what profiles and batches brought.
+Endpoint WholeEndpoint() {
+  Endpoint endpoint = SomeEndpoint();
+  endpoint.policy.backoff.exact_first = true;
+  endpoint.policy.disable.count_429 = true;
+  endpoint.policy.rate.unit = RateUnit::kMember;
+  endpoint.policy.batch = {{"message:*"}, 24, Millis(250)};
+  endpoint.policy.coalesce = true;
+  endpoint.policy.mail_subscriber = true;
+  endpoint.policy.probe = {Millis(60'000), Millis(120'000)};
+  endpoint.disabled = DisableReason::kUnverified;
+  endpoint.profile = "chat-api";
+  endpoint.settings = {{"a", true}, {"b", false}};
+  endpoint.muted_event_types = {"ack"};
+  endpoint.capture = Capture{"bin_1", 4, true};
+  return endpoint;
+}
+
+Subscriber WholeSubscriber() {
+  Subscriber subscriber{"acme", "Acme", true, 1, 2};
+  subscriber.profile = "chat-api";
+  subscriber.plan = "paid";
+  subscriber.strict = true;
+  subscriber.alert_addresses = {"a@example.com"};
+  subscriber.held_channels = {"42"};
+  return subscriber;
+}
+
 Event SomeEvent() {
   Event event;
   event.id = kEvent;
@@ -98,6 +126,12 @@ Event SomeEvent() {
   event.not_before_ms = 17;
   event.expires_ms = 18;
   event.accepted_ms = kEvent.accepted_ms();
+  return event;
+}
+
+Event CoalescedEvent() {
+  Event event = SomeEvent();
+  event.coalesce_key = "status of 7";
   return event;
 }
 
@@ -242,7 +276,9 @@ std::map<std::string, std::string> Current() {
       {"value.bucket", keys::OfNumber(Bucket{7})},
       {"key.idempotency", keys::OfIdempotency(keys::DayOf(kEvent.accepted_ms()), idempotency.key)},
       {"record.subscriber", records::Encode(SomeSubscriber())},
+      {"record.subscriber_whole", records::Encode(WholeSubscriber())},
       {"record.endpoint", records::Encode(SomeEndpoint())},
+      {"record.endpoint_whole", records::Encode(WholeEndpoint())},
       {"record.lane", records::Encode(SomeLane())},
       {"record.queued", records::Encode(records::Queued{kEvent})},
       {"record.queued_anew", records::Encode(records::Queued{kEvent, SomeRemade()})},
@@ -251,6 +287,7 @@ std::map<std::string, std::string> Current() {
       {"record.changes", SomeChanges()},
       {"record.parked", records::Encode(SomeParked())},
       {"record.event", records::Encode(SomeEvent())},
+      {"record.event_coalesced", records::Encode(CoalescedEvent())},
       {"record.attempt", records::Encode(SomeAttempt())},
       {"record.end", records::Encode(SomeEnd())},
       {"record.idempotency", records::EncodeIdempotency(kEvent, idempotency.fingerprint)},
@@ -282,6 +319,21 @@ TEST(StorageFormatTest, PinnedRecordsReadBackWhole) {
   EXPECT_EQ(endpoint.disabled, DisableReason::kGone);
   EXPECT_EQ(endpoint.disabled_ms, 3);
   EXPECT_EQ(endpoint.state_note, "note");
+  EXPECT_EQ(endpoint.profile, "");
+  const Endpoint whole = *records::DecodeEndpoint(kEndpoint, records::Encode(WholeEndpoint()));
+  EXPECT_EQ(whole.policy, WholeEndpoint().policy);
+  EXPECT_EQ(whole.disabled, DisableReason::kUnverified);
+  EXPECT_EQ(whole.profile, "chat-api");
+  EXPECT_EQ(whole.settings, WholeEndpoint().settings);
+  EXPECT_EQ(whole.muted_event_types, WholeEndpoint().muted_event_types);
+  EXPECT_EQ(whole.capture, WholeEndpoint().capture);
+  const Subscriber subscriber = *records::DecodeSubscriber(records::Encode(WholeSubscriber()));
+  EXPECT_EQ(subscriber.profile, "chat-api");
+  EXPECT_EQ(subscriber.plan, "paid");
+  EXPECT_TRUE(subscriber.strict);
+  EXPECT_EQ(subscriber.alert_addresses, WholeSubscriber().alert_addresses);
+  EXPECT_EQ(subscriber.held_channels, WholeSubscriber().held_channels);
+  EXPECT_EQ((*records::DecodeEvent(kEvent, records::Encode(CoalescedEvent())))->coalesce_key, "status of 7");
   const records::End end = *records::DecodeEnd(records::Encode(SomeEnd()));
   EXPECT_EQ(end.state, DeliveryState::kExhausted);
   EXPECT_EQ(end.last_attempt.response_body, "busy");

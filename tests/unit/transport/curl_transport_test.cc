@@ -49,6 +49,29 @@ TEST_F(CurlTransportTest, DeliversAndReportsSuccess) {
   EXPECT_THAT(got.headers, ::testing::Contains(::testing::Pair("x-empty", "")));
 }
 
+// A receiver may sign its query, or look a key up in it.
+TEST_F(CurlTransportTest, SendsPathAndQueryByteForByte) {
+  HttpReceiver receiver;
+  std::string long_query = "/h?";
+  while (long_query.size() < 1900) long_query += "%41/";
+  const std::vector<std::string> targets = {
+      "/?key=a+b%20c%2B%2b&key=&&=&==x",
+      "/h?-._~!$&'()*+,;=:@/?%00%7F%c3%28%FF",
+      "/h?../../etc/./x//y",
+      "/a/../b/./c//d/%2e%2E/?q=/../r",
+      "/?",
+      long_query,
+  };
+  for (const std::string& target : targets) {
+    HttpRequest request = Request("");
+    request.url = receiver.Url(target);
+    EXPECT_EQ(Post(std::move(request)).status, 200) << target;
+  }
+  std::vector<std::string> got;
+  for (const ReceivedRequest& request : receiver.requests()) got.push_back(request.target);
+  EXPECT_EQ(got, targets);
+}
+
 TEST_F(CurlTransportTest, AddsNoContentTypeOfItsOwn) {
   HttpReceiver receiver;
   HttpRequest request = Request(receiver.Url());

@@ -1,0 +1,97 @@
+#include "dispatcher/core/json_schema.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace hookd {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string CompileError(std::string_view text) { return JsonSchema::Compile(text).status().ToString(); }
+
+std::string Check(std::string_view schema, std::string_view payload) {
+  const auto compiled = JsonSchema::Compile(schema);
+  if (!compiled.ok()) return compiled.status().ToString();
+  return (*compiled)->Check(payload).ToString();
+}
+
+TEST(JsonSchemaTest, SaysWhereAPayloadDoesNotFit) {
+  constexpr char kSchema[] = R"({"type": "object", "required": ["data"], "properties": {
+      "data": {"type": "array", "items": {"type": "object", "properties": {
+          "a/b~c": {"type": ["string", "null"]}, "ack": {"enum": [1, 2, 3]}}}}}})";
+  EXPECT_EQ(Check(kSchema, R"({"data": []})"), "OK");
+  EXPECT_EQ(Check(kSchema, R"({"data": [{"a/b~c": null, "ack": 3, "more": {}}], "other": 1})"), "OK");
+  EXPECT_THAT(Check(kSchema, R"({"data": [{}, {"a/b~c": 7}]})"),
+              StartsWith("INVALID_ARGUMENT: at /data/1/a~1b~0c: "));
+  EXPECT_THAT(Check(kSchema, R"({"data": [{"ack": 4}]})"), StartsWith("INVALID_ARGUMENT: at /data/0/ack: "));
+  EXPECT_THAT(Check(kSchema, "{}"), StartsWith("INVALID_ARGUMENT: at the payload itself: "));
+  EXPECT_THAT(Check(kSchema, "[]"), StartsWith("INVALID_ARGUMENT: at the payload itself: "));
+}
+
+TEST(JsonSchemaTest, KnowsDraft7) {
+  EXPECT_EQ(Check(R"({"const": {"a": 1}})", R"({"a": 1})"), "OK");
+  EXPECT_THAT(Check(R"({"const": 1})", "2"), StartsWith("INVALID_ARGUMENT"));
+  EXPECT_THAT(Check(R"({"exclusiveMinimum": 3})", "3"), StartsWith("INVALID_ARGUMENT"));
+  EXPECT_THAT(Check(R"({"contains": {"type": "string"}})", "[1, 2]"), StartsWith("INVALID_ARGUMENT"));
+  EXPECT_THAT(Check(R"({"propertyNames": {"maxLength": 2}})", R"({"abc": 1})"),
+              StartsWith("INVALID_ARGUMENT"));
+  EXPECT_THAT(Check(R"({"properties": {"a": false}})", R"({"a": 1})"), StartsWith("INVALID_ARGUMENT"));
+  constexpr char kIf[] =
+      R"({"if": {"properties": {"tip": {"const": "msg"}}}, "then": {"required": ["text"]}})";
+  EXPECT_EQ(Check(kIf, R"({"tip": "other"})"), "OK");
+  EXPECT_THAT(Check(kIf, R"({"tip": "msg"})"), StartsWith("INVALID_ARGUMENT"));
+  constexpr char kOneOf[] = R"({"oneOf": [{"type": "integer"}, {"type": "string", "minLength": 2}]})";
+  EXPECT_EQ(Check(kOneOf, "\"ab\""), "OK");
+  EXPECT_THAT(Check(kOneOf, "\"a\""), StartsWith("INVALID_ARGUMENT"));
+}
+
+TEST(JsonSchemaTest, FollowsReferencesWithin) {
+  constexpr char kSchema[] = R"({"definitions": {"node": {"type": "object", "properties": {
+      "next": {"$ref": "#/definitions/node"}, "id": {"type": "integer"}}}}, "$ref": "#/definitions/node"})";
+  EXPECT_EQ(Check(kSchema, R"({"id": 1, "next": {"id": 2}})"), "OK");
+  EXPECT_THAT(Check(kSchema, R"({"next": {"next": {"id": "x"}}})"), HasSubstr("at /next/next/id: "));
+  EXPECT_THAT(CompileError(R"({"$ref": "http://example.com/schema.json"})"), StartsWith("INVALID_ARGUMENT"));
+  EXPECT_THAT(CompileError(R"({"$ref": "#/definitions/none"})"), StartsWith("INVALID_ARGUMENT"));
+}
+
+TEST(JsonSchemaTest, RefusesWhatIsNoSchema) {
+  EXPECT_THAT(CompileError("{"), HasSubstr("is not valid JSON"));
+  EXPECT_THAT(CompileError("[]"), HasSubstr("is no JSON Schema"));
+  EXPECT_THAT(CompileError(R"({"type": 7})"), StartsWith("INVALID_ARGUMENT"));
+  EXPECT_THAT(CompileError(R"({"properties": {"a": {"minLength": "x"}}})"), StartsWith("INVALID_ARGUMENT"));
+}
+
+TEST(JsonSchemaTest, RefusesWhatAPayloadCouldMakeExpensive) {
+  EXPECT_THAT(CompileError(R"({"properties": {"a": {"pattern": "(a+)+$"}}})"), HasSubstr("uses pattern"));
+  EXPECT_THAT(CompileError(R"({"patternProperties": {}})"), HasSubstr("uses patternProperties"));
+  EXPECT_THAT(CompileError(R"({"items": {"uniqueItems": true}})"), HasSubstr("uses uniqueItems"));
+  // Properties may be called so.
+  EXPECT_EQ(Check(R"({"properties": {"pattern": {"type": "string"}, "uniqueItems": {"type": "integer"}}})",
+                  R"({"pattern": "x", "uniqueItems": 3})"),
+            "OK");
+}
+
+TEST(JsonSchemaTest, FormatIsAnAnnotation) {
+  EXPECT_EQ(
+      Check(R"({"properties": {"at": {"type": "string", "format": "date-time"}}})", R"({"at": "today"})"),
+      "OK");
+  EXPECT_EQ(Check(R"({"properties": {"format": {"type": "string"}}})", R"({"format": "x"})"), "OK");
+  EXPECT_THAT(Check(R"({"properties": {"format": {"type": "string"}}})", R"({"format": 1})"),
+              HasSubstr("at /format: "));
+}
+
+TEST(JsonSchemaTest, ALargePayloadIsRefusedWithoutItsPath) {
+  const std::string items(kMaxLocatedPayloadBytes / 2, '1');
+  std::string payload = "[";
+  for (size_t i = 0; i <= kMaxLocatedPayloadBytes / 2; ++i) payload += "1,";
+  payload += "1]";
+  EXPECT_THAT(Check(R"({"items": {"type": "string"}})", payload), HasSubstr("somewhere in its "));
+  EXPECT_EQ(Check(R"({"items": {"type": "integer"}})", payload), "OK");
+}
+
+}  // namespace
+}  // namespace hookd
