@@ -203,6 +203,27 @@ class Day:
                 refusal = json.loads(error.read())
             raise Refused(refusal.get("code", ""), refusal.get("message", "")) from None
 
+    def rest(self, method, path, key=None, document=None, content_type="application/json"):
+        """Status and document of a call beside the API, with a header for the key: (name, text)."""
+        headers = dict([key] if key else [])
+        if content_type:
+            headers["Content-Type"] = content_type
+        body = None if document is None else json.dumps(document).encode()
+        request = urllib.request.Request(f"http://{self.hookd.http}{path}", body, headers, method=method)
+        if not content_type:
+            request.add_unredirected_header("Content-type", "text/plain")  # urllib has one of its own otherwise
+        try:
+            with urllib.request.urlopen(request, timeout=harness.PATIENCE_S) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read() or b"{}")
+
+    def key(self, subscriber):
+        """A new API key of the subscriber."""
+        token = {"role": "TOKEN_ROLE_SUBSCRIBER", "subscriberIds": [subscriber]}
+        return self.call("TokenService/CreateToken", {"token": token})["text"]
+
     def subscriber(self, name, **fields):
         fields = {"profile": self.profile, **fields}
         return self.call("SubscriberService/CreateSubscriber", {"subscriber": {"id": name, **fields}})

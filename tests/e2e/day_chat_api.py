@@ -179,6 +179,12 @@ def verification(day):
     body = base64.b64decode(whole["body"]).decode()
     day.rule("000.19, 000.23", "the very requests show up", f"{len(shown_now)} of them, {len(body)} bytes the first",
              body == day.sample("messages", "incoming"))
+    samples = [{"eventType": "ack", "sample": "viewed"}]
+    changed = {"subscriber": {"id": "plain", "plan": "paid"}, "updateMask": "plan"}
+    day.call("SubscriberService/UpdateSubscriber", changed)
+    (result,) = day.call("ToolService/TestEndpoint", {"endpointId": endpoint["id"], "samples": samples})["results"]
+    day.rule("000.22", "simulated messages show up there too", f"sent to {result.get('binId', 'the address')[:8]}",
+             result.get("binId") == started["bin"]["id"])
     quiet = len(day.receiver.requests("/plain")) - before
     day.rule("000.20", "the bin replaces the address", f"{quiet} requests to it", quiet == 0)
     day.call("CaptureService/StopCapture", {"endpointId": endpoint["id"]})

@@ -1,9 +1,12 @@
 """What the days judge by: day_test.py. Needs no hookd."""
 
+import importlib
+import inspect
 import types
 import unittest
 
 import day
+import harness
 from day import Refused, most_within, milliseconds, seconds_of, shorter, shown, shrink
 
 
@@ -48,6 +51,24 @@ class ReckoningTest(unittest.TestCase):
         self.assertFalse(fast.are_waits([15, 34], [15, 30]), "too late")
         self.assertFalse(fast.are_waits([15, 15], [15, 30]), "does not grow")
         self.assertFalse(fast.are_waits([15], [15, 30]), "one is missing")
+
+
+class ScenesTest(unittest.TestCase):
+    def test_every_scene_is_played(self):
+        for path in sorted(harness.HERE.glob("day_*.py")):
+            if path.name == "day_test.py":
+                continue
+            module = importlib.import_module(path.stem)
+            written = [
+                function
+                for function in vars(module).values()
+                if inspect.isfunction(function)
+                and function.__module__ == path.stem
+                and list(inspect.signature(function).parameters) == ["day"]
+            ]
+            self.assertEqual(list(module.SCENES), written, path.name)
+            for scene in module.SCENES:
+                self.assertTrue(scene.__doc__, f"{path.stem}.{scene.__name__} is announced by its docstring")
 
 
 class RefusalTest(unittest.TestCase):

@@ -171,11 +171,14 @@ def other_chats_go_on(day):
 
 
 def disabled_and_enabled(day):
-    """A receiver that is down for more than an hour."""
+    """A receiver that is down for more than an hour; hookd is killed meanwhile."""
     day.subscriber("down", plan="platform")
     endpoint = day.endpoint("down", "/down", Answer(503))
     for number in range(8):
         send(day, "down", f"chat-{number}", 2)
+    wait_for(lambda: len(day.receiver.requests("/down")) >= 20, "some failures")
+    day.hookd.kill()
+    day.hookd.start()
     wait_for(lambda: "disabled" in day.get(endpoint), "the disablement", timeout=180)
     shown_now = day.get(endpoint)
     failures = shown_now["health"]["consecutiveFailures"]
