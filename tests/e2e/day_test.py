@@ -45,9 +45,9 @@ class ReckoningTest(unittest.TestCase):
     def test_waits_are_judged(self):
         fast = fake(100)
         self.assertTrue(fast.are_waits([15, 33, 45], [15, 30, 45]))
-        self.assertTrue(fast.are_waits([15.2, 30], [15, 30], exact_first=True))
+        self.assertTrue(fast.are_waits([15.5, 30], [15, 30], exact_first=True))
         self.assertFalse(fast.are_waits([16, 30], [15, 30], exact_first=True))
-        self.assertFalse(fast.are_waits([14, 30], [15, 30]), "too early")
+        self.assertFalse(fast.are_waits([14.1, 30], [15, 30]), "too early")
         self.assertFalse(fast.are_waits([15, 34], [15, 30]), "too late")
         self.assertFalse(fast.are_waits([15, 15], [15, 30]), "does not grow")
         self.assertFalse(fast.are_waits([15], [15, 30]), "one is missing")
