@@ -3,8 +3,8 @@
 A day is a module of scenes. `play` calls them in their order, each with a `Day`; a scene sees to it that something
 happens, and says by `day.rule` what was promised and what was seen. A day whose account has a fault ends with 1.
 
-Every duration of the profile is divided by a factor, as real ones take days: the day runs on a copy of the profile, made
-here, that is the original but for these. Rates are left as they are.
+Every duration of the profile is divided by a factor, as real ones take days: the day runs on a copy of the profile,
+made here, that is the original but for these. Rates are left as they are.
 """
 
 import base64

@@ -111,8 +111,8 @@ def long_failure(day):
     wait_for(lambda: "disabled" in day.get(endpoint), "the disablement")
     took = time.monotonic() - begin
     failures = day.get(endpoint)["health"]["consecutiveFailures"]
-    day.rule("standard", f"10 failures in a row over {span_h} disable (here over 3 s, with even waits, which the profile "
-             "lets an endpoint set)", f"{failures} failures, after {took:.1f} s", failures >= 10 and took >= 3)
+    day.rule("standard", f"10 failures in a row over {span_h} disable (here over 3 s, with even waits, which the "
+             "profile lets an endpoint set)", f"{failures} failures, after {took:.1f} s", failures >= 10 and took >= 3)
 
 
 SCENES = (form, schedule, redirect, retry_after, gone, long_failure)

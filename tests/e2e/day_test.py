@@ -20,8 +20,8 @@ def fake(factor):
 class ReckoningTest(unittest.TestCase):
     def test_durations_shrink_and_nothing_else(self):
         policy = {"timeout": "30s", "rate_limit": {"per_second": 5, "burst": 1}, "max_retries": 100,
-                  "backoff": {"step": "15s", "cap": "15m", "jitter": 0.1}, "auto_disable": {"failures": 60, "span": "1h"},
-                  "retry_after_max": "0s"}
+                  "backoff": {"step": "15s", "cap": "15m", "jitter": 0.1},
+                  "auto_disable": {"failures": 60, "span": "1h"}, "retry_after_max": "0s"}
         shrink(policy, 100)
         self.assertEqual(policy, {
             "timeout": "300ms", "rate_limit": {"per_second": 5, "burst": 1}, "max_retries": 100,

@@ -91,7 +91,8 @@ def rest_configuration(day):
              got == (200, wanted))
     (endpoint,) = day.call("EndpointService/ListEndpoints", {"subscriberId": "rest"})["endpoints"]
     shown = str(day.get(endpoint["id"]))
-    day.rule("F22", "to the key that owns it alone", "not shown elsewhere", wanted["headers"]["Authorization"] not in shown)
+    hidden = wanted["headers"]["Authorization"] not in shown
+    day.rule("F22", "to the key that owns it alone", "hidden elsewhere" if hidden else "shown elsewhere", hidden)
     day.publish("rest", "statuses", status)
     day.settled(endpoint["id"])
     (request,) = once_each(day.receiver.requests("/rest"))
