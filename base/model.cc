@@ -101,6 +101,20 @@ std::string_view ToString(DisableReason reason) {
   return "unknown";
 }
 
+std::string_view ToString(TokenRole role) {
+  switch (role) {
+    case TokenRole::kPublisher:
+      return "publisher";
+    case TokenRole::kOperator:
+      return "operator";
+    case TokenRole::kViewer:
+      return "viewer";
+    case TokenRole::kSubscriber:
+      return "subscriber";
+  }
+  return "unknown";
+}
+
 bool HoldsChannel(const Subscriber& subscriber, const Endpoint& endpoint) {
   const std::vector<std::string>& held = subscriber.held_channels;
   return endpoint.channels.size() == 1 &&

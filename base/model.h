@@ -1,6 +1,7 @@
 // The terms of docs/architecture.md as plain values. No behaviour beyond names; thread-compatible.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -79,7 +80,7 @@ struct BatchPolicy {
   bool operator==(const BatchPolicy&) const = default;
 };
 inline constexpr uint32_t kMaxBatchMembers = 25;
-inline constexpr size_t kMaxBatchBytes =
+inline constexpr size_t kMaxBatchPayloadBytes =
     1024 * 1024;  // of the members' payloads; one larger than it goes alone
 
 // A disabled endpoint is probed with a test event; when it answers with success it is enabled.
@@ -124,11 +125,12 @@ struct Subscriber {
   bool paused = false;
   WallMs created_ms = 0;
   WallMs updated_ms = 0;
-  std::string profile;  // its catalogue, and what its endpoints are made from; empty = hookd's own defaults
-  std::string plan;     // the platform's word; gates event types and tools where the profile says so
-  bool strict = false;  // events outside the catalogue are refused
-  std::vector<std::string> alert_addresses;  // mail addresses
-  std::vector<std::string> held_channels;    // their connection is down: see HoldsChannel
+  std::string profile =
+      {};                 // its catalogue, and what its endpoints are made from; empty = hookd's own defaults
+  std::string plan = {};  // the platform's word; gates event types and tools where the profile says so
+  bool strict = false;    // events outside the catalogue are refused
+  std::vector<std::string> alert_addresses = {};  // mail addresses
+  std::vector<std::string> held_channels = {};    // their connection is down: see HoldsChannel
 };
 inline constexpr size_t kMaxAlertAddresses = 10;
 inline constexpr size_t kMaxHeldChannels = 1'000;
@@ -343,6 +345,28 @@ struct Delivery {
   std::optional<EventId> batch;           // the webhook-id that it was sent under with others
   std::vector<Attempt> attempts;          // oldest first; only where all were asked for
 };
+
+// What a token's holder may do. Numbers are stored and sent: never reuse one.
+enum class TokenRole : uint8_t {
+  kPublisher = 1,   // publishes events
+  kOperator = 2,    // everything
+  kViewer = 3,      // reads
+  kSubscriber = 4,  // the affairs of its subscribers
+};
+std::string_view ToString(TokenRole role);
+
+// An API key. Its text was shown once; only what verifies it is kept.
+struct AccessToken {
+  uint64_t id = 0;  // random, not 0; part of the text
+  TokenRole role = TokenRole::kSubscriber;
+  std::vector<std::string> subscriber_ids;  // of kSubscriber: 1..kMaxTokenSubscribers; else none
+  std::string description;                  // for people
+  std::array<uint8_t, 32> hash{};           // SHA-256 of the text
+  WallMs created_ms = 0;
+  WallMs expires_ms = 0;  // not valid from then on; 0 = it does not expire
+  bool operator==(const AccessToken&) const = default;
+};
+inline constexpr size_t kMaxTokenSubscribers = 1'000;
 
 // Numbers are stored and sent: never reuse one.
 enum class JobKind : uint8_t { kExpire = 1, kRecover = 2, kReplay = 3 };

@@ -15,6 +15,7 @@ void AddEventCommands(CLI::App& app, Session& session);
 void AddJobCommands(CLI::App& app, Session& session);
 void AddApplyCommand(CLI::App& app, Session& session);
 void AddOperationsCommands(CLI::App& app, Session& session);
+void AddTokenCommands(CLI::App& app, Session& session);
 void AddConfigCommands(CLI::App& app, Session& session);
 // Of all commands that `app` has by the time it runs.
 void AddCompletionCommand(CLI::App& app);

@@ -47,6 +47,7 @@ class Hookctl : public CLI::App {
     AddJobCommands(*this, session);
     AddApplyCommand(*this, session);
     AddOperationsCommands(*this, session);
+    AddTokenCommands(*this, session);
     AddConfigCommands(*this, session);
     AddCompletionCommand(*this);
   }

@@ -100,6 +100,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies(const RocksDbOptions
   families.emplace_back("history", Small(table));
   families.emplace_back("idempotency", Small(table));
   families.emplace_back("changes", Small(table));
+  families.emplace_back("tokens", Small(table));
   return families;
 }
 

@@ -23,6 +23,7 @@ enum Family : size_t {
   kHistory,
   kIdempotency,
   kChanges,
+  kTokens,
   kFamilyCount
 };
 

@@ -221,6 +221,12 @@ class DeliveryStore {
   virtual absl::StatusOr<std::vector<StoredEndpoint>> ListEndpoints(const std::string& subscriber_id,
                                                                     EndpointId after, size_t limit) const = 0;
 
+  // NOT_FOUND when there is none (any more). Expired ones are there.
+  virtual absl::StatusOr<AccessToken> ReadToken(uint64_t id) const = 0;
+  // By id, greater than `after`; `subscriber_id` empty = all.
+  virtual absl::StatusOr<std::vector<AccessToken>> ListTokens(const std::string& subscriber_id,
+                                                              uint64_t after, size_t limit) const = 0;
+
   // Idempotency keys accepted within the last 24 h of `now`. Committed keys only.
   virtual absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
                                                                         WallMs now) const = 0;

@@ -141,8 +141,18 @@ struct OperationsChanged {
   Operations operations;
 };
 
+// A token was made, or lost a subscriber; holds all of its values.
+struct TokenMade {
+  AccessToken token;
+};
+
+// It is valid no more. Holds its values: rows are found by them.
+struct TokenRevoked {
+  AccessToken token;
+};
+
 using Fact = std::variant<SubscriberChanged, SubscriberDeleted, EndpointChanged, EndpointDeleted, Accepted,
                           AttemptRecorded, DeliveryParked, DeliveryEnded, LaneRemoved, BucketDropped,
-                          OperationsChanged, Redelivered, JobChanged, JobDeleted>;
+                          OperationsChanged, Redelivered, JobChanged, JobDeleted, TokenMade, TokenRevoked>;
 
 }  // namespace hookd

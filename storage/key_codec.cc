@@ -1,6 +1,7 @@
 #include "storage/key_codec.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hookd::keys {
 namespace {
@@ -12,6 +13,8 @@ constexpr char kRemadeKind = 'e';
 constexpr char kJobKind = 'j';
 constexpr char kBucketKind = 'b';
 constexpr char kChangesHourKind = 'c';
+constexpr char kTokenKind = 'k';
+constexpr char kTokenOfSubscriberKind = 's';
 constexpr int64_t kDayMs = 86'400'000;
 
 template <typename T>
@@ -59,6 +62,27 @@ std::string JobRow(uint64_t id) {
   std::string key = JobPrefix();
   Put(key, id);
   return key;
+}
+
+std::string TokenRow(uint64_t id) {
+  std::string key = Prefixed(kTokenKind, 9);
+  Put(key, id);
+  return key;
+}
+
+std::string TokenOfSubscriberRow(uint64_t subscriber, uint64_t id) {
+  std::string key = Prefixed(kTokenOfSubscriberKind, 17);
+  Put(key, subscriber);
+  Put(key, id);
+  return key;
+}
+
+std::string AfterTokens() { return After(std::string(1, kTokenKind)); }
+
+std::string AfterTokensOfSubscriber(uint64_t subscriber) {
+  std::string key = Prefixed(kTokenOfSubscriberKind, 9);
+  Put(key, subscriber);
+  return After(std::move(key));
 }
 
 std::string BucketRow(Bucket b) {
@@ -326,6 +350,18 @@ std::optional<uint64_t> ParseCommit(std::string_view key) {
 std::optional<uint64_t> ParseJobRow(std::string_view key) {
   if (key.size() != 9 || key[0] != kJobKind) return std::nullopt;
   key.remove_prefix(1);
+  return Take<uint64_t>(key);
+}
+
+std::optional<uint64_t> ParseTokenRow(std::string_view key) {
+  if (key.size() != 9 || key[0] != kTokenKind) return std::nullopt;
+  key.remove_prefix(1);
+  return Take<uint64_t>(key);
+}
+
+std::optional<uint64_t> ParseTokenOfSubscriberRow(std::string_view key) {
+  if (key.size() != 17 || key[0] != kTokenOfSubscriberKind) return std::nullopt;
+  key.remove_prefix(9);
   return Take<uint64_t>(key);
 }
 

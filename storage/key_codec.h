@@ -63,6 +63,13 @@ std::string RemadeFrom(WallMs event_accepted_ms);
 // changes: commit(8)
 std::string OfCommit(uint64_t commit);
 
+// tokens, kind 'k': id(8); kind 's': subscriber(8) id(8), one per subscriber that it is bound to;
+// `subscriber` is StableHash of its id
+std::string TokenRow(uint64_t id);
+std::string TokenOfSubscriberRow(uint64_t subscriber, uint64_t id);
+std::string AfterTokens();                                 // above every row of kind 'k'
+std::string AfterTokensOfSubscriber(uint64_t subscriber);  // above the subscriber's
+
 // idempotency: day(2) key(16); the key's first two bytes are the partition
 uint16_t DayOf(WallMs ms);
 std::string OfIdempotency(uint16_t day, const std::array<uint8_t, 16>& key);
@@ -108,6 +115,8 @@ std::optional<TimeKey> ParseTimeRow(std::string_view key);
 std::optional<EndpointSequence> ParseRemadeRow(std::string_view key);
 std::optional<uint64_t> ParseCommit(std::string_view key);
 std::optional<uint64_t> ParseJobRow(std::string_view key);
+std::optional<uint64_t> ParseTokenRow(std::string_view key);
+std::optional<uint64_t> ParseTokenOfSubscriberRow(std::string_view key);  // the token's id
 std::optional<Bucket> ParseBucketRow(std::string_view key);
 std::optional<Bucket> ParseChangesHour(std::string_view key);
 

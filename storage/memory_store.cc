@@ -51,6 +51,7 @@ struct MemoryStore::Tables {
   Operations operations;
   std::map<uint64_t, Job> jobs;
   uint64_t next_job = 1;
+  std::map<uint64_t, AccessToken> tokens;
   std::map<uint64_t, std::string> changes;  // by commit
   ChangeHours change_hours;
   uint64_t last_commit = 0;
@@ -183,6 +184,10 @@ struct MemoryStore::Tables {
   }
 
   void Apply(const JobDeleted& fact) { jobs.erase(fact.id); }
+
+  void Apply(const TokenMade& fact) { tokens[fact.token.id] = fact.token; }
+
+  void Apply(const TokenRevoked& fact) { tokens.erase(fact.token.id); }
 
   // The newest commit's, with the time of the store.
   void KeepChanges(const std::string& record) {
@@ -369,6 +374,26 @@ absl::StatusOr<std::vector<StoredEndpoint>> MemoryStore::ListEndpoints(const std
     endpoints.push_back({it->second, committed_->lanes.at(it->first)});
   }
   return endpoints;
+}
+
+absl::StatusOr<AccessToken> MemoryStore::ReadToken(uint64_t id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = committed_->tokens.find(id);
+  if (it == committed_->tokens.end()) return absl::NotFoundError("no token has this id");
+  return it->second;
+}
+
+absl::StatusOr<std::vector<AccessToken>> MemoryStore::ListTokens(const std::string& subscriber_id,
+                                                                 uint64_t after, size_t limit) const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<AccessToken> tokens;
+  for (auto it = committed_->tokens.upper_bound(after);
+       it != committed_->tokens.end() && tokens.size() < limit; ++it) {
+    const std::vector<std::string>& ids = it->second.subscriber_ids;
+    if (!subscriber_id.empty() && std::find(ids.begin(), ids.end(), subscriber_id) == ids.end()) continue;
+    tokens.push_back(it->second);
+  }
+  return tokens;
 }
 
 absl::StatusOr<std::optional<IdempotencyHit>> MemoryStore::FindIdempotency(const std::array<uint8_t, 16>& key,

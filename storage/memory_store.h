@@ -42,6 +42,9 @@ class MemoryStore final : public DeliveryStore {
                                                                 size_t limit) const override;
   absl::StatusOr<std::vector<StoredEndpoint>> ListEndpoints(const std::string& subscriber_id,
                                                             EndpointId after, size_t limit) const override;
+  absl::StatusOr<AccessToken> ReadToken(uint64_t id) const override;
+  absl::StatusOr<std::vector<AccessToken>> ListTokens(const std::string& subscriber_id, uint64_t after,
+                                                      size_t limit) const override;
   absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
                                                                 WallMs now) const override;
   absl::StatusOr<std::vector<QueuedDelivery>> ReadQueue(EndpointId endpoint, Sequence from, size_t limit,

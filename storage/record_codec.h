@@ -64,6 +64,9 @@ absl::StatusOr<BucketView> DecodeBucket(Bucket bucket, std::string_view bytes);
 std::string Encode(const Job& job);  // without its id, which is the key
 absl::StatusOr<Job> DecodeJob(uint64_t id, std::string_view bytes);
 
+std::string Encode(const AccessToken& token);  // without its id, which is the key
+absl::StatusOr<AccessToken> DecodeToken(uint64_t id, std::string_view bytes);
+
 std::string Encode(const Operations& operations);
 absl::StatusOr<Operations> DecodeOperations(std::string_view bytes);
 

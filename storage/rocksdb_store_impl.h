@@ -1,6 +1,6 @@
 // The class behind OpenRocksDbStore: opening and recovery in rocksdb_open.cc, writes in rocksdb_writes.cc,
-// reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc, rocksdb_list.cc and
-// rocksdb_stats.cc.
+// reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc, rocksdb_list.cc, rocksdb_stats.cc
+// and rocksdb_tokens.cc.
 #pragma once
 
 #include <atomic>
@@ -86,6 +86,9 @@ class RocksDbStore final : public DeliveryStore {
                                                                 size_t limit) const override;
   absl::StatusOr<std::vector<StoredEndpoint>> ListEndpoints(const std::string& subscriber_id,
                                                             EndpointId after, size_t limit) const override;
+  absl::StatusOr<AccessToken> ReadToken(uint64_t id) const override;
+  absl::StatusOr<std::vector<AccessToken>> ListTokens(const std::string& subscriber_id, uint64_t after,
+                                                      size_t limit) const override;
   absl::StatusOr<std::optional<IdempotencyHit>> FindIdempotency(const std::array<uint8_t, 16>& key,
                                                                 WallMs now) const override;
   absl::StatusOr<std::vector<QueuedDelivery>> ReadQueue(EndpointId endpoint, Sequence from, size_t limit,
@@ -137,6 +140,8 @@ class RocksDbStore final : public DeliveryStore {
   void Write(const Redelivered& fact);
   void Write(const JobChanged& fact);
   void Write(const JobDeleted& fact);
+  void Write(const TokenMade& fact);
+  void Write(const TokenRevoked& fact);
 
   rocksdb::ColumnFamilyHandle* Cf(Family family) const { return families_[family]; }
 

@@ -20,6 +20,7 @@
 #include "dispatcher/api/operations_service.h"
 #include "dispatcher/api/publish_batch.h"
 #include "dispatcher/api/subscriber_service.h"
+#include "dispatcher/api/token_service.h"
 
 namespace hookd {
 namespace {
@@ -79,6 +80,7 @@ class ApiServer::Impl {
         deliveries_(engine, feed_),
         jobs_(engine),
         operations_(options.version, options.storage_format, engine, telemetry, clock),
+        tokens_(engine, clock),
         gateway_(options.gateway) {}
 
   ~Impl() { Shutdown(Duration::zero()); }
@@ -96,6 +98,7 @@ class ApiServer::Impl {
     builder.RegisterService(&deliveries_);
     builder.RegisterService(&jobs_);
     builder.RegisterService(&operations_);
+    builder.RegisterService(&tokens_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
       return absl::UnavailableError(
@@ -139,6 +142,7 @@ class ApiServer::Impl {
   DeliveryService deliveries_;
   JobService jobs_;
   OperationsService operations_;
+  TokenService tokens_;
   Gateway* const gateway_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

@@ -34,6 +34,10 @@ EndpointUpdate UpdateFor(EndpointAction action, const std::string& note) {
   return [action, note](Endpoint& endpoint, WallMs now, bool& reset_failures) {
     switch (action) {
       case EndpointAction::kEnable:
+        if (endpoint.disabled == DisableReason::kUrlCleared) {
+          return absl::FailedPreconditionError(Concat("endpoint ", endpoint.id.ToString(),
+                                                      " has no URL since its API key was changed: set one"));
+        }
         endpoint.disabled = DisableReason::kNone;
         endpoint.disabled_ms = 0;
         reset_failures = true;
@@ -61,6 +65,12 @@ absl::StatusOr<EndpointView> ApplyUpdate(Ledger& ledger, EndpointId id, const En
   bool reset_failures = false;
   RETURN_IF_ERROR(update(*changed, ledger.now(), reset_failures));
   HOOKD_CHECK(changed->id == id && changed->subscriber_id == current->subscriber_id, "ids are immutable");
+  // A new URL is what such an endpoint waits for.
+  if (changed->disabled == DisableReason::kUrlCleared && !changed->url.empty()) {
+    changed->disabled = DisableReason::kNone;
+    changed->disabled_ms = 0;
+    reset_failures = true;
+  }
   changed->updated_ms = ledger.now();
   ledger.PutEndpoint(changed, reset_failures);
   const LaneState* lane = ledger.store().Lane(id);
@@ -72,7 +82,7 @@ bool WouldChange(const BulkChange& change, const Endpoint& endpoint) {
   if (!Takes(change.filter, endpoint)) return false;
   switch (change.action) {
     case EndpointAction::kEnable:
-      return endpoint.disabled != DisableReason::kNone;
+      return endpoint.disabled != DisableReason::kNone && endpoint.disabled != DisableReason::kUrlCleared;
     case EndpointAction::kDisable:
       return endpoint.disabled != DisableReason::kPerson;
     case EndpointAction::kPause:

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/concat.h"
 #include "base/status_macros.h"
+#include "dispatcher/core/access_token.h"
 #include "dispatcher/engine/bulk_change.h"
 #include "dispatcher/engine/committer.h"
 #include "dispatcher/engine/housekeeper.h"
@@ -21,6 +22,7 @@
 #include "dispatcher/engine/statistics_reads.h"
 #include "dispatcher/engine/steering.h"
 #include "dispatcher/engine/sweeper.h"
+#include "dispatcher/engine/token_changes.h"
 
 namespace hookd {
 namespace {
@@ -247,6 +249,7 @@ class Engine::Impl {
                return absl::FailedPreconditionError(Concat(
                    "subscriber ", id, " has ", account->endpoints.size(), " endpoints: delete them first"));
              }
+             RETURN_IF_ERROR(ReleaseTokens(ledger, id));
              ledger.RemoveSubscriber(id);
              return true;
            })
@@ -358,6 +361,7 @@ class Engine::Impl {
     return least;
   }
 
+  WallMs now() const { return clock_.Wall(); }
   Committer& committer() { return committer_; }
   DeliveryStore& store() { return store_; }
   JobRunner& jobs() { return jobs_; }
@@ -457,6 +461,35 @@ absl::StatusOr<EndpointView> Engine::DisableEndpoint(EndpointId id, const std::s
 absl::StatusOr<EndpointView> Engine::SetEndpointPaused(EndpointId id, bool paused, const std::string& note) {
   return impl_->UpdateEndpoint(id,
                                UpdateFor(paused ? EndpointAction::kPause : EndpointAction::kResume, note));
+}
+absl::StatusOr<MadeToken> Engine::MakeToken(AccessToken token, OldTokens old) {
+  absl::StatusOr<MadeToken> made =
+      impl_->Ask<MadeToken>([&](Ledger& ledger) { return hookd::MakeToken(ledger, std::move(token), old); });
+  if (made.ok() && old == OldTokens::kRevokeAndClear) impl_->WaitForShards();
+  return made;
+}
+absl::StatusOr<AccessToken> Engine::GetToken(uint64_t id) { return impl_->store().ReadToken(id); }
+absl::StatusOr<std::vector<AccessToken>> Engine::ListTokens(const std::string& subscriber_id, uint64_t after,
+                                                            size_t limit) {
+  return impl_->store().ListTokens(subscriber_id, after, limit);
+}
+absl::Status Engine::RevokeToken(uint64_t id) {
+  return impl_
+      ->Ask<bool>([id](Ledger& ledger) -> absl::StatusOr<bool> {
+        ASSIGN_OR_RETURN(AccessToken token, ledger.store().ReadToken(id));
+        ledger.Apply(TokenRevoked{std::move(token)});
+        return true;
+      })
+      .status();
+}
+absl::StatusOr<AccessToken> Engine::Authenticate(std::string_view text) {
+  const absl::Status unknown = absl::UnauthenticatedError("the API key is not known, or not valid any more");
+  const std::optional<uint64_t> id = TokenIdOf(text);
+  if (!id) return unknown;
+  absl::StatusOr<AccessToken> token = impl_->store().ReadToken(*id);
+  if (absl::IsNotFound(token.status())) return unknown;
+  if (token.ok() && !Verifies(*token, text, impl_->now())) return unknown;
+  return token;
 }
 absl::Status Engine::SetPaused(bool paused, const std::string& note) {
   return impl_->ChangeOperations([&](Operations& operations, WallMs now) {

@@ -160,6 +160,19 @@ struct BulkResult {
   std::optional<EndpointId> next;  // go on behind it; nullopt = that was all
 };
 
+// A token as it is shown once.
+struct MadeToken {
+  AccessToken token;
+  std::string text;
+};
+// What becomes of those that its subscribers had before.
+enum class OldTokens : uint8_t {
+  kKeep,            // they stay valid beside it
+  kRevoke,          // they end with it
+  kRevokeAndClear,  // and their endpoints lose their URLs: DISABLED with reason kUrlCleared, what queued
+                    // stays
+};
+
 inline constexpr size_t kMaxRunningJobs = 16;
 inline constexpr size_t kMaxEndedJobs = 1000;  // the oldest beyond are forgotten
 inline constexpr uint64_t kMaxDryRunCount = 1'000'000;
@@ -219,6 +232,18 @@ class Engine {
   absl::StatusOr<EndpointView> EnableEndpoint(EndpointId id, const std::string& note);
   absl::StatusOr<EndpointView> DisableEndpoint(EndpointId id, const std::string& note);
   absl::StatusOr<EndpointView> SetEndpointPaused(EndpointId id, bool paused, const std::string& note);
+
+  // `token` has passed core/access_token.h; the engine sets id, hash and time.
+  // NOT_FOUND: a subscriber; RESOURCE_EXHAUSTED: core/access_token.h has the bounds.
+  absl::StatusOr<MadeToken> MakeToken(AccessToken token, OldTokens old);
+  absl::StatusOr<AccessToken> GetToken(uint64_t id);
+  // By id, greater than `after`; `subscriber_id` empty = all.
+  absl::StatusOr<std::vector<AccessToken>> ListTokens(const std::string& subscriber_id, uint64_t after,
+                                                      size_t limit);
+  // Not valid any more once this returns.
+  absl::Status RevokeToken(uint64_t id);
+  // Whose text it is. UNAUTHENTICATED: nobody's, or it has expired. Reads the disk.
+  absl::StatusOr<AccessToken> Authenticate(std::string_view text);
 
   // Starts no attempt of any endpoint while paused; events keep queueing. Durable.
   absl::Status SetPaused(bool paused, const std::string& note);

@@ -44,6 +44,7 @@ HttpRequest MakeRequest(const Endpoint& endpoint, std::shared_ptr<const Event> e
 }
 
 std::string HostOf(const std::string& url) {
+  if (url.empty()) return url;  // an endpoint whose URL was cleared
   const size_t start = url.find("://") + 3;
   return url.substr(start, url.find_first_of("/?", start) - start);
 }

@@ -190,5 +190,28 @@ TEST_P(DeliveryStoreSuite, DiskAndStallAreTold) {
   EXPECT_LE(disk->free_bytes, disk->total_bytes);
 }
 
+TEST_P(DeliveryStoreSuite, TokensAreFoundByIdAndBySubscriber) {
+  const AccessToken partner = MakeToken(7, {"acme", "beta"});
+  const AccessToken own = MakeToken(~uint64_t{0}, {"acme"});
+  const AccessToken viewer = MakeToken(9, {});
+  EXPECT_EQ(store().ReadToken(7).status().code(), absl::StatusCode::kNotFound);
+  for (const AccessToken& token : {partner, own, viewer}) store().Apply(TokenMade{token});
+  Commit();
+  Reopen();
+  EXPECT_EQ(*store().ReadToken(7), partner);
+  EXPECT_THAT(*store().ListTokens("", 0, 10), ElementsAre(partner, viewer, own));
+  EXPECT_THAT(*store().ListTokens("", 7, 1), ElementsAre(viewer));
+  EXPECT_THAT(*store().ListTokens("acme", 0, 10), ElementsAre(partner, own));
+  EXPECT_THAT(*store().ListTokens("acme", 7, 10), ElementsAre(own));
+  EXPECT_THAT(*store().ListTokens("beta", 0, 10), ElementsAre(partner));
+  EXPECT_THAT(*store().ListTokens("acme", ~uint64_t{0}, 10), IsEmpty());
+
+  store().Apply(TokenRevoked{partner});
+  Commit();
+  EXPECT_EQ(store().ReadToken(7).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(*store().ListTokens("beta", 0, 10), IsEmpty());
+  EXPECT_THAT(*store().ListTokens("acme", 0, 10), ElementsAre(own));
+}
+
 }  // namespace
 }  // namespace hookd

@@ -71,6 +71,15 @@ std::string Describe(const Job& job) {
                       job.ended_ms);
 }
 
+std::string Describe(const AccessToken& token) {
+  std::string line =
+      absl::StrCat("token ", token.id, " role=", static_cast<int>(token.role), " ",
+                   Escaped(token.description), " created=", token.created_ms, " expires=", token.expires_ms,
+                   " hash=", token.hash[0], "..", token.hash[31], " of");
+  for (const std::string& id : token.subscriber_ids) absl::StrAppend(&line, " ", Escaped(id));
+  return line;
+}
+
 std::string Describe(const Subscriber& subscriber) {
   return absl::StrCat("subscriber ", Escaped(subscriber.id), " name=", Escaped(subscriber.name),
                       " paused=", subscriber.paused, " created=", subscriber.created_ms,

@@ -20,6 +20,7 @@ std::string Describe(const QueuedDelivery& row);
 std::string Describe(const ParkedDelivery& row);
 std::string Describe(const StateChange& change);
 std::string Describe(const Job& job);
+std::string Describe(const AccessToken& token);
 std::string Describe(const LaneState& lane);
 std::string Describe(const StoredSubscriber& subscriber);
 std::string Describe(const StoredEndpoint& endpoint);

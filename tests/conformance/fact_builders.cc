@@ -83,6 +83,18 @@ Attempt MakeAttempt(uint32_t number, ErrorKind error) {
   return attempt;
 }
 
+AccessToken MakeToken(uint64_t id, std::vector<std::string> subscriber_ids) {
+  AccessToken token;
+  token.id = id;
+  token.role = subscriber_ids.empty() ? TokenRole::kViewer : TokenRole::kSubscriber;
+  token.subscriber_ids = std::move(subscriber_ids);
+  token.description = "the one in the vault";
+  token.hash.fill(static_cast<uint8_t>(id));
+  token.created_ms = kT0 + 1;
+  token.expires_ms = kT0 + 2;
+  return token;
+}
+
 Job MakeJob(uint64_t id) {
   Job job;
   job.id = id;

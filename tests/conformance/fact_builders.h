@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/model.h"
@@ -25,6 +26,7 @@ std::shared_ptr<const Event> MakeEvent(const std::string& subscriber_id, WallMs 
 // Begins `number` seconds after kT0 and takes 120,500 us.
 Attempt MakeAttempt(uint32_t number, ErrorKind error);
 Job MakeJob(uint64_t id);
+AccessToken MakeToken(uint64_t id, std::vector<std::string> subscriber_ids);
 
 // Lists of an endpoint, and of a state alone.
 DeliveryQuery ListOf(EndpointId endpoint, std::optional<DeliveryState> state = std::nullopt);

@@ -55,6 +55,7 @@ Fact RandomWalk::Next(const StoreModel& model) {
   }
   if (OneIn(100)) return NextOperations();
   if (OneIn(30)) return NextJob(model);
+  if (OneIn(60)) return NextToken(model);
   if (OneIn(12)) {
     if (std::optional<Fact> fact = NextRedelivered(model)) return *std::move(fact);
   }
@@ -218,6 +219,16 @@ std::optional<Fact> RandomWalk::NextRedelivered(const StoreModel& model) {
   fact.delivery.sequence = model.LaneOf(fact.delivery.endpoint).next;
   fact.remade = std::move(remade);
   return fact;
+}
+
+Fact RandomWalk::NextToken(const StoreModel& model) {
+  if (!model.tokens.empty() && OneIn(3)) return TokenRevoked{model.tokens.begin()->second};
+  std::vector<std::string> subscribers;
+  for (uint64_t n = random_() % 3; n > 0; --n) {
+    const std::string id = SubscriberName(random_());
+    if (std::find(subscribers.begin(), subscribers.end(), id) == subscribers.end()) subscribers.push_back(id);
+  }
+  return TokenMade{MakeToken(random_() | 1, std::move(subscribers))};
 }
 
 Fact RandomWalk::NextJob(const StoreModel& model) {

@@ -32,6 +32,7 @@ class RandomWalk {
   std::optional<Fact> NextRedelivered(const StoreModel& model);
   Fact NextOperations();
   Fact NextJob(const StoreModel& model);
+  Fact NextToken(const StoreModel& model);
   // The oldest bucket is emptied, so that buckets are dropped at all.
   const ModelDelivery* NextToDrain(const StoreModel& model);
 

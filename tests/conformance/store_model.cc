@@ -100,6 +100,8 @@ struct Applier {
     model.next_job = std::max(model.next_job, fact.job.id + 1);
   }
   void operator()(const JobDeleted& fact) { model.jobs.erase(fact.id); }
+  void operator()(const TokenMade& fact) { model.tokens[fact.token.id] = fact.token; }
+  void operator()(const TokenRevoked& fact) { model.tokens.erase(fact.token.id); }
   void operator()(const AttemptRecorded& fact) {
     ModelDelivery& row = model.Get(fact.delivery);
     row.delivery.attempts.push_back(fact.attempt);
@@ -194,6 +196,23 @@ void DescribeEndpoints(const DeliveryStore& store, const std::string& subscriber
   }
 }
 
+// Every page of ListTokens, each token also by itself.
+void DescribeTokens(const DeliveryStore& store, const std::string& subscriber_id, std::mt19937_64& random,
+                    std::vector<std::string>& lines) {
+  for (uint64_t after = 0;;) {
+    const size_t limit = 1 + random() % 3;
+    const auto page = store.ListTokens(subscriber_id, after, limit);
+    if (!page.ok()) lines.push_back(page.status().ToString());
+    if (!page.ok() || page->empty()) return;
+    if (page->size() > limit) lines.push_back("a page over its limit");
+    for (const AccessToken& token : *page) {
+      const auto read = store.ReadToken(token.id);
+      lines.push_back(read.ok() && *read == token ? Describe(token) : "a token differs from its listing");
+    }
+    after = page->back().id;
+  }
+}
+
 // As StoreModel::DescribeConfiguration.
 void DescribeConfiguration(const DeliveryStore& store, const StoreModel& model, std::mt19937_64& random,
                            std::vector<std::string>& lines) {
@@ -215,6 +234,8 @@ void DescribeConfiguration(const DeliveryStore& store, const StoreModel& model, 
     }
     DescribeEndpoints(store, id, random, lines);
   }
+  for (const std::string& id : model.subscriber_ids) DescribeTokens(store, id, random, lines);
+  DescribeTokens(store, "", random, lines);
   for (const EndpointId id : model.endpoint_ids) {
     const auto endpoint = store.ReadEndpoint(id);
     lines.push_back(endpoint.ok() ? Describe(*endpoint) : Failure(endpoint.status()));
@@ -460,6 +481,13 @@ void StoreModel::DescribeConfiguration(std::vector<std::string>& lines) const {
     }
     lines.insert(lines.end(), with_lanes[id].begin(), with_lanes[id].end());
   }
+  for (const std::string& id : subscriber_ids) {
+    for (const auto& [number, token] : tokens) {
+      const std::vector<std::string>& bound = token.subscriber_ids;
+      if (std::find(bound.begin(), bound.end(), id) != bound.end()) lines.push_back(hookd::Describe(token));
+    }
+  }
+  for (const auto& [number, token] : tokens) lines.push_back(hookd::Describe(token));
   for (const EndpointId id : endpoint_ids) {
     const auto it = endpoints.find(id);
     lines.push_back(it == endpoints.end() ? "NOT_FOUND"

@@ -56,6 +56,7 @@ struct StoreModel {
   Operations operations;
   std::map<uint64_t, Job> jobs;
   uint64_t next_job = 1;
+  std::map<uint64_t, AccessToken> tokens;
   std::vector<StateChange> open_changes;
   std::vector<ModelCommit> log;
   uint64_t commits = 0;

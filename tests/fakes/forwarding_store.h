@@ -27,6 +27,11 @@ class ForwardingStore : public DeliveryStore {
   absl::StatusOr<StoredEndpoint> ReadEndpoint(EndpointId id) const override {
     return inner_->ReadEndpoint(id);
   }
+  absl::StatusOr<AccessToken> ReadToken(uint64_t id) const override { return inner_->ReadToken(id); }
+  absl::StatusOr<std::vector<AccessToken>> ListTokens(const std::string& subscriber_id, uint64_t after,
+                                                      size_t limit) const override {
+    return inner_->ListTokens(subscriber_id, after, limit);
+  }
   absl::StatusOr<std::vector<StoredSubscriber>> ListSubscribers(const std::string& after,
                                                                 size_t limit) const override {
     return inner_->ListSubscribers(after, limit);

@@ -16,8 +16,8 @@ METRICS = "docs/metrics.md"
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
         kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
-        kFingerprintBytes kGeneratedKeyBytes kJobEnds kLaneClasses kLast kLastMs kLevels kMaxTimeoutDigits
-        kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSha256Bytes kStorageFormat""",
+        kFingerprintBytes kGeneratedKeyBytes kIdDigits kJobEnds kLaneClasses kLast kLastMs kLevels kMaxTimeoutDigits
+        kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSecretBytes kSha256Bytes kStorageFormat kTextBytes""",
     "an exit code or an HTTP status": """
         kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",

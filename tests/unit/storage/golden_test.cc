@@ -124,6 +124,27 @@ ParkedDelivery SomeParked() {
   return {9, kEvent, 0x1122334455667788, 3, 2, 1'700'000'046'000, 503, ErrorKind::kStatus, SomeRemade()};
 }
 
+Subscriber SomeSubscriber() {
+  Subscriber subscriber;
+  subscriber.id = "acme";
+  subscriber.name = "Acme";
+  subscriber.paused = true;
+  subscriber.created_ms = 1;
+  subscriber.updated_ms = 2;
+  return subscriber;
+}
+
+AccessToken SomeToken() {
+  AccessToken token;
+  token.role = TokenRole::kSubscriber;
+  token.subscriber_ids = {"acme", "beta"};
+  token.description = "d";
+  for (size_t i = 0; i < token.hash.size(); ++i) token.hash[i] = static_cast<uint8_t>(i);
+  token.created_ms = 1;
+  token.expires_ms = 2;
+  return token;
+}
+
 Job SomeJob() {
   Job job;
   job.kind = JobKind::kReplay;
@@ -212,18 +233,21 @@ std::map<std::string, std::string> Current() {
       {"key.by_time", keys::TimeRow(StableHash("acme"), kMade, kEndpoint, 9)},
       {"key.remade", keys::RemadeRow(kEvent, kEndpoint, 9)},
       {"key.job", keys::JobRow(42)},
+      {"key.token", keys::TokenRow(42)},
+      {"key.token_of_subscriber", keys::TokenOfSubscriberRow(StableHash("acme"), 42)},
       {"key.changes", keys::OfCommit(7)},
       {"key.changes_hour", keys::ChangesHour(kEvent.bucket())},
       {"value.id", keys::OfId(kDelivery)},
       {"value.commit", keys::OfNumber(uint64_t{7})},
       {"value.bucket", keys::OfNumber(Bucket{7})},
       {"key.idempotency", keys::OfIdempotency(keys::DayOf(kEvent.accepted_ms()), idempotency.key)},
-      {"record.subscriber", records::Encode(Subscriber{"acme", "Acme", true, 1, 2})},
+      {"record.subscriber", records::Encode(SomeSubscriber())},
       {"record.endpoint", records::Encode(SomeEndpoint())},
       {"record.lane", records::Encode(SomeLane())},
       {"record.queued", records::Encode(records::Queued{kEvent})},
       {"record.queued_anew", records::Encode(records::Queued{kEvent, SomeRemade()})},
       {"record.job", records::Encode(SomeJob())},
+      {"record.token", records::Encode(SomeToken())},
       {"record.changes", SomeChanges()},
       {"record.parked", records::Encode(SomeParked())},
       {"record.event", records::Encode(SomeEvent())},
@@ -301,6 +325,8 @@ TEST(StorageFormatTest, DamagedRecordsAreDataLoss) {
   EXPECT_EQ(records::DecodeParked(1, "").status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(records::DecodeJob(1, junk).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(records::DecodeJob(1, "").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(records::DecodeToken(1, junk).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(records::DecodeToken(1, "").status().code(), absl::StatusCode::kDataLoss);
   std::vector<StateChange> changes;
   EXPECT_EQ(DecodeChanges(junk, changes).code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(records::DecodeIdempotency("").status().code(), absl::StatusCode::kDataLoss);
@@ -334,6 +360,8 @@ TEST(KeyCodecTest, ParsersTakeBackTheirOwnAndNothingElse) {
   EXPECT_EQ(keys::ParseTimeRow(by_time)->id, (DeliveryId{BucketOf(kMade), kEndpoint, 9}));
   EXPECT_EQ(keys::ParseRemadeRow(keys::RemadeRow(kEvent, kEndpoint, 9))->sequence, 9u);
   EXPECT_EQ(keys::ParseJobRow(keys::JobRow(42)), 42u);
+  EXPECT_EQ(keys::ParseTokenRow(keys::TokenRow(42)), 42u);
+  EXPECT_EQ(keys::ParseTokenOfSubscriberRow(keys::TokenOfSubscriberRow(1, 42)), 42u);
   EXPECT_EQ(keys::ParseCommit(keys::OfCommit(42)), 42u);
   EXPECT_EQ(keys::ParseChangesHour(keys::ChangesHour(42)), 42u);
   EXPECT_EQ(keys::ParseId(keys::OfId(kDelivery)), kDelivery);

@@ -1,0 +1,23 @@
+// Tokens are made and revoked on the committer's thread, so that a publish, a call and a rotation have an
+// order.
+#pragma once
+
+#include <string>
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include "base/model.h"
+#include "dispatcher/engine/engine.h"
+#include "dispatcher/engine/ledger.h"
+
+namespace hookd {
+
+// All or nothing, in the open batch. NOT_FOUND: a subscriber; RESOURCE_EXHAUSTED: kMaxTokensPerSubscriber, or
+// kMaxServiceTokens. The token's id, hash and time are set here.
+absl::StatusOr<MadeToken> MakeToken(Ledger& ledger, AccessToken token, OldTokens old);
+
+// The subscriber is going: what is bound to it alone ends, and others lose it.
+absl::Status ReleaseTokens(Ledger& ledger, const std::string& subscriber_id);
+
+}  // namespace hookd
