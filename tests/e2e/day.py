@@ -285,6 +285,11 @@ class Day:
                 found.append((seconds_of(attempt["nextDueTime"]) - begin - total) * self.factor)
         return found
 
+    def starts(self, deliveries):
+        """When their attempts began, by hookd's record: what a busy machine makes of it does not matter."""
+        attempts = [attempt for delivery in deliveries for attempt in self.attempts(delivery)]
+        return [seconds_of(attempt["startTime"]) for attempt in attempts]
+
     def are_waits(self, waits, promised, exact_first=False):
         """As promised, with jitter above it; 8 ms of the real time are left to the machine."""
         slack = 0.008 * self.factor

@@ -59,7 +59,7 @@ def rate(day):
     results = [send(day, "rush", f"chat-{number}", 1) for number in range(12)]
     deliveries = day.settled(endpoint)
     got = once_each(day.receiver.requests("/rush"))
-    most = most_within([request.time for request in got], 0.99)
+    most = most_within(day.starts(deliveries), 0.99)
     day.rule("002.59, F6", "no second holds more than 5", f"at most {most} in any 0.99 s", most <= 5)
     took = got[-1].time - got[0].time
     day.rule("002.60, 002.1", "the others are queued and come as soon as possible", f"{len(got)} in {took:.1f} s",
@@ -192,13 +192,11 @@ def disabled_and_enabled(day):
     day.rule("002.67, 002.e", "told once at 10 in a row, and at the disablement", f"{len(alerts)} alerts in the log",
              len(alerts) == 2)
     send(day, "down", "chat-0", 1)
-    quiet = len(day.receiver.requests("/down"))
     day.receiver.behave("/down", Answer())
     day.call("EndpointService/EnableEndpoint", {"id": endpoint, "reason": "the certificate is new"})
     deliveries = day.settled(endpoint)
     done = [state_of(delivery) for delivery in deliveries]
-    times = [request.time for request in day.receiver.requests("/down")[quiet:]]
-    most = most_within(times, 0.99)
+    most = most_within(day.starts(deliveries), 0.99)
     day.rule("002.70, 002.o", "enabled again, all that queued is sent, at the rate",
              f"{done.count('SUCCEEDED')} of {len(done)}, at most {most} in any 0.99 s",
              done == ["SUCCEEDED"] * 17 and most <= 5)
