@@ -402,6 +402,23 @@ def most_within(times, width):
     return most
 
 
+def catalogue(day):
+    """A strict subscriber's events are in the catalogue, and fit."""
+    day.subscriber("strict", strict=True)
+    taken = 0
+    for kind in day.original["event_types"]:
+        for sample in kind["samples"]:
+            day.publish("strict", kind["name"], day.sample(kind["name"], sample["name"]))
+            taken += 1
+    kinds = len(day.original["event_types"])
+    day.rule("catalogue", "every sample of every type is taken", f"{taken} samples of {kinds} types", taken >= kinds)
+    first = day.original["event_types"][0]["name"]
+    with day.refused("catalogue", "another type is refused", "invalid_argument", "order.paid", day.profile):
+        day.publish("strict", "order.paid", "{}")
+    with day.refused("catalogue", "a payload that does not fit is refused", "invalid_argument", first):
+        day.publish("strict", first, '{"greeting": "hello"}')
+
+
 def play(name, factor, scenes, changes=None, lifted=""):
     harness.parse_bin(f"A day in the life of the profile {name}.")
     with harness.Workspace(f"day-{name}") as space:
@@ -409,7 +426,7 @@ def play(name, factor, scenes, changes=None, lifted=""):
         try:
             day = Day(space, name, factor, changes)
             day.say(f"{day.original['title']}: every duration is divided by {factor}{lifted}")
-            for scene in scenes:
+            for scene in (catalogue, *scenes):
                 day.say(scene.__doc__.strip().splitlines()[0])
                 scene(day)
             day.finish()
