@@ -1,9 +1,22 @@
 # Every target works as the first command after a clone on a fresh Debian 12 with git and make.
 .PHONY: help demo test package run bench bench-size bench-lists check format clean
+.PHONY: demo-wassenger demo-chat-api demo-cbot demo-wamm demo-whizard demo-standard
 help:      ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 demo:      ## builds, runs the main job end to end, shows what happened
 	@scripts/demo
+demo-wassenger: ## a day in the life of the profile wassenger
+	@scripts/demo wassenger
+demo-chat-api: ## a day in the life of the profile chat-api
+	@scripts/demo chat-api
+demo-cbot: ## a day in the life of the profile cbot
+	@scripts/demo cbot
+demo-wamm: ## a day in the life of the profile wamm
+	@scripts/demo wamm
+demo-whizard: ## a day in the life of the profile whizard
+	@scripts/demo whizard
+demo-standard: ## a day in the life of the profile standard
+	@scripts/demo standard
 test:      ## installs what is missing, builds twice, runs everything that CI runs
 	@scripts/test
 package:   ## builds the Debian package, in build/package

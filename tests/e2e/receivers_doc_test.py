@@ -1,7 +1,7 @@
 """The verifying code of docs/receivers.md does what the page says: receivers_doc_test.py [--bin FOLDER].
 
 Each language's block is taken out of the page and run: against Standard Webhooks' vectors, against what has to be
-refused, and against requests of hookd. Go is not part of scripts/setup, as it is large: it is run where it is installed.
+refused, and against requests of hookd. Go is not part of scripts/setup, as it is large: it is run where it is there.
 """
 
 import base64
