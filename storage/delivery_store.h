@@ -32,6 +32,10 @@ struct LaneState {
   WallMs disable_since_ms = 0;
   WallMs hold_until_ms = 0;  // a Retry-After: no attempt starts earlier; 0 = none
   bool deleted = false;      // the endpoint is gone; what is pending is being ended
+  // Its endpoint is, itself, as of its newest change: here too, so that a start counts endpoints without
+  // reading them.
+  bool endpoint_paused = false;
+  bool endpoint_disabled = false;
   uint64_t pending() const { return queued + parked; }
 };
 
@@ -185,6 +189,8 @@ class DeliveryStore {
     std::vector<ActiveLane> lanes;
     uint64_t subscribers = 0;
     uint64_t endpoints = 0;
+    uint64_t endpoints_disabled = 0;
+    uint64_t endpoints_paused = 0;  // and not disabled
     Operations operations;
     uint64_t next_endpoint_number = 1;
     WallMs wall_high_water_ms = 0;  // no id and no stored time was made later than this

@@ -61,12 +61,19 @@ void LaneTable::Apply(const EndpointChanged& fact) {
   if (!status_.ok()) return;
   Row* row = FindRow(id);
   if (!status_.ok()) return;
+  const bool paused = fact.endpoint->paused;
+  const bool disabled = fact.endpoint->disabled != DisableReason::kNone;
   if (row == nullptr) {
     HOOKD_CHECK(!lanes_.contains(id), "ids of endpoints are never reused");
-    MarkChanged(id, lanes_[id]);
-    return;
+    row = &lanes_[id];
+    MarkChanged(id, *row);
   }
   HOOKD_CHECK(!row->lane.deleted, "a deleted endpoint does not come back");
+  if (row->lane.endpoint_paused != paused || row->lane.endpoint_disabled != disabled) {
+    MarkChanged(id, *row);
+    row->lane.endpoint_paused = paused;
+    row->lane.endpoint_disabled = disabled;
+  }
   if (!fact.reset_failures) return;
   MarkChanged(id, *row);
   row->lane.consecutive_failures = 0;

@@ -262,6 +262,8 @@ absl::StatusOr<DeliveryStore::Recovered> MemoryStore::Recover() {
   for (const auto& [id, lane] : committed_->lanes) {
     const bool busy = lane.deleted || lane.pending() > 0;
     if (busy) lanes_.Load(id, lane);
+    if (!lane.deleted && lane.endpoint_disabled) ++recovered.endpoints_disabled;
+    if (!lane.deleted && lane.endpoint_paused && !lane.endpoint_disabled) ++recovered.endpoints_paused;
     if (!busy && lane.rate_tat_ms <= now && lane.hold_until_ms <= now) continue;
     ActiveLane& active = recovered.lanes.emplace_back();
     active.id = id;

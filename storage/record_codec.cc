@@ -323,6 +323,8 @@ std::string Encode(const LaneState& lane) {
   record.set_disable_failures(lane.disable_failures);
   record.set_disable_since_ms(lane.disable_since_ms);
   record.set_hold_until_ms(lane.hold_until_ms);
+  record.set_endpoint_paused(lane.endpoint_paused);
+  record.set_endpoint_disabled(lane.endpoint_disabled);
   return record.SerializeAsString();
 }
 
@@ -342,6 +344,8 @@ absl::StatusOr<LaneState> DecodeLane(std::string_view bytes) {
   lane.disable_failures = record.disable_failures();
   lane.disable_since_ms = record.disable_since_ms();
   lane.hold_until_ms = record.hold_until_ms();
+  lane.endpoint_paused = record.endpoint_paused();
+  lane.endpoint_disabled = record.endpoint_disabled();
   return lane;
 }
 

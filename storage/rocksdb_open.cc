@@ -171,7 +171,11 @@ absl::Status RocksDbStore::RecoverLanes(Recovered& recovered) {
     active.id = *id;
     ASSIGN_OR_RETURN(active.lane, records::DecodeLane(lanes->value().ToStringView()));
     const LaneState& lane = active.lane;
-    if (!lane.deleted) ++recovered.endpoints;
+    if (!lane.deleted) {
+      ++recovered.endpoints;
+      if (lane.endpoint_disabled) ++recovered.endpoints_disabled;
+      if (lane.endpoint_paused && !lane.endpoint_disabled) ++recovered.endpoints_paused;
+    }
     const bool busy = lane.deleted || lane.pending() > 0;
     if (!busy && lane.rate_tat_ms <= now && lane.hold_until_ms <= now) continue;
     if (busy) lanes_.Load(*id, lane);

@@ -221,6 +221,8 @@ class Application::Impl {
     gauges.pending_deliveries = status.store.pending;
     gauges.attempts_in_flight = status.attempts_in_flight;
     gauges.endpoints = status.endpoints;
+    gauges.endpoints_disabled = status.endpoints_disabled;
+    gauges.endpoints_paused = status.endpoints_paused;
     gauges.subscribers = status.subscribers;
     gauges.intake_bytes = status.intake_bytes;
     gauges.bytes_on_disk = status.store.bytes_on_disk;

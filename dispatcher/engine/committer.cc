@@ -33,6 +33,8 @@ void Committer::Recovered(const DeliveryStore::Recovered& recovered) {
 void Committer::ShowState() {
   subscribers_.store(ledger_.subscribers(), std::memory_order_relaxed);
   endpoints_.store(ledger_.endpoints(), std::memory_order_relaxed);
+  endpoints_disabled_.store(ledger_.endpoints_disabled(), std::memory_order_relaxed);
+  endpoints_paused_.store(ledger_.endpoints_paused(), std::memory_order_relaxed);
   suspended_.store(ledger_.auto_disable_suspended(), std::memory_order_relaxed);
   absl::MutexLock lock(&mutex_);
   if (operations_ != ledger_.operations()) operations_ = ledger_.operations();

@@ -80,6 +80,8 @@ class Committer {
   // Of the registry, as of the newest commit.
   uint64_t subscribers() const { return subscribers_.load(std::memory_order_relaxed); }
   uint64_t endpoints() const { return endpoints_.load(std::memory_order_relaxed); }
+  uint64_t endpoints_disabled() const { return endpoints_disabled_.load(std::memory_order_relaxed); }
+  uint64_t endpoints_paused() const { return endpoints_paused_.load(std::memory_order_relaxed); }
   // A commit failed: nothing is taken or answered any more.
   bool failed() const;
 
@@ -162,6 +164,8 @@ class Committer {
   Ledger ledger_;                       // the committer's thread alone (and Recovered, before it)
   std::atomic<uint64_t> subscribers_{0};
   std::atomic<uint64_t> endpoints_{0};
+  std::atomic<uint64_t> endpoints_disabled_{0};
+  std::atomic<uint64_t> endpoints_paused_{0};
   std::atomic<bool> suspended_{false};
   std::thread thread_;
 };

@@ -346,6 +346,8 @@ class Engine::Impl {
     status.draining = drained_;
     status.subscribers = committer_.subscribers();
     status.endpoints = committer_.endpoints();
+    status.endpoints_disabled = committer_.endpoints_disabled();
+    status.endpoints_paused = committer_.endpoints_paused();
     for (const std::unique_ptr<Shard>& shard : shards_) status.attempts_in_flight += shard->in_flight();
     status.intake_bytes = committer_.intake_bytes();
     status.operations = committer_.operations();

@@ -26,6 +26,8 @@ void Ledger::Recovered(const DeliveryStore::Recovered& recovered) {
   next_endpoint_number_ = recovered.next_endpoint_number;
   subscribers_ = recovered.subscribers;
   endpoints_ = recovered.endpoints;
+  disabled_ = recovered.endpoints_disabled;
+  paused_ = recovered.endpoints_paused;
   last_event_ms_ = recovered.wall_high_water_ms;
   event_counter_ = UINT16_MAX;  // the next id is later than any given before, whatever the clock says
 }
@@ -378,10 +380,22 @@ void Ledger::Tell(const Registry::Account& account, const std::shared_ptr<const 
 void Ledger::PutEndpoint(const std::shared_ptr<const Endpoint>& endpoint, bool reset_failures) {
   const absl::StatusOr<Registry::Account*> account = registry_.Find(endpoint->subscriber_id);
   HOOKD_CHECK(account.ok() && *account != nullptr, "an endpoint's account was found before");
-  if (!(*account)->endpoints.contains(endpoint->id)) ++endpoints_;
+  const auto before = (*account)->endpoints.find(endpoint->id);
+  if (before != (*account)->endpoints.end()) Count(*before->second, -1);
+  Count(*endpoint, 1);
   registry_.Put(endpoint);
   Apply(EndpointChanged{endpoint, reset_failures});
   Tell(**account, endpoint);
+}
+
+void Ledger::Count(const Endpoint& endpoint, int by) {
+  const auto change = static_cast<uint64_t>(static_cast<int64_t>(by));
+  endpoints_ += change;
+  if (endpoint.disabled != DisableReason::kNone) {
+    disabled_ += change;
+  } else if (endpoint.paused) {
+    paused_ += change;
+  }
 }
 
 void Ledger::PutSubscriber(const Subscriber& subscriber) {
@@ -403,7 +417,7 @@ void Ledger::RemoveSubscriber(const std::string& id) {
 void Ledger::RemoveEndpoint(const Endpoint& endpoint) {
   const EndpointDeleted fact{endpoint.id, endpoint.subscriber_id};
   registry_.Remove(fact.endpoint);
-  --endpoints_;
+  Count(endpoint, -1);
   Apply(fact);
   NewsFor(fact.endpoint).deleted.push_back(fact.endpoint);
 }

@@ -126,6 +126,8 @@ class Ledger {
   bool auto_disable_suspended() const { return outage_.Suspended(now_.steady); }
   uint64_t subscribers() const { return subscribers_; }
   uint64_t endpoints() const { return endpoints_; }
+  uint64_t endpoints_disabled() const { return disabled_; }
+  uint64_t endpoints_paused() const { return paused_; }
   // Any thread.
   size_t ShardOf(EndpointId endpoint) const { return absl::Hash<EndpointId>()(endpoint) % shards_; }
 
@@ -139,6 +141,8 @@ class Ledger {
   // the disk.
   absl::StatusOr<NewDelivery> NextDelivery(const Registry::Account& account,
                                            const std::shared_ptr<const Endpoint>& endpoint);
+  // Counts it in its state (1), or no more (-1).
+  void Count(const Endpoint& endpoint, int by);
   bool PayloadsKept(Bucket bucket);
   void RememberReplaced(DeliveryId delivery);
   absl::StatusOr<std::optional<IdempotencyHit>> FindKey(const IdempotencyKey& key);
@@ -161,6 +165,8 @@ class Ledger {
   uint64_t next_endpoint_number_ = 1;
   uint64_t subscribers_ = 0;
   uint64_t endpoints_ = 0;
+  uint64_t disabled_ = 0;
+  uint64_t paused_ = 0;  // and not disabled
   WallMs last_event_ms_ = 0;
   uint16_t event_counter_ = 0;
   absl::flat_hash_set<std::pair<EndpointId, Sequence>> replaced_;

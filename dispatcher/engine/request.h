@@ -27,7 +27,8 @@ std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& 
 HttpRequest MakeRequest(const Endpoint& endpoint, std::shared_ptr<const Event> event, Sequence sequence,
                         uint32_t attempt, WallMs now, const RequestContext& context);
 
-// "host:port" of a URL that was checked, for the log: path and query may hold a key. Empty where there is none.
+// "host:port" of a URL that was checked, for the log: path and query may hold a key. Empty where there is
+// none.
 std::string HostOf(const std::string& url);
 
 }  // namespace hookd

@@ -86,7 +86,10 @@ void AppendGauges(const Gauges& gauges, std::vector<MetricFamily>& families) {
   write.Gauge("hookd_pending_deliveries", "Deliveries not in a terminal state", gauges.pending_deliveries);
   write.Gauge("hookd_attempts_in_flight", "Attempts under way", gauges.attempts_in_flight);
   write.Gauge("hookd_attempts_in_flight_limit", "delivery.max_in_flight", gauges.max_attempts_in_flight);
-  write.Gauge("hookd_endpoints", "Endpoints registered", gauges.endpoints);
+  write.ByState("hookd_endpoints", "Endpoints registered, by their own state",
+                {{"enabled", gauges.endpoints - gauges.endpoints_disabled - gauges.endpoints_paused},
+                 {"paused", gauges.endpoints_paused},
+                 {"disabled", gauges.endpoints_disabled}});
   write.Gauge("hookd_subscribers", "Subscribers registered", gauges.subscribers);
   write.Gauge("hookd_intake_bytes", "Payload bytes that wait to be on disk", gauges.intake_bytes);
   write.Gauge("hookd_intake_limit_bytes", "intake.bytes", gauges.max_intake_bytes);

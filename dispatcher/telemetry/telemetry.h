@@ -75,6 +75,8 @@ struct Gauges {
   uint64_t attempts_in_flight = 0;
   uint64_t max_attempts_in_flight = 0;
   uint64_t endpoints = 0;
+  uint64_t endpoints_disabled = 0;  // of them
+  uint64_t endpoints_paused = 0;    // of them, themselves and not disabled
   uint64_t subscribers = 0;
   uint64_t intake_bytes = 0;
   uint64_t max_intake_bytes = 0;

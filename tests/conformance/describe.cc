@@ -170,6 +170,7 @@ std::string Describe(const LaneState& lane) {
                       lane.failing_since_ms, " success=", lane.last_success_ms, " tat=", lane.rate_tat_ms,
                       lane.deleted ? " deleted" : "") +
          absl::StrCat(" counted=", lane.disable_failures, "@", lane.disable_since_ms,
+                      " of one paused=", lane.endpoint_paused, " disabled=", lane.endpoint_disabled,
                       " hold=", lane.hold_until_ms);
 }
 
@@ -205,7 +206,9 @@ std::vector<std::string> Describe(const DeliveryStore::Recovered& recovered) {
                                  " hold=", static_cast<int>(active.hold), " ",
                                  active.endpoint ? Describe(*active.endpoint) : "deleted"));
   }
-  lines.push_back(absl::StrCat(recovered.subscribers, " subscribers, ", recovered.endpoints, " endpoints"));
+  lines.push_back(absl::StrCat(recovered.subscribers, " subscribers, ", recovered.endpoints, " endpoints, ",
+                               recovered.endpoints_disabled, " disabled, ", recovered.endpoints_paused,
+                               " paused"));
   lines.push_back(Describe(recovered.operations));
   std::string jobs = absl::StrCat("jobs, next ", recovered.next_job, ":");
   for (const Job& job : recovered.jobs) absl::StrAppend(&jobs, " ", Describe(job), ";");

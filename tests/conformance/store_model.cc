@@ -72,6 +72,8 @@ struct Applier {
       model.endpoint_ids.push_back(fact.endpoint->id);
       model.subscriber_ids.insert(fact.endpoint->subscriber_id);
     }
+    lane->second.endpoint_paused = fact.endpoint->paused;
+    lane->second.endpoint_disabled = fact.endpoint->disabled != DisableReason::kNone;
     if (!fact.reset_failures) return;
     lane->second.consecutive_failures = 0;
     lane->second.failing_since_ms = 0;
@@ -335,6 +337,8 @@ LaneState StoreModel::LaneOf(EndpointId endpoint) const {
   state.disable_since_ms = lane.disable_since_ms;
   state.hold_until_ms = lane.hold_until_ms;
   state.deleted = lane.deleted;
+  state.endpoint_paused = lane.endpoint_paused;
+  state.endpoint_disabled = lane.endpoint_disabled;
   if (const auto rows = deliveries.find(endpoint); rows != deliveries.end()) {
     state.next = rows->second.rbegin()->first + 1;
     for (const auto& [sequence, row] : rows->second) {
@@ -396,6 +400,11 @@ std::vector<std::string> StoreModel::DescribeRecovered() const {
   recovered.next_endpoint_number = endpoints_made + 1;
   recovered.wall_high_water_ms = high_water_ms;
   for (const auto& [id, job] : jobs) recovered.jobs.push_back(job);
+  for (const auto& [id, lane] : lanes) {
+    if (lane.deleted) continue;
+    if (lane.endpoint_disabled) ++recovered.endpoints_disabled;
+    if (lane.endpoint_paused && !lane.endpoint_disabled) ++recovered.endpoints_paused;
+  }
   recovered.next_job = next_job;
   return hookd::Describe(recovered);
 }

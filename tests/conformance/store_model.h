@@ -37,6 +37,8 @@ struct ModelLane {
   WallMs disable_since_ms = 0;
   WallMs hold_until_ms = 0;
   bool deleted = false;
+  bool endpoint_paused = false;
+  bool endpoint_disabled = false;
 };
 
 // A commit in the log of changes; the first is number 1.

@@ -61,6 +61,31 @@ TEST_F(EngineBulkTest, ChangesWhatTheFilterTakesAsTheCallForOneDoes) {
   EXPECT_THAT(Bodies(), SizeIs(3));
 }
 
+TEST_F(EngineBulkTest, EndpointsAreCountedByStateAlsoAfterAStart) {
+  CreateSubscriber();
+  std::vector<EndpointId> ids;
+  for (int i = 0; i < 5; ++i) ids.push_back(EndpointAt("http://host.example/"));
+  ASSERT_TRUE(engine_->DisableEndpoint(ids[0], "").ok());
+  ASSERT_TRUE(engine_->SetEndpointPaused(ids[0], true, "").ok());
+  ASSERT_TRUE(engine_->DisableEndpoint(ids[1], "").ok());
+  ASSERT_TRUE(engine_->SetEndpointPaused(ids[2], true, "").ok());
+  const auto expect = [this](uint64_t all, uint64_t disabled, uint64_t paused) {
+    const EngineStatus status = engine_->Status();
+    EXPECT_EQ(status.endpoints, all);
+    EXPECT_EQ(status.endpoints_disabled, disabled);
+    EXPECT_EQ(status.endpoints_paused, paused);
+  };
+  expect(5, 2, 1);
+  Crash();
+  expect(5, 2, 1);
+  ASSERT_TRUE(engine_->EnableEndpoint(ids[0], "").ok());  // paused is left
+  ASSERT_TRUE(engine_->DeleteEndpoint(ids[1]).ok());
+  ASSERT_TRUE(engine_->SetEndpointPaused(ids[2], false, "").ok());
+  expect(4, 0, 1);
+  Crash();
+  expect(4, 0, 1);
+}
+
 TEST_F(EngineBulkTest, GoesOnWhereItsLimitStoppedIt) {
   CreateSubscriber();
   std::vector<EndpointId> ids;

@@ -261,6 +261,8 @@ TEST_F(PrometheusTelemetryTest, ReadsGaugesAtEveryScrapeUntilTheyAreTakenAway) {
     return Gauges{.pending_deliveries = ++calls,
                   .attempts_in_flight = 20,
                   .endpoints = 30,
+                  .endpoints_disabled = 4,
+                  .endpoints_paused = 5,
                   .subscribers = 40,
                   .intake_bytes = 50,
                   .bytes_on_disk = 60};
@@ -268,7 +270,9 @@ TEST_F(PrometheusTelemetryTest, ReadsGaugesAtEveryScrapeUntilTheyAreTakenAway) {
   EXPECT_TRUE(Scraped("hookd_pending_deliveries 1"));
   EXPECT_TRUE(Scraped("hookd_pending_deliveries 2"));
   EXPECT_TRUE(Scraped("hookd_attempts_in_flight 20"));
-  EXPECT_TRUE(Scraped("hookd_endpoints 30"));
+  EXPECT_TRUE(Scraped("hookd_endpoints{state=\"enabled\"} 21"));
+  EXPECT_TRUE(Scraped("hookd_endpoints{state=\"paused\"} 5"));
+  EXPECT_TRUE(Scraped("hookd_endpoints{state=\"disabled\"} 4"));
   EXPECT_TRUE(Scraped("hookd_subscribers 40"));
   EXPECT_TRUE(Scraped("hookd_intake_bytes 50"));
   EXPECT_TRUE(Scraped("hookd_disk_bytes 60"));
