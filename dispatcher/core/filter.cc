@@ -49,12 +49,15 @@ absl::Status CheckFilters(const std::vector<std::string>& event_types,
   return absl::OkStatus();
 }
 
+bool MatchesAny(const std::vector<std::string>& patterns, std::string_view type) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [type](const std::string& pattern) { return MatchesPattern(pattern, type); });
+}
+
 bool Matches(const Endpoint& endpoint, std::string_view type, std::string_view channel) {
   const auto& types = endpoint.event_types;
   const auto& channels = endpoint.channels;
-  const bool type_passes =
-      types.empty() || std::any_of(types.begin(), types.end(),
-                                   [type](const auto& pattern) { return MatchesPattern(pattern, type); });
+  const bool type_passes = types.empty() || MatchesAny(types, type);
   const bool channel_passes =
       channels.empty() ||
       (!channel.empty() && std::find(channels.begin(), channels.end(), channel) != channels.end());

@@ -19,6 +19,9 @@ inline constexpr size_t kMaxChannelFilters = 1000;
 absl::Status CheckFilters(const std::vector<std::string>& event_types,
                           const std::vector<std::string>& channels);
 
+// One of the patterns takes the type.
+bool MatchesAny(const std::vector<std::string>& patterns, std::string_view type);
+
 // Both filters let it through; an empty filter lets everything through. `channel` empty = none, which only an
 // empty filter lets through.
 bool Matches(const Endpoint& endpoint, std::string_view type, std::string_view channel);

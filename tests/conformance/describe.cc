@@ -135,7 +135,8 @@ std::string Describe(const Delivery& delivery) {
                                   " next=", delivery.next_due_ms, " attempts=", delivery.attempt_count);
   absl::StrAppend(&text, " last=", delivery.last_status, "/", std::string(ToString(delivery.last_error)),
                   " origin=", static_cast<int>(delivery.origin), " replaces=", IdOrNone(delivery.replaces),
-                  " replaced_by=", IdOrNone(delivery.replaced_by));
+                  " replaced_by=", IdOrNone(delivery.replaced_by),
+                  " batch=", delivery.batch ? delivery.batch->ToString() : "none");
   for (const Attempt& attempt : delivery.attempts) absl::StrAppend(&text, " [", Describe(attempt), "]");
   return text;
 }
@@ -145,7 +146,7 @@ std::string Describe(const ParkedDelivery& row) {
                       " key=", row.ordering_key_hash, " attempts=", row.attempts, " failures=", row.failures,
                       " due=", row.due_ms) +
          absl::StrCat(" last=", row.last_status, "/", static_cast<int>(row.last_error), " ",
-                      Describe(row.remade));
+                      Describe(row.remade), row.batch ? " batch=" + row.batch->ToString() : "");
 }
 
 std::string Describe(const LaneState& lane) {
