@@ -90,6 +90,7 @@ struct ParkedDelivery {
   int last_status = 0;
   ErrorKind last_error = ErrorKind::kNone;
   RemadePtr remade = nullptr;
+  std::optional<EventId> batch = std::nullopt;  // that it belongs to, for good
 };
 
 struct IdempotencyHit {

@@ -95,6 +95,25 @@ struct AttemptRecorded {
   Sequence cursor = 0;                            // no queue row of the lane is below it any more
   WallMs rate_tat_ms = 0;                         // GCRA's theoretical arrival time, wall ms
   WallMs hold_until_ms = 0;                       // the lane's hold (Retry-After); 0 = none
+  bool counts_towards_disable = true;             // of a failure of the receiver's
+  std::optional<EventId> batch;                   // that it was sent in
+  // A further member of the batch whose first member's fact comes before it in the same commit: the
+  // endpoint's health has the attempt already.
+  bool follows = false;
+};
+
+// Deliveries that were never attempted are put together, for good: they leave the queue for `parked`, and are
+// sent, retried and ended as one.
+struct BatchFormed {
+  struct Member {
+    DeliveryId delivery;
+    EventId event;
+    RemadePtr remade;
+    uint64_t ordering_key_hash = 0;
+  };
+  EventId batch;                // what receivers see as webhook-id
+  std::vector<Member> members;  // of one endpoint, by sequence; at least one
+  Sequence cursor = 0;          // no queue row of the lane is below it any more
 };
 
 // A delivery was reached that cannot go yet: KEYED, while an earlier one of its key waits, or before its
@@ -122,6 +141,7 @@ struct DeliveryEnded {
   uint64_t ordering_key_hash = 0;
   uint32_t attempt_count = 0;
   Sequence cursor = 0;  // no queue row of the lane is below it any more; 0 = as it was
+  std::optional<EventId> batch = std::nullopt;
 };
 
 // A deleted endpoint's lane has nothing pending left and goes.
@@ -153,6 +173,7 @@ struct TokenRevoked {
 
 using Fact = std::variant<SubscriberChanged, SubscriberDeleted, EndpointChanged, EndpointDeleted, Accepted,
                           AttemptRecorded, DeliveryParked, DeliveryEnded, LaneRemoved, BucketDropped,
-                          OperationsChanged, Redelivered, JobChanged, JobDeleted, TokenMade, TokenRevoked>;
+                          OperationsChanged, Redelivered, JobChanged, JobDeleted, TokenMade, BatchFormed,
+                          TokenRevoked>;
 
 }  // namespace hookd

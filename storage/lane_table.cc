@@ -119,6 +119,7 @@ void LaneTable::Apply(const AttemptRecorded& fact) {
   MoveCursor(*lane, fact.cursor);
   lane->rate_tat_ms = fact.rate_tat_ms;
   lane->hold_until_ms = fact.hold_until_ms;
+  if (fact.follows) return;
 
   const Attempt& attempt = fact.attempt;
   const WallMs ended_ms = attempt.started_ms + attempt.us.total / 1000;
@@ -132,7 +133,7 @@ void LaneTable::Apply(const AttemptRecorded& fact) {
   }
   if (attempt.error == ErrorKind::kLocal) return;
   if (lane->consecutive_failures++ == 0) lane->failing_since_ms = attempt.started_ms;
-  if (attempt.status == 429) return;  // it asks for patience: no reason to disable
+  if (!fact.counts_towards_disable) return;
   if (lane->disable_failures++ == 0) lane->disable_since_ms = ended_ms;
 }
 
@@ -142,6 +143,15 @@ void LaneTable::Apply(const DeliveryParked& fact) {
   HOOKD_CHECK(lane->queued > 0, "only a queued delivery is parked");
   --lane->queued;
   ++lane->parked;
+  MoveCursor(*lane, fact.cursor);
+}
+
+void LaneTable::Apply(const BatchFormed& fact) {
+  LaneState* lane = Change(fact.members.front().delivery.endpoint);
+  if (lane == nullptr) return;
+  HOOKD_CHECK(lane->queued >= fact.members.size(), "only queued deliveries form a batch");
+  lane->queued -= fact.members.size();
+  lane->parked += fact.members.size();
   MoveCursor(*lane, fact.cursor);
 }
 

@@ -39,6 +39,7 @@ class LaneTable {
   void Apply(const Redelivered& fact);
   void Apply(const AttemptRecorded& fact);
   void Apply(const DeliveryParked& fact);
+  void Apply(const BatchFormed& fact);
   void Apply(const DeliveryEnded& fact);
   void Apply(const LaneRemoved& fact);
 

@@ -138,9 +138,16 @@ struct MemoryStore::Tables {
     delivery.last_error = fact.attempt.error;
     if (fact.state == DeliveryState::kPending) {
       delivery.next_due_ms = fact.attempt.next_due_ms;
-      parked[KeyOf(fact.delivery)] = {fact.delivery.sequence, fact.event,         fact.ordering_key_hash,
-                                      fact.attempt.number,    fact.failures,      fact.attempt.next_due_ms,
-                                      fact.attempt.status,    fact.attempt.error, fact.remade};
+      parked[KeyOf(fact.delivery)] = {fact.delivery.sequence,
+                                      fact.event,
+                                      fact.ordering_key_hash,
+                                      fact.attempt.number,
+                                      fact.failures,
+                                      fact.attempt.next_due_ms,
+                                      fact.attempt.status,
+                                      fact.attempt.error,
+                                      fact.remade,
+                                      fact.batch};
     } else {
       End(delivery, fact.state, fact.reason, EndOf(fact.attempt));
     }
@@ -154,6 +161,19 @@ struct MemoryStore::Tables {
         fact.delivery.sequence, fact.event, fact.ordering_key_hash, 0, 0, fact.due_ms, 0,
         ErrorKind::kNone,       fact.remade};
     CheckCursor(fact.delivery.endpoint, fact.cursor);
+  }
+
+  void Apply(const BatchFormed& fact) {
+    for (const BatchFormed::Member& member : fact.members) {
+      Delivery& delivery = TakePending(member, false);
+      HOOKD_CHECK(delivery.attempt_count == 0, "only what was never attempted forms a batch");
+      delivery.batch = fact.batch;
+      ParkedDelivery row{member.delivery.sequence, member.event, member.ordering_key_hash};
+      row.remade = member.remade;
+      row.batch = fact.batch;
+      parked[KeyOf(member.delivery)] = std::move(row);
+    }
+    CheckCursor(fact.members.front().delivery.endpoint, fact.cursor);
   }
 
   void Apply(const DeliveryEnded& fact) {

@@ -30,6 +30,15 @@ bool TakeEventId(const std::string& bytes, EventId& id) {
 void SetEventId(const EventId& id, std::string* field) { field->assign(View(id)); }
 
 template <typename Record>
+void SetBatch(const std::optional<EventId>& batch, Record& record) {
+  if (batch) SetEventId(*batch, record.mutable_batch_id());
+}
+
+bool TakeBatch(const std::string& bytes, std::optional<EventId>& batch) {
+  return bytes.empty() || TakeEventId(bytes, batch.emplace());
+}
+
+template <typename Record>
 void SetRemade(const RemadePtr& remade, Record& record) {
   if (remade == nullptr) return;
   pb::RemadeRecord* out = record.mutable_remade();
@@ -376,6 +385,7 @@ std::string Encode(const ParkedDelivery& parked) {
   SetRemade(parked.remade, record);
   record.set_last_status(static_cast<uint32_t>(parked.last_status));
   record.set_last_error(static_cast<uint32_t>(parked.last_error));
+  SetBatch(parked.batch, record);
   return record.SerializeAsString();
 }
 
@@ -383,7 +393,8 @@ absl::StatusOr<ParkedDelivery> DecodeParked(Sequence sequence, std::string_view 
   pb::ParkedRecord record;
   ParkedDelivery parked;
   if (!Parse(record, bytes) || !TakeEventId(record.event_id(), parked.event) ||
-      !TakeRemade(record, parked.remade) || !UpTo(ErrorKind::kLocal, record.last_error())) {
+      !TakeRemade(record, parked.remade) || !TakeBatch(record.batch_id(), parked.batch) ||
+      !UpTo(ErrorKind::kLocal, record.last_error())) {
     return Damaged("parked");
   }
   parked.sequence = sequence;
@@ -456,6 +467,7 @@ std::string Encode(const End& end) {
   record.set_subscriber_id(end.subscriber_id);
   if (end.has_attempt) Fill(end.last_attempt, *record.mutable_last_attempt());
   SetRemade(end.remade, record);
+  SetBatch(end.batch, record);
   return record.SerializeAsString();
 }
 
@@ -465,7 +477,8 @@ absl::StatusOr<End> DecodeEnd(std::string_view bytes) {
   if (!Parse(record, bytes) || !TakeEventId(record.event_id(), end.event) ||
       record.state() <= static_cast<uint32_t>(DeliveryState::kPending) ||
       !UpTo(DeliveryState::kCanceled, record.state()) || !UpTo(EndReason::kSuperseded, record.reason()) ||
-      !TakeRemade(record, end.remade) || !Read(record.last_attempt(), end.last_attempt)) {
+      !TakeRemade(record, end.remade) || !TakeBatch(record.batch_id(), end.batch) ||
+      !Read(record.last_attempt(), end.last_attempt)) {
     return Damaged("history");
   }
   end.state = static_cast<DeliveryState>(record.state());

@@ -51,6 +51,7 @@ struct End {
   bool has_attempt = false;
   Attempt last_attempt;  // where has_attempt
   RemadePtr remade = nullptr;
+  std::optional<EventId> batch = std::nullopt;
 };
 std::string Encode(const End& end);
 absl::StatusOr<End> DecodeEnd(std::string_view bytes);

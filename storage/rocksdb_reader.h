@@ -112,6 +112,7 @@ class RocksDbStore::Reader {
       delivery.next_due_ms = parked->due_ms;
       delivery.last_status = parked->last_status;
       delivery.last_error = parked->last_error;
+      delivery.batch = parked->batch;
     }
     return delivery;
   }
@@ -133,6 +134,7 @@ class RocksDbStore::Reader {
     SetMade(end.event, end.remade, delivery);
     delivery.ended_ms = end.ended_ms;
     delivery.attempt_count = end.attempt_count;
+    delivery.batch = end.batch;
     if (end.has_attempt) {
       delivery.last_status = end.last_attempt.status;
       delivery.last_error = end.last_attempt.error;

@@ -133,6 +133,7 @@ class RocksDbStore final : public DeliveryStore {
   void Write(const Accepted& fact);
   void Write(const AttemptRecorded& fact);
   void Write(const DeliveryParked& fact);
+  void Write(const BatchFormed& fact);
   void Write(const DeliveryEnded& fact);
   void Write(const LaneRemoved& fact);
   void Write(const BucketDropped& fact);

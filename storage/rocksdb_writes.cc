@@ -148,6 +148,7 @@ void RocksDbStore::Write(const AttemptRecorded& fact) {
     end.has_attempt = true;
     end.last_attempt = fact.attempt;
     end.remade = fact.remade;
+    end.batch = fact.batch;
     Ended(fact.delivery, fact.was_parked, end);
     return;
   }
@@ -156,7 +157,7 @@ void RocksDbStore::Write(const AttemptRecorded& fact) {
   Put(kParked, key,
       records::Encode(ParkedDelivery{fact.delivery.sequence, fact.event, fact.ordering_key_hash,
                                      fact.attempt.number, fact.failures, fact.attempt.next_due_ms,
-                                     fact.attempt.status, fact.attempt.error, fact.remade}));
+                                     fact.attempt.status, fact.attempt.error, fact.remade, fact.batch}));
   Put(kHistory, keys::HistoryRow(fact.delivery, fact.attempt.number), records::Encode(fact.attempt));
 }
 
@@ -167,6 +168,19 @@ void RocksDbStore::Write(const DeliveryParked& fact) {
   Put(kParked, key,
       records::Encode(ParkedDelivery{fact.delivery.sequence, fact.event, fact.ordering_key_hash, 0, 0,
                                      fact.due_ms, 0, ErrorKind::kNone, fact.remade}));
+}
+
+void RocksDbStore::Write(const BatchFormed& fact) {
+  lanes_.Apply(fact);
+  for (const BatchFormed::Member& member : fact.members) {
+    const Sequence sequence = member.delivery.sequence;
+    const std::string key = keys::OfDelivery(member.delivery.endpoint, sequence);
+    ParkedDelivery parked{sequence, member.event, member.ordering_key_hash};
+    parked.remade = member.remade;
+    parked.batch = fact.batch;
+    Delete(kQueue, key);
+    Put(kParked, key, records::Encode(parked));
+  }
 }
 
 void RocksDbStore::Write(const DeliveryEnded& fact) {
@@ -182,6 +196,7 @@ void RocksDbStore::Write(const DeliveryEnded& fact) {
   end.event_type = fact.event_type;
   end.subscriber_id = fact.subscriber_id;
   end.remade = fact.remade;
+  end.batch = fact.batch;
   Ended(fact.delivery, fact.was_parked, end);
 }
 

@@ -35,6 +35,7 @@ Millis RetryDelay(const Backoff& backoff, uint32_t n, double unit_random) {
   HOOKD_CHECK(LongestBackoff(backoff).count() > 0, "the backoff was not checked");
   HOOKD_CHECK(unit_random >= 0 && unit_random < 1, "not in [0, 1)");
   const Millis base = Wait(backoff, n);
+  if (n == 1 && backoff.exact_first) return base;
   const double jitter = static_cast<double>(base.count()) * backoff.jitter * unit_random;
   return base + Millis(static_cast<int64_t>(jitter));
 }

@@ -10,8 +10,8 @@ constexpr int kTooManyRequests = 429;
 
 }  // namespace
 
-bool CountsTowardsDisable(ErrorKind error, int status) {
-  const bool slowed_down = error == ErrorKind::kStatus && status == kTooManyRequests;
+bool CountsTowardsDisable(const AutoDisable& rule, ErrorKind error, int status) {
+  const bool slowed_down = !rule.count_429 && error == ErrorKind::kStatus && status == kTooManyRequests;
   return CountsAsFailure(error) && !slowed_down;
 }
 
@@ -20,8 +20,8 @@ DisableReason ShouldDisable(const AutoDisable& rule, uint32_t disable_failures, 
   if (rule.on_gone && error == ErrorKind::kStatus && status == kGoneStatus) return DisableReason::kGone;
   const bool too_many = rule.failures > 0 && disable_failures >= rule.failures;
   const bool too_long = attempt_end_ms - disable_since_ms >= rule.span.count();
-  return too_many && too_long && CountsTowardsDisable(error, status) ? DisableReason::kFailures
-                                                                     : DisableReason::kNone;
+  return too_many && too_long && CountsTowardsDisable(rule, error, status) ? DisableReason::kFailures
+                                                                           : DisableReason::kNone;
 }
 
 HealthAlert AlertFor(uint32_t alert_after, uint32_t failures_before, uint32_t failures_after) {

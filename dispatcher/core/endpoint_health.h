@@ -8,9 +8,9 @@
 
 namespace hookd {
 
-// Whether the attempt belongs to the row that disables: a failure that is neither our own trouble nor status
-// 429, by which a receiver that works slows us down.
-bool CountsTowardsDisable(ErrorKind error, int status);
+// Whether the attempt belongs to the row that disables: a failure that is neither our own trouble nor, unless
+// the rule counts it, status 429, by which a receiver that works slows us down.
+bool CountsTowardsDisable(const AutoDisable& rule, ErrorKind error, int status);
 
 // Whether an attempt that ended at `attempt_end_ms` disables its endpoint. `disable_failures`: the row, with
 // this attempt; `disable_since_ms`: the end of its first failure. Only a failure disables: a row that was

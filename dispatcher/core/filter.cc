@@ -59,6 +59,11 @@ absl::Status CheckFilters(const std::vector<std::string>& event_types,
   return absl::OkStatus();
 }
 
+bool MatchesAny(const std::vector<std::string>& patterns, std::string_view type) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [type](const std::string& pattern) { return MatchesPattern(pattern, type); });
+}
+
 bool Matches(const Endpoint& endpoint, std::string_view type, std::string_view channel) {
   const auto& types = endpoint.event_types;
   const auto& channels = endpoint.channels;

@@ -20,14 +20,14 @@ inline constexpr size_t kMaxSettings = 64;  // that an endpoint may say
 absl::Status CheckFilters(const std::vector<std::string>& event_types,
                           const std::vector<std::string>& channels);
 
+// One of the patterns takes the type.
+bool MatchesAny(const std::vector<std::string>& patterns, std::string_view type);
+
 // Both filters let it through; an empty filter lets everything through. `channel` empty = none, which only an
-// empty filter lets through.
-// None of its muted types is let through.
+// empty filter lets through. None of its muted types is let through.
 bool Matches(const Endpoint& endpoint, std::string_view type, std::string_view channel);
 
 // At most kMaxEventTypePatterns of them. INVALID_ARGUMENT "FIELD[3]: ...".
 absl::Status CheckPatterns(std::string_view field, const std::vector<std::string>& patterns);
-
-bool MatchesAny(const std::vector<std::string>& patterns, std::string_view type);
 
 }  // namespace hookd

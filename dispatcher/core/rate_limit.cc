@@ -18,9 +18,9 @@ int64_t GcraEarliestUs(const RateLimit& rate, int64_t tat_us) {
   return std::max<int64_t>(tat_us - tolerance_us, 0);
 }
 
-int64_t GcraAdvanceUs(const RateLimit& rate, int64_t tat_us, int64_t now_us) {
+int64_t GcraAdvanceUs(const RateLimit& rate, int64_t tat_us, int64_t now_us, uint32_t cost) {
   if (rate.per_second == 0) return tat_us;
-  return std::max(tat_us, now_us) + IntervalUs(rate);
+  return std::max(tat_us, now_us) + cost * IntervalUs(rate);
 }
 
 }  // namespace hookd

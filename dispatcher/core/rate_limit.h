@@ -12,7 +12,9 @@ namespace hookd {
 // The earliest time at which the next attempt may start: it is allowed once now >= this. 0 without a limit.
 int64_t GcraEarliestUs(const RateLimit& rate, int64_t tat_us);
 
-// The tat after an attempt that started at `now_us`, which was allowed. Unchanged without a limit.
-int64_t GcraAdvanceUs(const RateLimit& rate, int64_t tat_us, int64_t now_us);
+// The tat after an attempt that started at `now_us`, which was allowed. Unchanged without a limit. `cost`:
+// what the attempt counts as; one that costs more than 1 goes when one of 1 could, and the rest is paid
+// afterwards.
+int64_t GcraAdvanceUs(const RateLimit& rate, int64_t tat_us, int64_t now_us, uint32_t cost = 1);
 
 }  // namespace hookd

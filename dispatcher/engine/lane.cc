@@ -41,7 +41,9 @@ Millis LongestWait(const DeliveryPolicy& policy, uint32_t attempts) {
 
 // The farthest that a rate limit's arrival time is ever ahead.
 Millis LongestRateWait(const RateLimit& rate) {
-  return rate.per_second == 0 ? Millis(0) : Millis(int64_t{1000} * rate.burst / rate.per_second + 1);
+  if (rate.per_second == 0) return Millis(0);
+  const int64_t most = rate.burst + (rate.unit == RateUnit::kMember ? kMaxBatchMembers : 0);
+  return Millis(int64_t{1000} * most / rate.per_second + 1);
 }
 
 }  // namespace
@@ -55,6 +57,7 @@ Lane::Lane(EndpointId id, Sequence first, LaneShared& shared)
 
 Lane::~Lane() {
   for (const Windowed& entry : window_) shared_.budget.Give(*entry.event);
+  ReleaseFormed();
 }
 
 void Lane::Restore(const LaneState& state, Now now) {
@@ -87,6 +90,7 @@ LaneClass Lane::lane_class() const {
 
 void Lane::Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, Now now, RemadePtr remade) {
   tail_ = std::max(tail_, sequence + 1);
+  if (!event->coalesce_key.empty()) LearnCoalesceKey(*event, sequence);
   if (sequence != window_end_ || loading_queue_ || window_.size() >= shared_.limits.window_items ||
       !shared_.budget.Fits(*event)) {
     return;  // it is on disk, and read from there in its turn
@@ -104,6 +108,7 @@ void Lane::LoadedQueue(std::vector<QueuedDelivery> rows, Now now) {
     HOOKD_CHECK(row.sequence >= window_end_, "a queue is read forward");
     window_end_ = row.sequence + 1;
     if (in_flight_.contains(row.sequence) || ended_on_disk_.contains(row.sequence)) continue;
+    if (!row.event->coalesce_key.empty()) LearnCoalesceKey(*row.event, row.sequence);
     shared_.budget.Take(*row.event);
     const uint64_t key = OrderingKeyHash(*row.event);
     window_.push_back({row.sequence, std::move(row.event), key, now.steady, std::move(row.remade)});
@@ -118,7 +123,22 @@ void Lane::LoadedQueue(std::vector<QueuedDelivery> rows, Now now) {
 void Lane::LoadedParked(const std::vector<ParkedDelivery>& rows, Now now) {
   loading_parked_ = false;
   parked_known_ = true;
+  std::map<EventId, std::shared_ptr<Batch>> batches;  // by their ids; rows come by sequence
   for (const ParkedDelivery& row : rows) {
+    if (row.batch) {
+      const Batch::Member member{row.sequence, row.event, row.ordering_key_hash, row.remade, nullptr};
+      if (const auto known = batches.find(*row.batch); known != batches.end()) {
+        known->second->members.push_back(member);
+        batched_[row.sequence] = known->second->members.front().sequence;
+        continue;
+      }
+      const SteadyTime due = OnSteady(row.due_ms, LongestWait(endpoint_->policy, row.attempts), now);
+      Park(row.sequence,
+           {row.event, nullptr, row.ordering_key_hash, row.attempts, row.failures, due, row.remade});
+      const auto batch = std::make_shared<Batch>(Batch{*row.batch, {member}});
+      parked_.at(row.sequence).batch = batches[*row.batch] = batch;
+      continue;
+    }
     Park(row.sequence, {row.event, nullptr, row.ordering_key_hash, row.attempts, row.failures,
                         OnSteady(row.due_ms, LongestWait(endpoint_->policy, row.attempts), now), row.remade});
   }
@@ -126,8 +146,15 @@ void Lane::LoadedParked(const std::vector<ParkedDelivery>& rows, Now now) {
 
 void Lane::LoadedEvent(Sequence sequence, std::shared_ptr<const Event> event) {
   loading_event_ = false;
-  const auto it = parked_.find(sequence);
-  if (it != parked_.end()) it->second.event = std::move(event);
+  const auto it = parked_.find(PlaceOf(sequence));
+  if (it == parked_.end()) return;
+  if (it->second.batch == nullptr) {
+    it->second.event = std::move(event);
+    return;
+  }
+  for (Batch::Member& member : it->second.batch->members) {
+    if (member.sequence == sequence) member.event = event;
+  }
 }
 
 void Lane::Park(Sequence sequence, Parked parked) {
@@ -188,7 +215,9 @@ Lane::Windowed Lane::TakeWindowed(size_t index) {
 }
 
 void Lane::Flying(const Work& work, uint64_t key, std::optional<LaneClass> slot, const AfterAttempt& after) {
-  in_flight_[work.sequence] = {work.event->id, key, slot, after, work.remade};
+  InFlight& flying = in_flight_[work.sequence];
+  flying = {work.event->id, key, slot, after, work.remade};
+  flying.batch = work.batch;
   if (!work.was_parked) from_queue_.insert(work.sequence);
   if (slot) ++attempts_in_flight_;
   if (mode_ != DeliveryMode::kKeyed) return;
@@ -206,9 +235,12 @@ Sequence Lane::CursorWithout(Sequence sequence) {
 }
 
 LaneStep Lane::Start(Work work, uint64_t key, Now now) {
+  if (work.batch != nullptr && work.batch == formed_) ReleaseFormed();
   Flying(work, key, lane_class(), {});
   in_flight_.at(work.sequence).since_ms = now.wall;
-  rate_tat_us_ = GcraAdvanceUs(endpoint_->policy.rate, rate_tat_us_, Micros(now.steady));
+  const bool by_member = work.batch != nullptr && endpoint_->policy.rate.unit == RateUnit::kMember;
+  const uint32_t cost = by_member ? static_cast<uint32_t>(work.batch->members.size()) : 1;
+  rate_tat_us_ = GcraAdvanceUs(endpoint_->policy.rate, rate_tat_us_, Micros(now.steady), cost);
   LaneStep step;
   step.kind = Kind::kStart;
   step.work = std::move(work);
@@ -225,13 +257,13 @@ LaneStep Lane::Settle(Kind kind, Work work, uint64_t key, const AfterAttempt& af
   return step;
 }
 
-LaneStep Lane::LoadEvent(Sequence sequence) {
+LaneStep Lane::LoadEvent(Sequence sequence, EventId event) {
   LaneStep step;
   if (loading_event_) return step;
   loading_event_ = true;
   step.kind = Kind::kLoadEvent;
   step.sequence = sequence;
-  step.event = parked_.at(sequence).event_id;
+  step.event = event;
   return step;
 }
 
@@ -253,8 +285,36 @@ bool Lane::Expired(const Event& event, Now now) const {
   return shared_.may_expire && event.expires_ms != 0 && now.wall >= event.expires_ms;
 }
 
+bool Lane::Superseded(const Event& event, Sequence sequence) const {
+  if (event.coalesce_key.empty() || !endpoint_->policy.coalesce) return false;
+  const auto it = newest_.find(StableHash(event.coalesce_key));
+  return it != newest_.end() && it->second > sequence;
+}
+
+void Lane::LearnCoalesceKey(const Event& event, Sequence sequence) {
+  if (endpoint_ == nullptr || !endpoint_->policy.coalesce) return;
+  const auto [it, first] = newest_.try_emplace(StableHash(event.coalesce_key), sequence);
+  it->second = std::max(it->second, sequence);
+  if (!first) return;
+  newest_order_.push_back(it->first);
+  if (newest_order_.size() <= kMaxCoalesceKeys) return;
+  newest_.erase(newest_order_.front());
+  newest_order_.pop_front();
+}
+
+std::optional<Lane::Verdict> Lane::EndsInstead(const Event& event, Sequence sequence, Now now) const {
+  if (Expired(event, now)) return Verdict{DeliveryState::kExpired, EndReason::kExpiresAt};
+  if (Superseded(event, sequence)) return Verdict{DeliveryState::kCanceled, EndReason::kSuperseded};
+  return std::nullopt;
+}
+
 // What is dropped is on disk, and read again in its turn.
 void Lane::DropWindow() {
+  if (formed_ != nullptr) {
+    const std::shared_ptr<Batch> batch = formed_;
+    ReleaseFormed();
+    for (Batch::Member& member : batch->members) member.event = nullptr;
+  }
   if (window_.empty() || loading_queue_) return;
   window_end_ = window_.front().sequence;
   for (const Windowed& entry : window_) shared_.budget.Give(*entry.event);
@@ -290,7 +350,8 @@ LaneStep Lane::NextStep(Now now) {
 // Ends the oldest that is not in flight, when it has to go; nullopt = it has not.
 std::optional<LaneStep> Lane::TrimStep() {
   if (in_flight_.size() - attempts_in_flight_ >= kMaxSettling) return LaneStep();
-  const Sequence first_parked = parked_.empty() ? UINT64_MAX : parked_.begin()->first;
+  const auto parked_head = FirstUnbatched();
+  const Sequence first_parked = parked_head == parked_.end() ? UINT64_MAX : parked_head->first;
   const Sequence first_queued = window_.empty() ? window_end_ : window_.front().sequence;
   const bool from_parked = first_parked < first_queued;
   if (!from_parked && window_.empty()) {
@@ -299,16 +360,17 @@ std::optional<LaneStep> Lane::TrimStep() {
     check_age_ = false;
     return std::nullopt;
   }
-  const WallMs made_ms = from_parked
-                             ? AcceptedMs(parked_.begin()->second.event_id, parked_.begin()->second.remade)
-                             : AcceptedMs(window_.front().event->id, window_.front().remade);
+  const WallMs made_ms = from_parked ? AcceptedMs(parked_head->second.event_id, parked_head->second.remade)
+                                     : AcceptedMs(window_.front().event->id, window_.front().remade);
   const bool too_old = shared_.may_expire && made_ms < shared_.expire_accepted_before;
   if (trims_ == 0 && !too_old) {
     check_age_ = false;
     oldest_ms_ = made_ms;
     return std::nullopt;
   }
-  if (from_parked && parked_.begin()->second.event == nullptr) return LoadEvent(first_parked);
+  if (from_parked && parked_head->second.event == nullptr) {
+    return LoadEvent(first_parked, parked_head->second.event_id);
+  }
   Work work;
   uint64_t key = 0;
   if (from_parked) {
@@ -365,7 +427,7 @@ LaneStep Lane::AttemptStep(Now now) {
   const bool new_allowed =
       ordered ? parked_.empty() : parked_.size() + in_flight_.size() < shared_.limits.parked_per_lane;
   // A retry whose payload is being read does not hold up what is ready beside it.
-  if (retry != 0 && !(loading_event_ && parked_.at(retry).event == nullptr && !ordered)) {
+  if (retry != 0 && !(loading_event_ && !ordered && NeedsEvent(parked_.at(retry)))) {
     return ParkedStep(retry, now);
   }
   if (new_allowed) {
@@ -398,47 +460,66 @@ LaneStep Lane::ParkedStep(Sequence sequence, Now now) {
     step.until = allowed;
     return step;
   }
-  if (head.event == nullptr) return LoadEvent(sequence);  // not before: it takes memory while it waits
-  const bool expired = Expired(*head.event, now);
+  // Not before: what is read takes memory while it waits.
+  if (head.batch != nullptr) {
+    for (const Batch::Member& member : head.batch->members) {
+      if (member.event == nullptr) return LoadEvent(member.sequence, member.event_id);
+    }
+  } else if (head.event == nullptr) {
+    return LoadEvent(sequence, head.event_id);
+  }
+  std::optional<Verdict> ends;
+  if (head.batch == nullptr) ends = EndsInstead(*head.event, sequence, now);
   Parked parked = TakeParked(sequence);
   const uint64_t key = parked.key;
-  Work work{sequence,   std::move(parked.event), parked.attempts + 1, parked.failures, true,
-            parked.due, std::move(parked.remade)};
-  if (!expired) return Start(std::move(work), key, now);
+  if (parked.batch != nullptr) parked.event = parked.batch->members.front().event;
+  Work work{sequence,   std::move(parked.event),  parked.attempts + 1,    parked.failures, true,
+            parked.due, std::move(parked.remade), std::move(parked.batch)};
+  if (!ends) return Start(std::move(work), key, now);
   step = Settle(Kind::kEnd, std::move(work), key, {});
-  step.reason = EndReason::kExpiresAt;
+  step.state = ends->state;
+  step.reason = ends->reason;
   return step;
 }
 
 std::optional<LaneStep> Lane::WindowStep(Now now, SteadyTime* wait) {
   const bool ordered = mode_ == DeliveryMode::kOrdered;
+  absl::flat_hash_set<uint64_t> forming;  // KEYED: keys whose batch still grows
   for (size_t i = 0; i < window_.size(); ++i) {
     const Windowed& entry = window_[i];
     const Event& event = *entry.event;
     bool behind = false;
+    if (forming.contains(entry.key)) continue;
     if (mode_ == DeliveryMode::kKeyed) {
       const auto key = keys_.find(entry.key);
       behind = key != keys_.end() && !key->second.parked.empty();
       if (key != keys_.end() && !behind) continue;  // its key is in flight: back in a moment
     }
-    const bool expired = Expired(event, now);
+    const std::optional<Verdict> ends = EndsInstead(event, entry.sequence, now);
     const bool early = event.not_before_ms > now.wall;
-    if (!expired && early && ordered) {
+    if (!ends && early && ordered) {
       *wait = std::min(*wait, OnSteady(event.not_before_ms, kMaxNotBefore, now));
       return std::nullopt;
     }
-    if (!expired && !early && !behind) {
+    if (!ends && !early && !behind) {
       if (ordered && EarlierInFlight(entry.sequence)) return std::nullopt;
       if (const SteadyTime allowed = MayStartAt(); allowed > now.steady) {
         *wait = std::min(*wait, allowed);
         return std::nullopt;
       }
+      if (Joins(event, now)) {
+        if (std::optional<LaneStep> step = FormStep(i, now, wait)) return step;
+        if (mode_ != DeliveryMode::kKeyed) return std::nullopt;
+        forming.insert(entry.key);
+        continue;
+      }
     }
     Windowed taken = TakeWindowed(i);
     Work work{taken.sequence, std::move(taken.event), 1, 0, false, taken.since, std::move(taken.remade)};
-    if (expired) {
+    if (ends) {
       LaneStep step = Settle(Kind::kEnd, std::move(work), taken.key, {});
-      step.reason = EndReason::kExpiresAt;
+      step.state = ends->state;
+      step.reason = ends->reason;
       return step;
     }
     if (!early && !behind) return Start(std::move(work), taken.key, now);
@@ -467,14 +548,19 @@ Sequence Lane::Submit(Sequence sequence, const AfterAttempt& after) {
 std::optional<LaneClass> Lane::Recorded(Sequence sequence) {
   const auto it = in_flight_.find(sequence);
   HOOKD_CHECK(it != in_flight_.end(), "what is recorded was in flight");
-  const InFlight done = it->second;
+  const InFlight done = std::move(it->second);
   in_flight_.erase(it);
   if (done.slot) --attempts_in_flight_;
   if (done.trim) --trimming_;
   if (loading_queue_ && sequence >= window_end_) ended_on_disk_.insert(sequence);
+  if (done.batch != nullptr && done.slot) {
+    for (Batch::Member& member : done.batch->members) member.event = nullptr;
+  }
   if (done.after.parked) {
     Park(sequence, {done.event_id, nullptr, done.key, done.after.attempts, done.after.failures,
-                    done.after.due, done.remade, done.after.ended_ms});
+                    done.after.due, done.remade, done.after.ended_ms, done.batch});
+  } else if (done.batch != nullptr) {
+    Forget(*done.batch);
   }
   if (mode_ == DeliveryMode::kKeyed) {
     const auto key = keys_.find(done.key);

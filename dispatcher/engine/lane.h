@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include "base/clock.h"
 #include "base/ids.h"
@@ -20,6 +21,19 @@
 #include "storage/delivery_store.h"
 
 namespace hookd {
+
+// Deliveries that are sent, retried and ended as one.
+struct Batch {
+  struct Member {
+    Sequence sequence = 0;
+    EventId event_id;
+    uint64_t key = 0;
+    RemadePtr remade = nullptr;
+    std::shared_ptr<const Event> event;  // null while the batch waits for a retry
+  };
+  EventId id;                   // set when it is formed
+  std::vector<Member> members;  // by sequence; at least one
+};
 
 // A delivery in the lane's hands: what to send, end or park.
 struct Work {
@@ -30,6 +44,7 @@ struct Work {
   bool was_parked = false;
   SteadyTime due;  // since when it could have gone; a first attempt: when it came into memory
   RemadePtr remade = nullptr;
+  std::shared_ptr<Batch> batch = nullptr;  // all of it goes; `sequence` and `event` are its first member's
 };
 
 // How an attempt that ended goes on.
@@ -49,6 +64,7 @@ struct LaneStep {
   enum class Kind {
     kStart,  // send `work`
     kEnd,    // `work` ends in `state` for `reason`; tell the committer, with `cursor`
+    kForm,   // `work.batch` is put together: give it an id, tell the committer, with `cursor`
     kPark,   // `work` waits in `parked` until `park_until_ms` and its turn; tell the committer, with `cursor`
     kLoadParked,  // read the parked rows, give them to LoadedParked()
     kLoadQueue,   // read queue rows from `sequence` on, give them to LoadedQueue()
@@ -97,6 +113,7 @@ struct EndAnswer {
     kBusy,      // not now: ask again after the next commit
     kClaimed,   // somebody else ends it
     kInFlight,  // its attempt
+    kBatched,   // it is in a batch, which stays together
     kGone,      // it is not pending
   };
   Kind kind = Kind::kGone;
@@ -137,6 +154,9 @@ struct LaneLimits {
 
 // Ends and parkings of one lane that are not on disk yet.
 inline constexpr size_t kMaxSettling = 256;
+// Coalesce keys whose newest event a lane remembers; the oldest beyond are forgotten, and their deliveries
+// sent.
+inline constexpr size_t kMaxCoalesceKeys = 4'096;
 
 // What the lanes of a shard have in common.
 struct LaneShared {
@@ -236,7 +256,8 @@ class Lane {
     uint32_t failures = 0;
     SteadyTime due;
     RemadePtr remade = nullptr;
-    WallMs since_ms = 0;  // end of its last attempt; 0 = not known
+    WallMs since_ms = 0;                     // end of its last attempt; 0 = not known
+    std::shared_ptr<Batch> batch = nullptr;  // it is the first member; the others are in no other table
   };
   struct Windowed {
     Sequence sequence = 0;
@@ -251,8 +272,9 @@ class Lane {
     std::optional<LaneClass> slot;  // of an attempt
     AfterAttempt after;
     RemadePtr remade = nullptr;
-    WallMs since_ms = 0;  // of an attempt: its start
-    bool trim = false;    // ends because the backlog is full, or by order
+    WallMs since_ms = 0;                     // of an attempt: its start
+    bool trim = false;                       // ends because the backlog is full, or by order
+    std::shared_ptr<Batch> batch = nullptr;  // as in Parked
   };
   // KEYED: an ordering key with anything parked or in flight.
   struct Key {
@@ -281,12 +303,34 @@ class Lane {
   // at which the head may go.
   std::optional<LaneStep> WindowStep(Now now, SteadyTime* wait);
   LaneStep ParkedStep(Sequence sequence, Now now);
-  LaneStep LoadEvent(Sequence sequence);
+  LaneStep LoadEvent(Sequence sequence, EventId event);
+  // The delivery of the window at `index` begins a batch: forms it if it is complete. nullopt = it grows
+  // still; `wait`: lowered to the time at which it goes as it is.
+  std::optional<LaneStep> FormStep(size_t index, Now now, SteadyTime* wait);
+  // Whether `event` belongs into batches, and could go now.
+  bool Joins(const Event& event, Now now) const;
+  static bool NeedsEvent(const Parked& parked);
+  // The first of parked_ that may end without an attempt.
+  std::map<Sequence, Parked>::const_iterator FirstUnbatched() const;
+  // The sequence under which the lane keeps it: its own, or its batch's first.
+  Sequence PlaceOf(Sequence sequence) const;
+  void Forget(const Batch& batch);
+  // The payloads of formed_ are not in the budget any more.
+  void ReleaseFormed();
+  // A newer one makes it superfluous.
+  bool Superseded(const Event& event, Sequence sequence) const;
+  void LearnCoalesceKey(const Event& event, Sequence sequence);
   LaneStep LoadQueue();
   LaneStep Start(Work work, uint64_t key, Now now);
   // An end or a parking.
   LaneStep Settle(LaneStep::Kind kind, Work work, uint64_t key, const AfterAttempt& after);
   bool Expired(const Event& event, Now now) const;
+  // The end that `event` comes to instead of an attempt; nullopt = it may go.
+  struct Verdict {
+    DeliveryState state = DeliveryState::kExpired;
+    EndReason reason = EndReason::kNone;
+  };
+  std::optional<Verdict> EndsInstead(const Event& event, Sequence sequence, Now now) const;
 
   void SetMode(DeliveryMode mode);
   void DropWindow();
@@ -330,6 +374,10 @@ class Lane {
 
   std::map<Sequence, InFlight> in_flight_;  // sent, or sent and being recorded; ends and parkings
   size_t attempts_in_flight_ = 0;
+  std::shared_ptr<Batch> formed_;                    // not sent yet: its payloads are in the budget
+  absl::flat_hash_map<Sequence, Sequence> batched_;  // members of batches but the first, to the first
+  absl::flat_hash_map<uint64_t, Sequence> newest_;   // by hash of the coalesce key: the newest that is known
+  std::deque<uint64_t> newest_order_;                // its keys, the oldest first
   std::set<Sequence> from_queue_;  // of in_flight_: those that have a queue row and no fact yet
   int64_t rate_tat_us_ = 0;
   SteadyTime hold_until_{};

@@ -49,6 +49,7 @@ DeliveryId Lane::IdOf(const Windowed& entry) const {
 }
 
 LanePosition Lane::Position(Sequence sequence) {
+  sequence = PlaceOf(sequence);
   if (const auto it = in_flight_.find(sequence); it != in_flight_.end()) {
     return {it->second.slot ? Place::kInFlight : Place::kSettling, std::nullopt};
   }
@@ -100,6 +101,7 @@ LanePosition Lane::Position(Sequence sequence) {
 }
 
 LanePosition Lane::Retry(Sequence sequence, Now now) {
+  sequence = PlaceOf(sequence);
   LanePosition position = Position(sequence);
   if (position.place != Place::kNext) return position;
   if (const std::optional<size_t> windowed = FindWindowed(sequence)) {
@@ -119,6 +121,7 @@ LanePosition Lane::Retry(Sequence sequence, Now now) {
 }
 
 Waiting Lane::WhyNot(Sequence sequence, Now now) const {
+  sequence = PlaceOf(sequence);
   const auto parked = parked_.find(sequence);
   const std::optional<size_t> windowed = FindWindowed(sequence);
   const bool retry = parked != parked_.end();
@@ -134,6 +137,10 @@ Waiting Lane::WhyNot(Sequence sequence, Now now) const {
   }
   if (windowed && window_[*windowed].event->not_before_ms > now.wall) {
     return Wait(WaitKind::kNotBefore, window_[*windowed].event->not_before_ms);
+  }
+  if (windowed && Joins(*window_[*windowed].event, now)) {
+    const SteadyTime goes = window_[*windowed].since + endpoint_->policy.batch.linger;
+    if (goes > now.steady) return Wait(WaitKind::kSlot, WallOf(goes, now), "its batch may still grow");
   }
   if (const SteadyTime allowed = MayStartAt(); allowed > now.steady) {
     return Wait(WaitKind::kRate, WallOf(allowed, now),
@@ -155,7 +162,7 @@ Waiting Lane::WhyNot(Sequence sequence, Now now) const {
   return waiting;
 }
 
-WallMs Lane::InFlightSince(Sequence sequence) const { return in_flight_.at(sequence).since_ms; }
+WallMs Lane::InFlightSince(Sequence sequence) const { return in_flight_.at(PlaceOf(sequence)).since_ms; }
 
 EndAnswer Lane::End(const EndOrder& order, const std::shared_ptr<const Event>& row) {
   const Sequence sequence = order.delivery.id.sequence;
@@ -163,7 +170,7 @@ EndAnswer Lane::End(const EndOrder& order, const std::shared_ptr<const Event>& r
   const auto claim = claims_.find(sequence);
   const bool claimed = row != nullptr && claim != claims_.end() && !claim->second;
   if (row != nullptr && claim != claims_.end()) claims_.erase(claim);
-  if (const auto it = in_flight_.find(sequence); it != in_flight_.end()) {
+  if (const auto it = in_flight_.find(PlaceOf(sequence)); it != in_flight_.end()) {
     return {it->second.slot ? EndAnswer::Kind::kInFlight : EndAnswer::Kind::kBusy, {}};
   }
   if (!parked_known_ || in_flight_.size() - attempts_in_flight_ >= kMaxSettling) {
@@ -171,7 +178,8 @@ EndAnswer Lane::End(const EndOrder& order, const std::shared_ptr<const Event>& r
   }
   Work work;
   uint64_t key = 0;
-  if (const auto it = parked_.find(sequence); it != parked_.end()) {
+  if (const auto it = parked_.find(PlaceOf(sequence)); it != parked_.end()) {
+    if (it->second.batch != nullptr) return {EndAnswer::Kind::kBatched, {}};
     Parked parked = TakeParked(sequence);
     key = parked.key;
     auto event = std::make_shared<Event>();  // as much of it as an end needs

@@ -266,12 +266,19 @@ void Ledger::Report(LaneReport report) {
     AttemptRecorded& fact = outcome->fact;
     if (IsTerminal(state)) ++ended_[static_cast<size_t>(state)];
     Apply(fact);
+    for (const AttemptRecorded& other : outcome->others) {
+      if (IsTerminal(other.state)) ++ended_[static_cast<size_t>(other.state)];
+      Apply(other);
+    }
     JudgeHealth(fact, before);
   } else if (auto* ended = std::get_if<DeliveryEnded>(&report)) {
     delivery = ended->delivery;
     ended->at_ms = now_.wall;
     ++ended_[static_cast<size_t>(ended->state)];
     Apply(*ended);
+  } else if (const auto* formed = std::get_if<BatchFormed>(&report)) {
+    delivery = formed->members.front().delivery;
+    Apply(*formed);
   } else {
     const auto& parked = std::get<DeliveryParked>(report);
     delivery = parked.delivery;

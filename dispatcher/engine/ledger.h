@@ -62,9 +62,10 @@ struct ShardNews {
 // What a shard reports. An attempt names the host that it went to.
 struct AttemptOutcome {
   AttemptRecorded fact;
+  std::vector<AttemptRecorded> others;  // of a batch: its further members
   uint64_t host = 0;
 };
-using LaneReport = std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked>;
+using LaneReport = std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked, BatchFormed>;
 
 // How much older than the newest payload a bucket must be to go early because the disk is full.
 inline constexpr Millis kMinPayloadRetention{24LL * 3'600'000};

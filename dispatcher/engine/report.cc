@@ -6,6 +6,7 @@
 
 #include "base/concat.h"
 #include "dispatcher/core/delivery_state.h"
+#include "dispatcher/core/endpoint_health.h"
 #include "dispatcher/core/outcome.h"
 #include "dispatcher/engine/kept_headers.h"
 #include "dispatcher/engine/request.h"
@@ -32,6 +33,37 @@ int64_t QueuedUs(const Work& work, WallMs started, int64_t took_us, Now now) {
 WallMs WallOf(SteadyTime time, Now now) {
   if (time <= now.steady) return 0;
   return now.wall + std::chrono::duration_cast<std::chrono::milliseconds>(time - now.steady).count();
+}
+
+// The same attempt, as the record of every member but the first.
+std::vector<AttemptRecorded> OtherMembers(const Lane& lane, const Batch& batch,
+                                          const AttemptRecorded& first) {
+  std::vector<AttemptRecorded> facts;
+  for (size_t i = 1; i < batch.members.size(); ++i) {
+    const Batch::Member& member = batch.members[i];
+    AttemptRecorded& fact = facts.emplace_back(first);
+    fact.delivery = MakeDeliveryId(member.event_id, member.remade, lane.id(), member.sequence);
+    fact.event = member.event_id;
+    fact.remade = member.remade;
+    fact.event_type = member.event->type;
+    fact.ordering_key_hash = member.key;
+    fact.follows = true;
+  }
+  return facts;
+}
+
+// The batch has its id from here on.
+BatchFormed FormBatch(const Lane& lane, const LaneStep& step, WallMs now, uint64_t random) {
+  Batch& batch = *step.work.batch;
+  batch.id = EventId::Make(now, 0, batch.members.front().event_id.partition(), random);
+  BatchFormed fact;
+  fact.batch = batch.id;
+  fact.cursor = step.cursor;
+  for (const Batch::Member& member : batch.members) {
+    fact.members.push_back({MakeDeliveryId(member.event_id, member.remade, lane.id(), member.sequence),
+                            member.event_id, member.remade, member.key});
+  }
+  return fact;
 }
 
 }  // namespace
@@ -67,8 +99,8 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   if (attempt.error != ErrorKind::kNone || policy.keep_all_bodies) {
     attempt.response_body = std::move(result.body);
     attempt.body_truncated = result.body_truncated;
-    attempt.request_headers = KeptRequestHeaders(
-        RequestHeaders(settings, *work.event, work.sequence, work.attempt, started, context, ""), settings);
+    attempt.request_headers =
+        KeptRequestHeaders(RequestHeaders(settings, work, started, context, ""), settings);
     attempt.response_headers = KeptResponseHeaders(result.headers);
   }
 
@@ -79,7 +111,8 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   end.status = attempt.status;
   end.retry_after = result.retry_after;
   end.endpoint_deleted = lane.deleted();
-  end.expires_ms = work.event->expires_ms;
+  if (work.batch == nullptr)
+    end.expires_ms = work.event->expires_ms;  // else it was looked at before it formed
   const Decision decision = Decide(policy, end, now.wall, unit_random);
   attempt.next_due_ms = decision.next_due_ms;
   attempt.decision = decision.why;
@@ -87,6 +120,8 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   fact.state = decision.state;
   fact.reason = decision.reason;
   fact.failures = decision.failures;
+  fact.counts_towards_disable = CountsTowardsDisable(policy.disable, attempt.error, attempt.status);
+  if (work.batch != nullptr) fact.batch = work.batch->id;
 
   AfterAttempt after;
   after.parked = !IsTerminal(decision.state);
@@ -101,11 +136,13 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   fact.cursor = lane.Submit(work.sequence, after);
   fact.rate_tat_ms = WallOf(FromMicros(lane.rate_tat_us()), now);
   fact.hold_until_ms = WallOf(lane.hold_until(), now);
+  if (work.batch != nullptr) outcome.others = OtherMembers(lane, *work.batch, fact);
   return outcome;
 }
 
-LaneReport MakeSettlement(const Lane& lane, const LaneStep& step) {
+LaneReport MakeSettlement(const Lane& lane, const LaneStep& step, WallMs now, uint64_t random) {
   const Work& work = step.work;
+  if (step.kind == LaneStep::Kind::kForm) return FormBatch(lane, step, now, random);
   const Event& event = *work.event;
   const DeliveryId delivery = MakeDeliveryId(event.id, work.remade, lane.id(), work.sequence);
   if (step.kind == LaneStep::Kind::kPark) {

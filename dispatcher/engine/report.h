@@ -19,7 +19,7 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
                            const RequestContext& context, WallMs started, HttpResult result, Now now,
                            double unit_random);
 
-// A step kEnd or kPark as its fact.
-LaneReport MakeSettlement(const Lane& lane, const LaneStep& step);
+// A step kEnd, kForm or kPark as its fact. `random`: of a new batch's id.
+LaneReport MakeSettlement(const Lane& lane, const LaneStep& step, WallMs now, uint64_t random);
 
 }  // namespace hookd

@@ -1,5 +1,7 @@
 #include "dispatcher/engine/request.h"
 
+#include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "base/concat.h"
@@ -7,39 +9,90 @@
 
 namespace hookd {
 
-std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& endpoint, const Event& event,
-                                                                Sequence sequence, uint32_t attempt,
+namespace {
+
+// What the receiver knows it by.
+const EventId& WebhookId(const Work& work) { return work.batch == nullptr ? work.event->id : work.batch->id; }
+
+std::string Sequences(const Work& work, uint32_t epoch) {
+  if (work.batch == nullptr) return Concat(epoch, ".", work.sequence);
+  std::string all;
+  for (const Batch::Member& member : work.batch->members) {
+    if (!all.empty()) all += ',';
+    all += Concat(epoch, ".", member.sequence);
+  }
+  return all;
+}
+
+// Each once, in the order in which they come.
+std::string Types(const Work& work) {
+  if (work.batch == nullptr) return work.event->type;
+  std::vector<std::string_view> types;
+  std::string all;
+  for (const Batch::Member& member : work.batch->members) {
+    if (std::find(types.begin(), types.end(), member.event->type) != types.end()) continue;
+    types.push_back(member.event->type);
+    if (!all.empty()) all += ',';
+    all += member.event->type;
+  }
+  return all;
+}
+
+std::string ArrayOf(const Batch& batch) {
+  size_t size = batch.members.size() + 1;
+  for (const Batch::Member& member : batch.members) size += member.event->payload.size();
+  std::string array;
+  array.reserve(size);
+  for (const Batch::Member& member : batch.members) {
+    array += array.empty() ? '[' : ',';
+    array += member.event->payload;
+  }
+  array += ']';
+  return array;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& endpoint, const Work& work,
                                                                 WallMs now, const RequestContext& context,
                                                                 std::string signature) {
+  const Event& event = *work.event;
+  const bool traced = work.batch == nullptr || work.batch->members.size() == 1;  // a trace is of one event
   std::vector<std::pair<std::string, std::string>> headers;
   headers.reserve(10 + endpoint.headers.size());
   headers.emplace_back("Content-Type", "application/json");
   headers.emplace_back("User-Agent", context.user_agent);
-  headers.emplace_back("webhook-id", event.id.ToString());
+  headers.emplace_back("webhook-id", WebhookId(work).ToString());
   headers.emplace_back("webhook-timestamp", std::to_string(now / 1000));
   headers.emplace_back("webhook-signature", std::move(signature));
-  headers.emplace_back("hookd-sequence", Concat(context.epoch, ".", sequence));
-  headers.emplace_back("hookd-attempt", std::to_string(attempt));
-  headers.emplace_back("hookd-event-type", event.type);
-  if (!event.traceparent.empty()) headers.emplace_back("traceparent", event.traceparent);
-  if (!event.tracestate.empty()) headers.emplace_back("tracestate", event.tracestate);
+  headers.emplace_back("hookd-sequence", Sequences(work, context.epoch));
+  headers.emplace_back("hookd-attempt", std::to_string(work.attempt));
+  headers.emplace_back("hookd-event-type", Types(work));
+  if (traced && !event.traceparent.empty()) headers.emplace_back("traceparent", event.traceparent);
+  if (traced && !event.tracestate.empty()) headers.emplace_back("tracestate", event.tracestate);
   for (const Header& header : endpoint.headers) headers.emplace_back(header.name, header.value);
   return headers;
 }
 
-HttpRequest MakeRequest(const Endpoint& endpoint, std::shared_ptr<const Event> event, Sequence sequence,
-                        uint32_t attempt, WallMs now, const RequestContext& context) {
+HttpRequest MakeRequest(const Endpoint& endpoint, const Work& work, WallMs now,
+                        const RequestContext& context) {
   const DeliveryPolicy& policy = endpoint.policy;
   HttpRequest request;
   request.url = endpoint.url;
   request.timeout = policy.timeout;
   request.http_version = policy.http_version;
+  if (work.batch == nullptr) {
+    request.body = work.event->payload;
+    request.body_owner = work.event;
+  } else {
+    const auto array = std::make_shared<const std::string>(ArrayOf(*work.batch));
+    request.body = *array;
+    request.body_owner = array;
+  }
   request.headers =
-      RequestHeaders(endpoint, *event, sequence, attempt, now, context,
-                     SignV1(endpoint.signing_keys, event->id.ToString(), now / 1000, event->payload));
+      RequestHeaders(endpoint, work, now, context,
+                     SignV1(endpoint.signing_keys, WebhookId(work).ToString(), now / 1000, request.body));
   if (!policy.keep_all_bodies && !policy.success.empty()) request.headers_unwanted = policy.success.front();
-  request.body = event->payload;
-  request.body_owner = std::move(event);
   return request;
 }
 

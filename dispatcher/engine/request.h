@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "base/model.h"
+#include "dispatcher/engine/lane.h"
 #include "dispatcher/transport/http_transport.h"
 
 namespace hookd {
@@ -18,14 +19,14 @@ struct RequestContext {
 };
 
 // All that hookd and the endpoint put on it, in their order.
-std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& endpoint, const Event& event,
-                                                                Sequence sequence, uint32_t attempt,
+std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& endpoint, const Work& work,
                                                                 WallMs now, const RequestContext& context,
                                                                 std::string signature);
 
-// A signed POST of the event's bytes as they were accepted. Signed for `now`: send it at once.
-HttpRequest MakeRequest(const Endpoint& endpoint, std::shared_ptr<const Event> event, Sequence sequence,
-                        uint32_t attempt, WallMs now, const RequestContext& context);
+// A signed POST of the event's bytes as they were accepted; of a batch, a JSON array of its members' in their
+// order. Signed for `now`: send it at once.
+HttpRequest MakeRequest(const Endpoint& endpoint, const Work& work, WallMs now,
+                        const RequestContext& context);
 
 // "host:port" of a URL that was checked, for the log: path and query may hold a key. Empty where there is
 // none.

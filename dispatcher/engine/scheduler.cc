@@ -279,6 +279,7 @@ void Scheduler::Step(Entry& entry, Now now) {
       break;
     }
     case LaneStep::Kind::kEnd:
+    case LaneStep::Kind::kForm:
     case LaneStep::Kind::kPark:
       ++unrecorded_;
       MakeReady(entry);

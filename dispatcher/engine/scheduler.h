@@ -45,7 +45,7 @@ class SchedulerHost {
  public:
   virtual ~SchedulerHost() = default;
   virtual void StartAttempt(Lane& lane, Work work) = 0;
-  // The step is kEnd or kPark.
+  // The step is kEnd, kForm or kPark.
   virtual void Settle(Lane& lane, LaneStep step) = 0;
   virtual void ReadParked(EndpointId endpoint) = 0;
   virtual void ReadQueue(EndpointId endpoint, Sequence from) = 0;

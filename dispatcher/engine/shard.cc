@@ -124,15 +124,16 @@ void Shard::CancelAll() {
 void Shard::StartAttempt(Lane& lane, Work work) {
   const WallMs wall = context_.clock.Wall();
   std::shared_ptr<const Endpoint> settings = lane.endpoint();
-  HttpRequest request = MakeRequest(*settings, work.event, work.sequence, work.attempt, wall,
-                                    {context_.epoch, context_.user_agent});
+  HttpRequest request = MakeRequest(*settings, work, wall, {context_.epoch, context_.user_agent});
   transport_->Send(std::move(request), [this, id = lane.id(), work = std::move(work),
                                         settings = std::move(settings), wall](HttpResult result) mutable {
     AttemptEnded(id, work, std::move(settings), wall, std::move(result));
   });
 }
 
-void Shard::Settle(Lane& lane, LaneStep step) { context_.committer.Report(MakeSettlement(lane, step)); }
+void Shard::Settle(Lane& lane, LaneStep step) {
+  context_.committer.Report(MakeSettlement(lane, step, context_.clock.Wall(), random_()));
+}
 
 void Shard::AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<const Endpoint> settings,
                          WallMs started, HttpResult result) {

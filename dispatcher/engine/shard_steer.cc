@@ -84,6 +84,11 @@ void Shard::EndNow(const std::shared_ptr<Ending>& ending, const std::shared_ptr<
     case EndAnswer::Kind::kInFlight:
       ending->done(absl::FailedPreconditionError("its attempt is in flight: wait for its outcome"));
       break;
+    case EndAnswer::Kind::kBatched:
+      ending->done(
+          absl::FailedPreconditionError("it is in a batch, which is sent, retried and ended as one: delete "
+                                        "or disable the endpoint instead"));
+      break;
     case EndAnswer::Kind::kGone:
       ending->done(absl::FailedPreconditionError("it is not pending any more"));
       break;

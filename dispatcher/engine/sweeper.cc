@@ -94,6 +94,7 @@ absl::StatusOr<std::vector<DeliveryEnded>> Sweeper::NextRows(EndpointId endpoint
     fact.was_parked = true;
     fact.ordering_key_hash = row.ordering_key_hash;
     fact.attempt_count = row.attempts;
+    fact.batch = row.batch;
     facts.push_back(std::move(fact));
   }
   return facts;

@@ -17,7 +17,7 @@ namespace hookd {
 struct HttpRequest {
   std::string url;  // passed core/url_rules.h
   std::vector<std::pair<std::string, std::string>> headers;
-  std::shared_ptr<const Event> body_owner;  // keeps `body` alive until the callback has run
+  std::shared_ptr<const void> body_owner;  // keeps `body` alive until the callback has run
   std::string_view body;
   Millis timeout{30'000};  // one deadline over name, connect, TLS and response headers
   HttpVersion http_version = HttpVersion::kHttp11;

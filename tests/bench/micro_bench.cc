@@ -51,9 +51,11 @@ void BM_MakeRequest(benchmark::State& state) {
   Endpoint endpoint;
   endpoint.url = "http://127.0.0.1/hook";
   endpoint.signing_keys = {std::string(32, 'k')};
-  const auto event = std::make_shared<const Event>(SomeEvent());
+  Work work;
+  work.sequence = 42;
+  work.event = std::make_shared<const Event>(SomeEvent());
   for (auto _ : state) {
-    benchmark::DoNotOptimize(MakeRequest(endpoint, event, 42, 1, 1'700'000'000'000, {1, "hookd/0.1.0"}));
+    benchmark::DoNotOptimize(MakeRequest(endpoint, work, 1'700'000'000'000, {1, "hookd/0.1.0"}));
   }
 }
 BENCHMARK(BM_MakeRequest);

@@ -245,6 +245,7 @@ TEST_P(DeliveryStoreSuite, DisablementCountsNeither429NorOurFailures) {
     fact.was_parked = number > 1;
     fact.cursor = 2;
     fact.hold_until_ms = hold_until_ms;
+    fact.counts_towards_disable = status != 429;
     if (error == ErrorKind::kNone) fact.state = DeliveryState::kSucceeded;
     store().Apply(fact);
   };

@@ -161,7 +161,7 @@ std::string Describe(const ParkedDelivery& row) {
                       " key=", row.ordering_key_hash, " attempts=", row.attempts, " failures=", row.failures,
                       " due=", row.due_ms) +
          absl::StrCat(" last=", row.last_status, "/", static_cast<int>(row.last_error), " ",
-                      Describe(row.remade));
+                      Describe(row.remade), row.batch ? " batch=" + row.batch->ToString() : "");
 }
 
 std::string Describe(const LaneState& lane) {

@@ -31,6 +31,16 @@ std::vector<const ModelDelivery*> Sendable(const StoreModel& model) {
   return rows;
 }
 
+// Of `last` and all before it, none has a queue row.
+Sequence CursorBehind(const StoreModel& model, const ModelDelivery& last) {
+  const EndpointId endpoint = last.delivery.id.endpoint;
+  for (const auto& [sequence, other] : model.deliveries.at(endpoint)) {
+    if (sequence <= last.delivery.id.sequence) continue;
+    if (other.delivery.state == DeliveryState::kPending && !other.parked) return sequence;
+  }
+  return model.LaneOf(endpoint).next;
+}
+
 // As far as the lane's cursor may go when `row` leaves the queue.
 Sequence CursorWithout(const StoreModel& model, const ModelDelivery& row) {
   const EndpointId endpoint = row.delivery.id.endpoint;
@@ -87,6 +97,7 @@ Fact RandomWalk::Next(const StoreModel& model) {
   if (dice < 50 || rows.empty()) return NextAccepted(model);
   if (dice < 60) {
     const ModelDelivery& row = *rows[random_() % rows.size()];
+    if (!row.parked && OneIn(2)) return NextBatch(model, row);
     if (!row.parked) return NextParked(model, row);
   }
   if (dice < 90) return NextAttempt(model, *rows[random_() % rows.size()]);
@@ -153,6 +164,9 @@ Fact RandomWalk::NextAttempt(const StoreModel& model, const ModelDelivery& row) 
   fact.attempt.started_ms = now_ms_ - static_cast<WallMs>(random_() % 30'000);
   fact.attempt.us.total = static_cast<int64_t>(random_() % 30'000'000);
   if (error == ErrorKind::kStatus && OneIn(2)) fact.attempt.status = 429;
+  fact.counts_towards_disable = fact.attempt.status != 429;
+  fact.batch = row.delivery.batch;
+  fact.follows = row.delivery.batch && OneIn(2);
   if (OneIn(3)) fact.hold_until_ms = now_ms_ + static_cast<WallMs>(random_() % 3'600'000);
   if (error == ErrorKind::kNone) {
     fact.state = DeliveryState::kSucceeded;
@@ -180,6 +194,23 @@ Fact RandomWalk::NextParked(const StoreModel& model, const ModelDelivery& row) {
   fact.ordering_key_hash = 1 + random_() % 3;
   if (OneIn(2)) fact.due_ms = now_ms_ + static_cast<WallMs>(random_() % 900'000);
   fact.cursor = OneIn(4) ? model.LaneOf(row.delivery.id.endpoint).cursor : CursorWithout(model, row);
+  return fact;
+}
+
+// Of `row` and up to three that follow it.
+Fact RandomWalk::NextBatch(const StoreModel& model, const ModelDelivery& row) {
+  BatchFormed fact;
+  fact.batch = EventId::Make(now_ms_, 0, row.delivery.event.partition(), random_());
+  const auto& rows = model.deliveries.at(row.delivery.id.endpoint);
+  const ModelDelivery* last = &row;
+  for (auto it = rows.find(row.delivery.id.sequence); it != rows.end() && fact.members.size() < 4; ++it) {
+    const ModelDelivery& member = it->second;
+    if (member.delivery.state != DeliveryState::kPending || member.parked) break;
+    fact.members.push_back({member.delivery.id, member.delivery.event, member.remade, 1 + random_() % 3});
+    last = &member;
+  }
+  fact.cursor = model.LaneOf(row.delivery.id.endpoint).cursor;
+  if (CursorWithout(model, row) > row.delivery.id.sequence) fact.cursor = CursorBehind(model, *last);
   return fact;
 }
 
@@ -278,6 +309,7 @@ Fact RandomWalk::NextEnded(const StoreModel& model, const ModelDelivery& row) {
   fact.was_parked = row.parked;
   fact.ordering_key_hash = row.ordering_key_hash;
   fact.attempt_count = row.delivery.attempt_count;
+  fact.batch = row.delivery.batch;
   if (OneIn(2)) fact.cursor = CursorWithout(model, row);
   return fact;
 }

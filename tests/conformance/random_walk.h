@@ -28,6 +28,7 @@ class RandomWalk {
   Fact NextAccepted(const StoreModel& model);
   Fact NextAttempt(const StoreModel& model, const ModelDelivery& row);
   Fact NextParked(const StoreModel& model, const ModelDelivery& row);
+  Fact NextBatch(const StoreModel& model, const ModelDelivery& row);
   Fact NextEnded(const StoreModel& model, const ModelDelivery& row);
   std::optional<Fact> NextRedelivered(const StoreModel& model);
   Fact NextOperations();

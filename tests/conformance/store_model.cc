@@ -126,7 +126,7 @@ struct Applier {
     lane.cursor = fact.cursor;
     lane.rate_tat_ms = fact.rate_tat_ms;
     lane.hold_until_ms = fact.hold_until_ms;
-    if (fact.attempt.error == ErrorKind::kLocal) return;
+    if (fact.follows || fact.attempt.error == ErrorKind::kLocal) return;
     if (fact.attempt.error == ErrorKind::kNone) {
       lane.consecutive_failures = 0;
       lane.failing_since_ms = 0;
@@ -137,7 +137,7 @@ struct Applier {
     }
     if (lane.consecutive_failures == 0) lane.failing_since_ms = fact.attempt.started_ms;
     ++lane.consecutive_failures;
-    if (fact.attempt.status == 429) return;
+    if (!fact.counts_towards_disable) return;
     if (lane.disable_failures == 0) lane.disable_since_ms = EndOf(fact.attempt);
     ++lane.disable_failures;
   }
@@ -147,6 +147,15 @@ struct Applier {
     row.ordering_key_hash = fact.ordering_key_hash;
     row.delivery.next_due_ms = fact.due_ms;
     model.lanes.at(fact.delivery.endpoint).cursor = fact.cursor;
+  }
+  void operator()(const BatchFormed& fact) {
+    for (const BatchFormed::Member& member : fact.members) {
+      ModelDelivery& row = model.Get(member.delivery);
+      row.parked = true;
+      row.ordering_key_hash = member.ordering_key_hash;
+      row.delivery.batch = fact.batch;
+    }
+    model.lanes.at(fact.members.front().delivery.endpoint).cursor = fact.cursor;
   }
   void operator()(const DeliveryEnded& fact) {
     ModelDelivery& row = model.Get(fact.delivery);
@@ -435,9 +444,9 @@ std::vector<std::string> StoreModel::Describe(WallMs now) const {
       if (!row.parked) {
         lines.push_back(hookd::Describe(QueuedDelivery{sequence, row.event, row.remade}));
       } else {
-        parked.push_back(hookd::Describe(
-            ParkedDelivery{sequence, listed.event, row.ordering_key_hash, listed.attempt_count, row.failures,
-                           listed.next_due_ms, listed.last_status, listed.last_error, row.remade}));
+        parked.push_back(hookd::Describe(ParkedDelivery{
+            sequence, listed.event, row.ordering_key_hash, listed.attempt_count, row.failures,
+            listed.next_due_ms, listed.last_status, listed.last_error, row.remade, listed.batch}));
       }
     }
     lines.insert(lines.end(), parked.begin(), parked.end());

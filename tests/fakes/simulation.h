@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,8 @@ class Simulation final : private SchedulerHost {
     Sequence sequence = 0;
     uint32_t attempt = 0;
     Duration at{};  // since the start
+    EventId batch;  // all zero = none
+    std::vector<Sequence> members = {};
   };
 
   explicit Simulation(Receiver receiver, SchedulerLimits limits = {})
@@ -62,14 +65,17 @@ class Simulation final : private SchedulerHost {
     End();
   }
   void Publish(const std::string& ordering_key = "", WallMs expires_ms = 0) {
-    NewEvent event;
-    event.event.subscriber_id = "acme";
-    event.event.type = "t";
-    event.event.payload = "{}";
-    event.event.ordering_key = ordering_key;
-    event.event.expires_ms = expires_ms;
+    Event event;
+    event.type = "t";
+    event.payload = "{}";
+    event.ordering_key = ordering_key;
+    event.expires_ms = expires_ms;
+    Publish(std::move(event));
+  }
+  void Publish(Event event) {
+    event.subscriber_id = "acme";
     Begin();
-    EXPECT_TRUE(ledger_.Accept(std::move(event)).status.ok());
+    EXPECT_TRUE(ledger_.Accept({std::move(event), std::nullopt}).status.ok());
     End();
   }
 
@@ -106,6 +112,11 @@ class Simulation final : private SchedulerHost {
     return store_.ListDeliveries(query)->deliveries;
   }
   Delivery Read(DeliveryId id) const { return *store_.ReadDelivery(id); }
+  // As a person would; `state` of End is CANCELED.
+  EndAnswer::Kind End(const Delivery& delivery) {
+    return scheduler_.End({delivery, DeliveryState::kCanceled, EndReason::kCanceledByPerson}, nullptr);
+  }
+  LanePosition Retry(DeliveryId id) { return scheduler_.Retry(id.endpoint, id.sequence, now); }
   Ledger& ledger() { return ledger_; }
   MemoryStore& store() { return store_; }
 
@@ -156,7 +167,11 @@ class Simulation final : private SchedulerHost {
   }
 
   void StartAttempt(Lane& lane, Work work) override {
-    sent.push_back({lane.id(), work.sequence, work.attempt, elapsed()});
+    sent.push_back({lane.id(), work.sequence, work.attempt, elapsed(), {}, {}});
+    if (work.batch != nullptr) {
+      sent.back().batch = work.batch->id;
+      for (const Batch::Member& member : work.batch->members) sent.back().members.push_back(member.sequence);
+    }
     const std::shared_ptr<const Endpoint> settings = lane.endpoint();
     const Answer answer = receiver_(*settings, work);
     ends_.emplace(now.steady + answer.took, [this, &lane, work, settings, answer, started = now.wall] {
@@ -169,7 +184,9 @@ class Simulation final : private SchedulerHost {
                                      started, std::move(result), now, 0));
     });
   }
-  void Settle(Lane& lane, LaneStep step) override { reports_.push_back(MakeSettlement(lane, step)); }
+  void Settle(Lane& lane, LaneStep step) override {
+    reports_.push_back(MakeSettlement(lane, step, now.wall, random_()));
+  }
   void ReadParked(EndpointId endpoint) override {
     answers_.push_back([this, endpoint] {
       scheduler_.LoadedParked(endpoint, *store_.ReadParked(endpoint, 1'000'000), now);
@@ -195,6 +212,7 @@ class Simulation final : private SchedulerHost {
   std::deque<std::function<void()>> answers_;              // of the store
   std::vector<LaneReport> reports_;
   Duration wall_fraction_{};
+  std::mt19937_64 random_{7};
 };
 
 }  // namespace hookd::testing

@@ -18,18 +18,22 @@ constexpr WallMs kNow = 1'700'000'000'000;
 constexpr WallMs kHour = 3'600'000;
 
 TEST(CountsTowardsDisableTest, EveryFailureBut429AndOurOwn) {
-  EXPECT_TRUE(CountsTowardsDisable(ErrorKind::kStatus, 500));
-  EXPECT_TRUE(CountsTowardsDisable(ErrorKind::kStatus, 503));
-  EXPECT_TRUE(CountsTowardsDisable(ErrorKind::kStatus, 410));
-  EXPECT_FALSE(CountsTowardsDisable(ErrorKind::kStatus, 429));
+  EXPECT_TRUE(CountsTowardsDisable({}, ErrorKind::kStatus, 500));
+  EXPECT_TRUE(CountsTowardsDisable({}, ErrorKind::kStatus, 503));
+  EXPECT_TRUE(CountsTowardsDisable({}, ErrorKind::kStatus, 410));
+  EXPECT_FALSE(CountsTowardsDisable({}, ErrorKind::kStatus, 429));
   for (ErrorKind error : {ErrorKind::kTimeout, ErrorKind::kName, ErrorKind::kConnect, ErrorKind::kTls,
                           ErrorKind::kProtocol, ErrorKind::kResponseTooBig}) {
-    EXPECT_TRUE(CountsTowardsDisable(error, 0)) << ToString(error);
+    EXPECT_TRUE(CountsTowardsDisable({}, error, 0)) << ToString(error);
   }
-  EXPECT_TRUE(CountsTowardsDisable(ErrorKind::kResponseTooBig, 429));
-  EXPECT_FALSE(CountsTowardsDisable(ErrorKind::kLocal, 0));
-  EXPECT_FALSE(CountsTowardsDisable(ErrorKind::kNone, 200));
-  EXPECT_FALSE(CountsTowardsDisable(ErrorKind::kNone, 429));
+  EXPECT_TRUE(CountsTowardsDisable({}, ErrorKind::kResponseTooBig, 429));
+  EXPECT_FALSE(CountsTowardsDisable({}, ErrorKind::kLocal, 0));
+  EXPECT_FALSE(CountsTowardsDisable({}, ErrorKind::kNone, 200));
+  EXPECT_FALSE(CountsTowardsDisable({}, ErrorKind::kNone, 429));
+  AutoDisable rule;
+  rule.count_429 = true;
+  EXPECT_TRUE(CountsTowardsDisable(rule, ErrorKind::kStatus, 429));
+  EXPECT_FALSE(CountsTowardsDisable(rule, ErrorKind::kNone, 429));
 }
 
 TEST(ShouldDisableTest, ARowLongEnoughInNumberAndInTime) {
