@@ -37,9 +37,9 @@ absl::Status CheckBatchSize(const EventMessages& events, size_t encoded_bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("events: ", events.size(), " in one message, send at most ", kMaxBatchEvents));
   }
-  if (encoded_bytes > kMaxBatchBytes) {
+  if (encoded_bytes > kMaxPublishBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat("events: ", encoded_bytes, " bytes in one message, send at most ", kMaxBatchBytes));
+        absl::StrCat("events: ", encoded_bytes, " bytes in one message, send at most ", kMaxPublishBytes));
   }
   return absl::OkStatus();
 }
