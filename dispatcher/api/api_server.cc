@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -20,6 +21,7 @@
 #include "dispatcher/api/operations_service.h"
 #include "dispatcher/api/publish_batch.h"
 #include "dispatcher/api/subscriber_service.h"
+#include "dispatcher/api/tool_service.h"
 
 namespace hookd {
 namespace {
@@ -79,7 +81,9 @@ class ApiServer::Impl {
         deliveries_(engine, feed_),
         jobs_(engine),
         operations_(options.version, options.storage_format, engine, telemetry, clock),
-        gateway_(options.gateway) {}
+        gateway_(options.gateway) {
+    if (options.tools != nullptr) tools_.emplace(engine, *options.tools, feed_);
+  }
 
   ~Impl() { Shutdown(Duration::zero()); }
 
@@ -96,6 +100,7 @@ class ApiServer::Impl {
     builder.RegisterService(&deliveries_);
     builder.RegisterService(&jobs_);
     builder.RegisterService(&operations_);
+    if (tools_) builder.RegisterService(&*tools_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
       return absl::UnavailableError(
@@ -139,6 +144,7 @@ class ApiServer::Impl {
   DeliveryService deliveries_;
   JobService jobs_;
   OperationsService operations_;
+  std::optional<ToolService> tools_;
   Gateway* const gateway_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

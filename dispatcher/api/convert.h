@@ -25,6 +25,7 @@ inline constexpr size_t kMaxShownAttempts = 1000;
 v1::Subscriber ToProto(const SubscriberView& view);
 // Without signing keys, and without the values of secret headers.
 v1::Endpoint ToProto(const EndpointView& view);
+v1::Attempt ToProto(const Attempt& attempt);
 // The newest kMaxShownAttempts, and of their response bodies, newest first, kMaxShownBodyBytes; the others
 // are left out, as truncated.
 v1::Delivery ToProto(const Delivery& delivery);

@@ -22,6 +22,7 @@
 #include "dispatcher/app/readiness.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/telemetry/prometheus_telemetry.h"
+#include "dispatcher/tools/toolbox.h"
 #include "dispatcher/transport/curl_transport.h"
 #include "storage/format.h"
 #include "storage/rocksdb_store.h"
@@ -36,6 +37,8 @@ constexpr int kLastWordsMs = 1'000;
 // each.
 constexpr size_t kMultis = 16;
 constexpr size_t kHttp2Multis = 4;  // beside them
+// Of the tools' own transport: few requests, and no connection is kept.
+constexpr size_t kToolMultis = 1;
 // For the last answers, once the engine has drained.
 constexpr std::chrono::seconds kAnswerTime{2};
 
@@ -127,6 +130,17 @@ class Application::Impl {
         },
         [this](const absl::Status& status) { Die(status); });
     RETURN_IF_ERROR(engine_->Start());
+    CurlTransportOptions tool_transport = transport_options;
+    tool_transport.multis = tool_transport.http2_multis = kToolMultis;
+    tool_transport.connections_per_multi = 1;
+    ToolboxOptions tool_options;
+    tool_options.user_agent = engine_options.user_agent;
+    tools_ = std::make_unique<Toolbox>(
+        tool_options,
+        [tool_transport](boost::asio::io_context& io) {
+          return MakeCurlTransport(io, tool_transport, RealClock());
+        },
+        rules_, RealClock());
     telemetry_->SetGauges([this] { return ReadGauges(); });
 
     ApiServerOptions api_options;
@@ -134,6 +148,7 @@ class Application::Impl {
     api_options.version = version;
     api_options.storage_format = kStorageFormat;
     api_options.gateway = &gateway_;
+    api_options.tools = tools_.get();
     ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
 
     readiness_.Set();
@@ -155,6 +170,7 @@ class Application::Impl {
       engine_->Stop();
     }
     api_.reset();
+    if (tools_ != nullptr) tools_->Stop();
     http_.reset();
     engine_.reset();
     store_.reset();
@@ -268,6 +284,8 @@ class Application::Impl {
   std::unique_ptr<HttpPort> http_;
   std::unique_ptr<DeliveryStore> store_;
   std::unique_ptr<Engine> engine_;
+  const ToolRules rules_;
+  std::unique_ptr<Toolbox> tools_;
   std::unique_ptr<ApiServer> api_;
 };
 

@@ -18,7 +18,7 @@ std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& 
   headers.emplace_back("webhook-id", event.id.ToString());
   headers.emplace_back("webhook-timestamp", std::to_string(now / 1000));
   headers.emplace_back("webhook-signature", std::move(signature));
-  headers.emplace_back("hookd-sequence", Concat(context.epoch, ".", sequence));
+  if (sequence != 0) headers.emplace_back("hookd-sequence", Concat(context.epoch, ".", sequence));
   headers.emplace_back("hookd-attempt", std::to_string(attempt));
   headers.emplace_back("hookd-event-type", event.type);
   if (!event.traceparent.empty()) headers.emplace_back("traceparent", event.traceparent);

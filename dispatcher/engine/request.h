@@ -17,7 +17,7 @@ struct RequestContext {
   std::string_view user_agent;
 };
 
-// All that hookd and the endpoint put on it, in their order.
+// All that hookd and the endpoint put on it, in their order. `sequence` 0: without hookd-sequence.
 std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& endpoint, const Event& event,
                                                                 Sequence sequence, uint32_t attempt,
                                                                 WallMs now, const RequestContext& context,
