@@ -145,6 +145,7 @@ void AddEndpointCommands(CLI::App& app, Session& session) {
   AddBulkCommands(noun, session);
   AddStatisticsCommand(noun, session, false);
   AddTopCommand(noun, session);
+  AddTestCommand(noun, session);
 }
 
 }  // namespace hookd::cli
