@@ -26,8 +26,8 @@
 namespace hookd {
 namespace {
 
-// Above kMaxPublishBytes by enough that a batch somewhat too big is refused by name, not by gRPC.
-constexpr int kMaxReceiveBytes = static_cast<int>(kMaxPublishBytes) + 1024 * 1024;
+// Above kMaxBatchBytes by enough that a batch somewhat too big is refused by name, not by gRPC.
+constexpr int kMaxReceiveBytes = static_cast<int>(kMaxBatchBytes) + 1024 * 1024;
 static_assert(kMaxGatewayBodyBytes / 4 * 3 > kMaxReceiveBytes, "a batch of payloads in base64 fits");
 constexpr int kMaxMetadataBytes = 16 * 1024;
 constexpr int kMaxStreamsPerConnection = 128;

@@ -37,9 +37,9 @@ absl::Status CheckBatchSize(const EventMessages& events, size_t encoded_bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("events: ", events.size(), " in one message, send at most ", kMaxBatchEvents));
   }
-  if (encoded_bytes > kMaxPublishBytes) {
+  if (encoded_bytes > kMaxBatchBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat("events: ", encoded_bytes, " bytes in one message, send at most ", kMaxPublishBytes));
+        absl::StrCat("events: ", encoded_bytes, " bytes in one message, send at most ", kMaxBatchBytes));
   }
   return absl::OkStatus();
 }

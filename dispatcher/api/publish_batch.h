@@ -18,7 +18,7 @@ namespace hookd {
 
 inline constexpr int kMaxBatchEvents = 1000;
 // Of one encoded message.
-inline constexpr size_t kMaxPublishBytes = 4 * 1024 * 1024;
+inline constexpr size_t kMaxBatchBytes = 4 * 1024 * 1024;
 
 // What a call that publishes works with. Shared, as an engine's callback may outlive the server; what it
 // refers to outlives every call that is in `calls`.

@@ -116,7 +116,7 @@ TEST_F(PublishTest, BatchIsRefusedWhenEmptyOrTooLong) {
 TEST_F(PublishTest, BatchIsRefusedWhenTooLarge) {
   grpc::ClientContext context;
   v1::PublishEventsRequest request;
-  for (int i = 0; i < 5; ++i) Fill(*request.add_events(), JsonString(kMaxPublishBytes / 5));
+  for (int i = 0; i < 5; ++i) Fill(*request.add_events(), JsonString(kMaxBatchBytes / 5));
   v1::PublishEventsResponse response;
   const grpc::Status status = stub_->PublishEvents(&context, request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
