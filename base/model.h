@@ -79,7 +79,7 @@ struct BatchPolicy {
   bool operator==(const BatchPolicy&) const = default;
 };
 inline constexpr uint32_t kMaxBatchMembers = 25;
-inline constexpr size_t kMaxBatchBytes =
+inline constexpr size_t kMaxBatchPayloadBytes =
     1024 * 1024;  // of the members' payloads; one larger than it goes alone
 
 // A disabled endpoint is probed with a test event; when it answers with success it is enabled.
@@ -124,11 +124,12 @@ struct Subscriber {
   bool paused = false;
   WallMs created_ms = 0;
   WallMs updated_ms = 0;
-  std::string profile;  // its catalogue, and what its endpoints are made from; empty = hookd's own defaults
-  std::string plan;     // the platform's word; gates event types and tools where the profile says so
-  bool strict = false;  // events outside the catalogue are refused
-  std::vector<std::string> alert_addresses;  // mail addresses
-  std::vector<std::string> held_channels;    // their connection is down: see HoldsChannel
+  std::string profile =
+      {};                 // its catalogue, and what its endpoints are made from; empty = hookd's own defaults
+  std::string plan = {};  // the platform's word; gates event types and tools where the profile says so
+  bool strict = false;    // events outside the catalogue are refused
+  std::vector<std::string> alert_addresses = {};  // mail addresses
+  std::vector<std::string> held_channels = {};    // their connection is down: see HoldsChannel
 };
 inline constexpr size_t kMaxAlertAddresses = 10;
 inline constexpr size_t kMaxHeldChannels = 1'000;
