@@ -12,6 +12,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
+#include "dispatcher/api/capture_service.h"
 #include "dispatcher/api/delivery_service.h"
 #include "dispatcher/api/endpoint_service.h"
 #include "dispatcher/api/event_service.h"
@@ -82,7 +83,9 @@ class ApiServer::Impl {
         jobs_(engine),
         operations_(options.version, options.storage_format, engine, telemetry, clock),
         gateway_(options.gateway) {
-    if (options.tools != nullptr) tools_.emplace(engine, *options.tools, feed_);
+    if (options.tools == nullptr) return;
+    tools_.emplace(engine, *options.tools, feed_);
+    captures_.emplace(engine, *options.tools, feed_);
   }
 
   ~Impl() { Shutdown(Duration::zero()); }
@@ -101,6 +104,7 @@ class ApiServer::Impl {
     builder.RegisterService(&jobs_);
     builder.RegisterService(&operations_);
     if (tools_) builder.RegisterService(&*tools_);
+    if (captures_) builder.RegisterService(&*captures_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
       return absl::UnavailableError(
@@ -145,6 +149,7 @@ class ApiServer::Impl {
   JobService jobs_;
   OperationsService operations_;
   std::optional<ToolService> tools_;
+  std::optional<CaptureService> captures_;
   Gateway* const gateway_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

@@ -100,7 +100,7 @@ class Application::Impl {
 
   absl::Status Start(const config::v1::Config& config, const std::string& version) {
     config_ = config;
-    const EngineOptions engine_options = MakeEngineOptions(config, version);
+    EngineOptions engine_options = MakeEngineOptions(config, version);
     max_in_flight_ = engine_options.max_in_flight;
     max_intake_bytes_ = engine_options.intake_bytes;
     ASSIGN_OR_RETURN(const CurlTransportOptions transport_options,
@@ -113,6 +113,7 @@ class Application::Impl {
     http_options.metrics = [this] { return telemetry_->Scrape(); };
     http_options.ready = [this] { return readiness_.Check(); };
     http_options.gateway = &gateway_;
+    http_options.bins = &bins_;
     ASSIGN_OR_RETURN(http_, HttpPort::Start(std::move(http_options)));
 
     RocksDbOptions store_options;
@@ -123,6 +124,20 @@ class Application::Impl {
     store_options.on_failure = [this](const absl::Status& status) { Die(status); };
     ASSIGN_OR_RETURN(store_, OpenRocksDbStore(store_options, RealClock()));
 
+    CurlTransportOptions tool_transport = transport_options;
+    tool_transport.multis = tool_transport.http2_multis = kToolMultis;
+    tool_transport.connections_per_multi = 1;
+    ToolboxOptions tool_options;
+    tool_options.user_agent = engine_options.user_agent;
+    tool_options.public_url = config.tools().public_url();
+    tools_ = std::make_unique<Toolbox>(
+        tool_options,
+        [tool_transport](boost::asio::io_context& io) {
+          return MakeCurlTransport(io, tool_transport, RealClock());
+        },
+        rules_, bins_, *store_, RealClock(), http_->address());
+    engine_options.captures = &tools_->captures();
+
     engine_ = std::make_unique<Engine>(
         engine_options, *store_, RealClock(), *telemetry_,
         [transport_options](boost::asio::io_context& io) {
@@ -130,17 +145,6 @@ class Application::Impl {
         },
         [this](const absl::Status& status) { Die(status); });
     RETURN_IF_ERROR(engine_->Start());
-    CurlTransportOptions tool_transport = transport_options;
-    tool_transport.multis = tool_transport.http2_multis = kToolMultis;
-    tool_transport.connections_per_multi = 1;
-    ToolboxOptions tool_options;
-    tool_options.user_agent = engine_options.user_agent;
-    tools_ = std::make_unique<Toolbox>(
-        tool_options,
-        [tool_transport](boost::asio::io_context& io) {
-          return MakeCurlTransport(io, tool_transport, RealClock());
-        },
-        rules_, RealClock());
     telemetry_->SetGauges([this] { return ReadGauges(); });
 
     ApiServerOptions api_options;
@@ -173,6 +177,7 @@ class Application::Impl {
     if (tools_ != nullptr) tools_->Stop();
     http_.reset();
     engine_.reset();
+    tools_.reset();
     store_.reset();
     if (telemetry_ != nullptr) telemetry_->Info("hookd.stopped", "the store is closed");
     telemetry_.reset();
@@ -281,11 +286,12 @@ class Application::Impl {
   Readiness readiness_;
   std::unique_ptr<Telemetry> telemetry_;
   Gateway gateway_;
+  BinStore bins_{RealClock()};
   std::unique_ptr<HttpPort> http_;
   std::unique_ptr<DeliveryStore> store_;
-  std::unique_ptr<Engine> engine_;
   const ToolRules rules_;
   std::unique_ptr<Toolbox> tools_;
+  std::unique_ptr<Engine> engine_;
   std::unique_ptr<ApiServer> api_;
 };
 

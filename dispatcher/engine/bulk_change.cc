@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/concat.h"
 #include "base/status_macros.h"
+#include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/engine/host_filter.h"
 
 namespace hookd {
@@ -34,11 +35,16 @@ EndpointUpdate UpdateFor(EndpointAction action, const std::string& note) {
   return [action, note](Endpoint& endpoint, WallMs now, bool& reset_failures) {
     switch (action) {
       case EndpointAction::kEnable:
+        if (endpoint.disabled == DisableReason::kUnverified) {
+          return absl::FailedPreconditionError(
+              "its ownership is not proven yet: VerifyEndpoint (hookctl endpoints verify) enables it");
+        }
         endpoint.disabled = DisableReason::kNone;
         endpoint.disabled_ms = 0;
         reset_failures = true;
         break;
       case EndpointAction::kDisable:
+        if (endpoint.disabled == DisableReason::kUnverified) break;  // enabling must not go past the proof
         if (endpoint.disabled != DisableReason::kPerson) endpoint.disabled_ms = now;
         endpoint.disabled = DisableReason::kPerson;
         break;
@@ -60,6 +66,10 @@ absl::StatusOr<EndpointView> ApplyUpdate(Ledger& ledger, EndpointId id, const En
   auto changed = std::make_shared<Endpoint>(*current);
   bool reset_failures = false;
   RETURN_IF_ERROR(update(*changed, ledger.now(), reset_failures));
+  if (changed->capture && !Capturing(*changed, ledger.now())) changed->capture.reset();
+  if (changed->disabled != DisableReason::kNone && current->disabled == DisableReason::kNone) {
+    changed->disabled_ms = ledger.now();
+  }
   HOOKD_CHECK(changed->id == id && changed->subscriber_id == current->subscriber_id, "ids are immutable");
   changed->updated_ms = ledger.now();
   ledger.PutEndpoint(changed, reset_failures);
@@ -72,9 +82,9 @@ bool WouldChange(const BulkChange& change, const Endpoint& endpoint) {
   if (!Takes(change.filter, endpoint)) return false;
   switch (change.action) {
     case EndpointAction::kEnable:
-      return endpoint.disabled != DisableReason::kNone;
+      return endpoint.disabled != DisableReason::kNone && endpoint.disabled != DisableReason::kUnverified;
     case EndpointAction::kDisable:
-      return endpoint.disabled != DisableReason::kPerson;
+      return endpoint.disabled != DisableReason::kPerson && endpoint.disabled != DisableReason::kUnverified;
     case EndpointAction::kPause:
       return !endpoint.paused;
     case EndpointAction::kResume:

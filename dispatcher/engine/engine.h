@@ -24,6 +24,8 @@ class io_context;
 
 namespace hookd {
 
+class CaptureSink;
+
 // An event that has passed core/event_rules.h. `event.id` and `event.accepted_ms` are the engine's to set.
 struct NewEvent {
   Event event;
@@ -88,6 +90,7 @@ struct EngineOptions {
   size_t parked_per_lane = 1000;           // waiting for a retry; at the bound the lane starts nothing new
   EngineTunables tunables;
   std::string user_agent = "hookd";
+  CaptureSink* captures = nullptr;  // outlives the engine; null = no capture acts but by holding its lane
 };
 
 // What a pending delivery waits for.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <tuple>
+#include <utility>
 
 #include "base/check.h"
 #include "dispatcher/core/backoff.h"
@@ -71,6 +72,7 @@ void Lane::Configure(std::shared_ptr<const Endpoint> endpoint, bool held) {
   // Another rate starts afresh: the old arrival time may lie far ahead.
   if (endpoint_ != nullptr && endpoint_->policy.rate != endpoint->policy.rate) rate_tat_us_ = 0;
   if (endpoint->policy.retry_after_max == Millis(0)) hold_until_ = SteadyTime{};
+  if (endpoint->capture != (endpoint_ == nullptr ? std::nullopt : endpoint_->capture)) capture_new_ = true;
   endpoint_ = std::move(endpoint);
   held_ = held;
 }
@@ -268,18 +270,32 @@ LaneStep Lane::Next(Now now) {
   return step;
 }
 
+void Lane::SeeCapture(Now now) {
+  if (!std::exchange(capture_new_, false)) return;
+  const std::optional<Capture>& capture = endpoint_->capture;
+  capture_end_ = capture && !capture->delivers ? OnSteady(capture->until_ms, kMaxCapture, now) : SteadyTime{};
+}
+
 LaneStep Lane::NextStep(Now now) {
   LaneStep step;
   if (deleted_ || endpoint_ == nullptr || loading_parked_) return step;
+  SeeCapture(now);
+  const bool captured = Captured(now) && HasPending();
   const bool trims = trims_ > 0 || check_age_;
-  if (!trims && !Sends()) return step;
-  if (!parked_known_) {
+  if (!trims && !captured && !Sends()) return step;
+  if (!parked_known_ && (trims || !captured)) {
     loading_parked_ = true;
     step.kind = Kind::kLoadParked;
     return step;
   }
   if (trims) {
     if (std::optional<LaneStep> trim = TrimStep()) return *std::move(trim);
+  }
+  if (captured) {
+    step.kind = Kind::kWait;
+    step.until = capture_end_;
+    step.captured = in_flight_.empty();
+    return step;
   }
   if (!Sends()) return step;
   if (in_flight_.empty()) SetMode(endpoint_->policy.mode);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/model.h"
+#include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/telemetry/telemetry.h"
 #include "storage/delivery_store.h"
 
@@ -66,6 +67,7 @@ struct LaneStep {
   Sequence sequence = 0;
   EventId event;
   SteadyTime until;
+  bool captured = false;  // of kWait: a capture holds the lane, nothing is in flight, something is pending
 };
 
 // Where a delivery stands in its lane.
@@ -215,6 +217,8 @@ class Lane {
   const std::shared_ptr<const Endpoint>& endpoint() const { return endpoint_; }
   bool deleted() const { return deleted_; }
   bool held() const { return held_; }
+  // A capture holds it: nothing starts until that is over.
+  bool Captured(Now now) const { return now.steady < capture_end_; }
   // Attempts, ends and parkings that are not on disk yet.
   size_t in_flight() const { return in_flight_.size(); }
   LaneClass lane_class() const;
@@ -271,6 +275,12 @@ class Lane {
     return !in_flight_.empty() && in_flight_.begin()->first < sequence;
   }
 
+  // From here on the end of a capture is on the steady clock: no leap of the wall clock moves it.
+  void SeeCapture(Now now);
+  bool HasPending() const {
+    return !parked_known_ || !parked_.empty() || !window_.empty() || window_end_ < tail_ ||
+           !in_flight_.empty();
+  }
   bool Sends() const { return !held_ && !shared_.paused; }
   size_t MaxInFlight() const;
   // The next step, apart from what the budget asks for.
@@ -304,6 +314,8 @@ class Lane {
   std::shared_ptr<const Endpoint> endpoint_;
   DeliveryMode mode_ = DeliveryMode::kOrdered;  // the policy's, once nothing is in flight
   bool held_ = false;
+  bool capture_new_ = false;  // the endpoint's is not in capture_end_ yet
+  SteadyTime capture_end_{};  // of one that holds the lane; the epoch = none
   bool deleted_ = false;
   bool check_age_ = false;
   WallMs oldest_ms_ = 0;   // nothing pending that is not in flight was accepted before

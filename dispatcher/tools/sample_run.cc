@@ -33,6 +33,10 @@ bool IsBatched(const DeliveryPolicy& policy, std::string_view type) {
 
 }  // namespace
 
+std::string BodyOf(const DeliveryPolicy& policy, const Event& event) {
+  return IsBatched(policy, event.type) ? Concat("[", event.payload, "]") : event.payload;
+}
+
 ToolExchange MakeToolExchange(const Endpoint& settings, const std::string& url,
                               const std::vector<std::pair<std::string, std::string>>& headers, WallMs started,
                               HttpResult result) {
@@ -81,7 +85,7 @@ absl::StatusOr<std::shared_ptr<SampleRun>> SampleRun::Make(const Context& contex
       return absl::InvalidArgumentError(Concat("samples[", i, "]: ", std::string(bad.message())));
     }
     bytes += event->payload.size();
-    if (IsBatched(run->endpoint_.policy, event->type)) event->payload = Concat("[", event->payload, "]");
+    event->payload = BodyOf(run->endpoint_.policy, *event);
     run->results_.push_back({std::move(event), samples[i].sample.name, {}});
   }
   if (bytes > kMaxTestBytes) {

@@ -33,6 +33,9 @@ ToolExchange MakeToolExchange(const Endpoint& settings, const std::string& url,
                               const std::vector<std::pair<std::string, std::string>>& headers, WallMs started,
                               HttpResult result);
 
+// What is sent of one event alone: its payload, as an array where the endpoint batches the type.
+std::string BodyOf(const DeliveryPolicy& policy, const Event& event);
+
 struct SampleToSend {
   std::string type;
   Sample sample;
