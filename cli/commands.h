@@ -12,6 +12,7 @@ void AddSubscriberCommands(CLI::App& app, Session& session);
 void AddEndpointCommands(CLI::App& app, Session& session);
 void AddDeliveryCommands(CLI::App& app, Session& session);
 void AddEventCommands(CLI::App& app, Session& session);
+void AddCaptureCommands(CLI::App& app, Session& session);
 void AddJobCommands(CLI::App& app, Session& session);
 void AddApplyCommand(CLI::App& app, Session& session);
 void AddOperationsCommands(CLI::App& app, Session& session);

@@ -36,7 +36,8 @@ void BinExchange::Start(HeaderParser&& parser) {
         {503, Concat(kMaxBinReads, " requests to bins are being received: try again\n"), false, false});
   }
   parser_.emplace(std::move(parser));
-  parser_->body_limit(kMaxBinBodyBytes);
+  parser_->body_limit(kMaxBinBodyBytes);  // acts on chunks; what was announced has passed already
+  if (announced_ > kMaxBinBodyBytes) return OnRead(http::error::body_limit);
   stream_.expires_after(timeout_);
   http::async_read(
       stream_, buffer_, *parser_,

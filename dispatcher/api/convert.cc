@@ -97,6 +97,11 @@ v1::Endpoint ToProto(const EndpointView& view) {
     *proto.mutable_disabled()->mutable_time() = ToTimestamp(endpoint.disabled_ms);
   }
   proto.set_state_note(endpoint.state_note);
+  if (endpoint.capture) {
+    proto.mutable_capture()->set_bin_id(endpoint.capture->bin);
+    *proto.mutable_capture()->mutable_end_time() = ToTimestamp(endpoint.capture->until_ms);
+    proto.mutable_capture()->set_delivers(endpoint.capture->delivers);
+  }
   *proto.mutable_create_time() = ToTimestamp(endpoint.created_ms);
   *proto.mutable_update_time() = ToTimestamp(endpoint.updated_ms);
   v1::EndpointHealth& health = *proto.mutable_health();

@@ -1,8 +1,14 @@
 """The tools around a webhook, through hookctl: tests of an endpoint, captures, proofs of ownership."""
 
 import base64
+import contextlib
+import json
+import subprocess
+import urllib.error
+import urllib.request
 
 import harness
+from harness import wait_for
 
 OK, REFUSED, USAGE = 0, 1, 2
 
@@ -58,6 +64,127 @@ class SimulationTest(harness.TestCase):
         self.assertIn("there is no catalogue with event type t: give a payload", none.err)
         refused = run("endpoints", "test", "--subscriber", "acme", *url, "--type", "t", "--payload", "1")
         self.assertIn("t: CONNECTION REFUSED\n", refused.out)
+
+
+def send(url, method="POST", body=None, **headers):
+    """The status of the answer."""
+    request = urllib.request.Request(url, data=body, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+class CaptureTest(harness.TestCase):
+    def setUp(self):
+        self.hookd = self.space.hookd().start()
+        self.receiver = self.space.receiver(keep_requests=True)
+        self.hookd.ask("subscribers", "create", "acme")
+
+    def publish(self, *payloads):
+        for payload in payloads:
+            self.hookd.ask("events", "publish", "--subscriber", "acme", "--type", "t", "--payload", payload)
+
+    def bodies(self, identity):
+        """What the bin keeps, oldest first."""
+        listed = self.hookd.ask("captures", "list", identity)["requests"]
+        shown = [self.hookd.ask("captures", "show", identity, one["number"]) for one in reversed(listed)]
+        return [base64.b64decode(one["body"]).decode() for one in shown]
+
+    def received(self, path="/hooks"):
+        return [base64.b64decode(entry["body"]).decode() for entry in self.receiver.ledger.entries(path)]
+
+    def test_held_shown_and_delivered_in_order_afterwards(self):
+        endpoint = self.hookd.create_endpoint(
+            self.receiver, "acme", "/hooks", "--rate-limit", "0", "--secret-header", "X-Key: planted-hush"
+        )
+        self.publish("0")
+        wait_for(lambda: self.received() == ["0"], "the first to arrive")
+        started = self.hookd.ask("captures", "start", endpoint, "--duration", "5m")
+        self.publish("1", "2", "3")
+        wait_for(lambda: self.bodies(endpoint) == ["1", "2", "3"], "three in the bin")
+        self.assertEqual(self.received(), ["0"])
+        shown = self.hookd.hookctl("captures", "show", started["bin"]["id"], "1")
+        self.assertRegex(shown.out, r"(?m)^POST /hooks$")
+        self.assertRegex(shown.out, r"(?m)^X-Key: \(not shown\)$")
+        self.assertRegex(shown.out, r"(?m)^webhook-signature: v1,")
+        self.assertNotIn("hookd-sequence", shown.out)
+        waiting = self.hookd.ask("deliveries", "list", "--endpoint", endpoint, "--state", "pending")["deliveries"]
+        detail = self.hookd.ask("deliveries", "get", waiting[0]["id"])["waiting_on"]
+        self.assertEqual(detail["detail"], f"a capture holds its endpoint ({started['bin']['id']})")
+        self.assertEqual(self.hookd.ask("endpoints", "get", endpoint)["capture"]["bin_id"], started["bin"]["id"])
+        self.assertEqual(self.hookd.hookctl("captures", "start", endpoint).code, REFUSED)
+        tested = self.hookd.ask("endpoints", "test", endpoint, "--type", "t", "--payload", '"test"')["results"][0]
+        self.assertEqual(tested["bin_id"], started["bin"]["id"])
+        self.assertEqual(self.bodies(endpoint)[-1], '"test"')
+        self.assertEqual(self.hookd.ask("captures", "stop", endpoint)["bin_id"], started["bin"]["id"])
+        wait_for(lambda: self.received() == ["0", "1", "2", "3"], "the rest to arrive, in order")
+        self.assertEqual(self.receiver.ledger.account("/hooks").sequence_errors(), [])
+        self.assertEqual(self.bodies(started["bin"]["id"])[:3], ["1", "2", "3"], "the bin stays for a while")
+        self.assertEqual(self.hookd.ask("captures", "stop", endpoint)["bin_id"], "")
+        self.assertIsNone(self.hookd.ask("endpoints", "get", endpoint).get("capture"))
+
+    def test_a_kill_ends_no_capture_and_its_time_does(self):
+        endpoint = self.hookd.create_endpoint(self.receiver, "acme", "/hooks", "--rate-limit", "0")
+        self.hookd.ask("captures", "start", endpoint, "--duration", "8s")
+        self.publish("1", "2")
+        wait_for(lambda: self.bodies(endpoint) == ["1", "2"], "two in the bin")
+        self.hookd.kill()
+        self.hookd.start()
+        self.publish("3")
+        wait_for(lambda: self.bodies(endpoint) == ["1", "2", "3"], "it to begin anew with what is pending")
+        self.assertEqual(self.received(), [])
+        wait_for(lambda: self.received() == ["1", "2", "3"], "its time to be over")
+
+    def test_one_that_delivers(self):
+        endpoint = self.hookd.create_endpoint(self.receiver, "acme", "/hooks", "--backoff", "100ms:1s")
+        started = self.hookd.ask("captures", "start", endpoint, "--delivers", "--status", "503")
+        self.publish("1")
+        wait_for(lambda: len(self.bodies(endpoint)) >= 2, "a failure, and its retry")
+        self.hookd.kill()
+        self.hookd.start()
+        wait_for(lambda: self.hookd.pending() == 0, "success: after a restart the bin answers 200")
+        delivery = self.hookd.ask("deliveries", "list", "--endpoint", endpoint)["deliveries"][0]
+        attempts = self.hookd.ask("deliveries", "get", delivery["id"])["attempts"]
+        self.assertEqual(attempts[0]["error_detail"], f"sent to {started['bin']['id']} (a capture): answered 503")
+        self.assertEqual(attempts[-1]["error_detail"], f"sent to {started['bin']['id']} (a capture)")
+        self.hookd.ask("captures", "stop", endpoint)
+        self.publish("2")
+        wait_for(lambda: self.received() == ["2"], "what comes afterwards")
+
+    def test_bins(self):
+        made = self.hookd.ask("bins", "create", "--status", "418")
+        self.assertEqual(made["url"], f"http://{self.hookd.http}/bin/{made['id']}")
+        tail = self.space.popen(harness.bin_dir / "hookctl", "--server", self.hookd.grpc, "--output", "json", "captures",
+                                "tail", made["id"], "--after", "0", stdout=subprocess.PIPE, text=True)
+        self.assertEqual(send(made["url"] + "/more?a=1", "PUT", b"hello", X_Mine="1"), 418)
+        first = json.loads(tail.stdout.readline())
+        self.assertEqual((first["method"], first["target"].partition("/more")[2]), ("PUT", "?a=1"))
+        self.assertEqual(base64.b64decode(first["body"]), b"hello")
+        self.assertEqual(send(made["url"], "DELETE"), 418)
+        self.assertEqual(json.loads(tail.stdout.readline())["method"], "DELETE")
+        self.assertEqual(send(made["url"], "POST", b"x" * (1 << 20)), 418)
+        self.assertEqual(json.loads(tail.stdout.readline())["body_bytes"], str(1 << 20))
+        with contextlib.suppress(OSError):  # the answer may be lost while the body is being sent
+            self.assertEqual(send(made["url"], "POST", b"x" * (2 << 20)), 413)
+        self.assertEqual(json.loads(tail.stdout.readline())["status"], 413)
+        table = self.hookd.hookctl("captures", "list", made["id"]).out
+        self.assertRegex(table, r"(?m)^2 .* DELETE ")
+        self.hookd.ask("bins", "delete", made["id"])
+        self.assertEqual(tail.wait(harness.PATIENCE_S), REFUSED)
+        self.assertEqual(send(made["url"]), 404)
+        self.assertEqual(send(f"http://{self.hookd.http}/bin/bin_none"), 404)
+
+    def test_refusals(self):
+        endpoint = self.hookd.create_endpoint(self.receiver, "acme", "/hooks")
+        run = self.hookd.hookctl
+        self.assertIn("duration: is 7200000 ms, use 1 s to 60 min", run("captures", "start", endpoint, "--duration",
+                                                                        "2h").err)
+        self.assertIn("status: is 99, use 200 to 599", run("bins", "create", "--status", "99").err)
+        self.assertIn("NOT_FOUND", run("captures", "list", endpoint).err)
+        self.assertIn("NOT_FOUND: no bin bin_x", run("captures", "show", "bin_x", "1").err)
 
 
 if __name__ == "__main__":
