@@ -78,7 +78,7 @@ class ApiServer::Impl {
         feed_(std::make_shared<FeedContext>(engine, clock)),
         events_(publish_, feed_),
         subscribers_(engine),
-        endpoints_(engine),
+        endpoints_(engine, options.tools),
         deliveries_(engine, feed_),
         jobs_(engine),
         operations_(options.version, options.storage_format, engine, telemetry, clock),

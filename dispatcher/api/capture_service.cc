@@ -161,6 +161,10 @@ grpc::Status CaptureService::StartCapture(grpc::ServerContext*, const v1::StartC
   const absl::StatusOr<EndpointView> view = engine_.GetEndpoint(*id);
   if (!view.ok()) return ToGrpc(view.status());
   captured = *view->endpoint;
+  const absl::StatusOr<SubscriberView> owner = engine_.GetSubscriber(captured.subscriber_id);
+  if (!owner.ok()) return ToGrpc(owner.status());
+  const absl::Status may = tools_.rules().MayCapture(captured.profile, owner->subscriber);
+  if (!may.ok()) return ToGrpc(may);
   captured.capture = capture;
   const BinView bin = tools_.bins().ForCapture(captured, request->status());
   const absl::Status started =

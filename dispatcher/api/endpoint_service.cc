@@ -4,6 +4,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "base/status_macros.h"
 #include "dispatcher/api/convert.h"
 #include "dispatcher/api/endpoint_update.h"
 #include "dispatcher/api/grpc_status.h"
@@ -36,6 +37,10 @@ grpc::Status ChangeState(const Request& request, v1::Endpoint& response, Change 
 
 }  // namespace
 
+bool EndpointService::MustVerify(bool asked, const Endpoint& endpoint) const {
+  return asked || (tools_ != nullptr && tools_->MustVerify(endpoint));
+}
+
 grpc::Status EndpointService::CreateEndpoint(grpc::ServerContext*, const v1::CreateEndpointRequest* request,
                                              v1::CreateEndpointResponse* response) {
   if (!request->has_endpoint()) return ToGrpc(absl::InvalidArgumentError("endpoint: is missing"));
@@ -43,6 +48,7 @@ grpc::Status EndpointService::CreateEndpoint(grpc::ServerContext*, const v1::Cre
   if (!endpoint.ok()) return ToGrpc(endpoint.status());
   if (absl::Status bad = CheckSecretHeaders(endpoint->headers); !bad.ok()) return ToGrpc(bad);
   if (absl::Status bad = CheckEndpoint(*endpoint); !bad.ok()) return ToGrpc(bad);
+  if (MustVerify(request->require_verification(), *endpoint)) endpoint->disabled = DisableReason::kUnverified;
   const absl::StatusOr<EndpointView> view = engine_.CreateEndpoint(*std::move(endpoint));
   if (!view.ok()) return ToGrpc(view.status());
   *response->mutable_endpoint() = ToProto(*view);
@@ -95,9 +101,17 @@ grpc::Status EndpointService::UpdateEndpoint(grpc::ServerContext*, const v1::Upd
   const absl::StatusOr<EndpointUpdate> update =
       EndpointUpdate::Make(request->endpoint(), request->update_mask());
   if (!update.ok()) return ToGrpc(update.status());
-  return Answer(
-      engine_.UpdateEndpoint(*id, [&update](Endpoint& endpoint) { return update->Apply(endpoint); }),
-      *response);
+  return Answer(engine_.UpdateEndpoint(*id,
+                                       [&](Endpoint& endpoint) {
+                                         const std::string url = endpoint.url;
+                                         RETURN_IF_ERROR(update->Apply(endpoint));
+                                         if (endpoint.url != url &&
+                                             MustVerify(request->require_verification(), endpoint)) {
+                                           endpoint.disabled = DisableReason::kUnverified;
+                                         }
+                                         return absl::OkStatus();
+                                       }),
+                *response);
 }
 
 grpc::Status EndpointService::DeleteEndpoint(grpc::ServerContext*, const v1::DeleteEndpointRequest* request,

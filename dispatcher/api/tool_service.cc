@@ -1,5 +1,6 @@
 #include "dispatcher/api/tool_service.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -75,7 +76,72 @@ absl::StatusOr<Run> MakeRun(Engine& engine, Toolbox& tools, const v1::TestEndpoi
   return run;
 }
 
+absl::StatusOr<VerificationOrder> MakeOrder(Engine& engine, Toolbox& tools,
+                                            const v1::VerifyEndpointRequest& request) {
+  const absl::StatusOr<EndpointId> id = EndpointId::Parse(request.id());
+  if (!id.ok()) return absl::InvalidArgumentError(absl::StrCat("id: ", id.status().message()));
+  RETURN_IF_ERROR(CheckVerifyToken(request.verify_token()));
+  if (!v1::VerificationMethod_IsValid(request.method())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("method: ", static_cast<int>(request.method()), " is no method"));
+  }
+  ASSIGN_OR_RETURN(const EndpointView view, engine.GetEndpoint(*id));
+  VerificationOrder order;
+  order.endpoint = *view.endpoint;
+  order.method = request.method() == v1::VERIFICATION_METHOD_UNSPECIFIED
+                     ? tools.MethodFor(order.endpoint)
+                     : static_cast<VerificationMethod>(request.method());
+  order.verify_token = request.verify_token();
+  order.origin = tools.options().origin;
+  order.user_agent = tools.options().user_agent;
+  return order;
+}
+
 }  // namespace
+
+grpc::ServerUnaryReactor* ToolService::VerifyEndpoint(grpc::CallbackServerContext* context,
+                                                      const v1::VerifyEndpointRequest* request,
+                                                      v1::VerifyEndpointResponse* response) {
+  return ToolCall::Start(feed_, *context, [this, request, response](const std::shared_ptr<ToolCall>& call) {
+    if (call->ended()) return;
+    const absl::StatusOr<VerificationOrder> order = MakeOrder(engine_, tools_, *request);
+    if (!order.ok()) return call->End(order.status());
+    const absl::Status sent = Verify(
+        tools_.one_shot(), tools_.clock(), *order,
+        [this, feed = feed_, call, order = *order, response](const VerificationResult& result) {
+          feed->Post([this, call, order, result, response] { Verified(call, order, result, *response); });
+        });
+    if (!sent.ok()) call->End(sent);
+  });
+}
+
+void ToolService::Verified(const std::shared_ptr<ToolCall>& call, const VerificationOrder& order,
+                           const VerificationResult& result, v1::VerifyEndpointResponse& response) {
+  if (call->ended()) return;
+  const Endpoint& tested = order.endpoint;
+  const absl::StatusOr<EndpointView> view =
+      !result.proof.proven
+          ? engine_.GetEndpoint(tested.id)
+          : engine_.EndpointVerified(tested.id, [&](Endpoint& endpoint) -> absl::Status {
+              if (endpoint.url != tested.url || endpoint.signing_keys != tested.signing_keys) {
+                return absl::AbortedError("its URL or secret changed meanwhile: verify it again");
+              }
+              if (const std::optional<uint32_t> most = result.proof.allowed_per_second;
+                  most && (endpoint.policy.rate.per_second == 0 || *most < endpoint.policy.rate.per_second)) {
+                endpoint.policy.rate.per_second = *most;
+                endpoint.policy.rate.burst = std::min(endpoint.policy.rate.burst, *most);
+              }
+              return absl::OkStatus();
+            });
+  call->End(view.status(), [&] {
+    response.set_verified(result.proof.proven);
+    response.set_method(static_cast<v1::VerificationMethod>(order.method));
+    response.set_expected(result.proof.expected);
+    response.set_received(result.proof.received);
+    *response.mutable_exchange() = ToProto(result.exchange);
+    *response.mutable_endpoint() = ToProto(*view);
+  });
+}
 
 grpc::ServerUnaryReactor* ToolService::TestEndpoint(grpc::CallbackServerContext* context,
                                                     const v1::TestEndpointRequest* request,

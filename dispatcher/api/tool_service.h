@@ -7,8 +7,10 @@
 #include <grpcpp/grpcpp.h>
 
 #include "dispatcher/api/feed_context.h"
+#include "dispatcher/api/tool_call.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/tools/toolbox.h"
+#include "dispatcher/tools/verification.h"
 #include "hookd/v1/tool_service.grpc.pb.h"
 
 namespace hookd {
@@ -22,8 +24,15 @@ class ToolService final : public v1::ToolService::CallbackService {
   grpc::ServerUnaryReactor* TestEndpoint(grpc::CallbackServerContext* context,
                                          const v1::TestEndpointRequest* request,
                                          v1::TestEndpointResponse* response) override;
+  grpc::ServerUnaryReactor* VerifyEndpoint(grpc::CallbackServerContext* context,
+                                           const v1::VerifyEndpointRequest* request,
+                                           v1::VerifyEndpointResponse* response) override;
 
  private:
+  // On the feed's pool: what came of it, and what follows from it.
+  void Verified(const std::shared_ptr<ToolCall>& call, const VerificationOrder& order,
+                const VerificationResult& result, v1::VerifyEndpointResponse& response);
+
   Engine& engine_;
   Toolbox& tools_;
   const std::shared_ptr<FeedContext> feed_;

@@ -20,6 +20,7 @@
 #include "dispatcher/api/http_port.h"
 #include "dispatcher/app/descriptors.h"
 #include "dispatcher/app/readiness.h"
+#include "dispatcher/core/url_rules.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/telemetry/prometheus_telemetry.h"
 #include "dispatcher/tools/toolbox.h"
@@ -92,6 +93,16 @@ absl::StatusOr<CurlTransportOptions> MakeTransportOptions(const config::v1::Conf
   return options;
 }
 
+// "https://hooks.example.com", or empty.
+absl::Status CheckPublicUrl(const std::string& url) {
+  if (url.empty()) return absl::OkStatus();
+  const bool bare = url.find_first_of("/?", std::min(url.find("://") + 3, url.size())) == std::string::npos;
+  if (bare && ParseUrl(url).ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "tools.public_url: is not http:// or https:// and a host, without a path: write "
+      "https://hooks.example.com");
+}
+
 }  // namespace
 
 class Application::Impl {
@@ -105,6 +116,7 @@ class Application::Impl {
     max_intake_bytes_ = engine_options.intake_bytes;
     ASSIGN_OR_RETURN(const CurlTransportOptions transport_options,
                      MakeTransportOptions(config, engine_options));
+    RETURN_IF_ERROR(CheckPublicUrl(config.tools().public_url()));
     InitCurl();
 
     telemetry_ = MakeTelemetry({config.log().level(), config.log().file()});
@@ -130,6 +142,8 @@ class Application::Impl {
     ToolboxOptions tool_options;
     tool_options.user_agent = engine_options.user_agent;
     tool_options.public_url = config.tools().public_url();
+    tool_options.origin = config.tools().origin();
+    tool_options.verification_required = config.tools().verification() == "required";
     tools_ = std::make_unique<Toolbox>(
         tool_options,
         [tool_transport](boost::asio::io_context& io) {

@@ -463,6 +463,17 @@ absl::StatusOr<EndpointView> Engine::UpdateEndpoint(EndpointId id,
                                                     std::function<absl::Status(Endpoint&)> change) {
   return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint, WallMs, bool&) { return change(endpoint); });
 }
+absl::StatusOr<EndpointView> Engine::EndpointVerified(EndpointId id,
+                                                      std::function<absl::Status(Endpoint&)> change) {
+  return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint, WallMs, bool& reset_failures) {
+    RETURN_IF_ERROR(change(endpoint));
+    if (endpoint.disabled != DisableReason::kUnverified) return absl::OkStatus();
+    endpoint.disabled = DisableReason::kNone;
+    endpoint.disabled_ms = 0;
+    reset_failures = true;
+    return absl::OkStatus();
+  });
+}
 absl::Status Engine::DeleteEndpoint(EndpointId id) { return impl_->DeleteEndpoint(id); }
 absl::StatusOr<EndpointView> Engine::EnableEndpoint(EndpointId id, const std::string& note) {
   return impl_->UpdateEndpoint(id, UpdateFor(EndpointAction::kEnable, note));

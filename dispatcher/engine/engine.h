@@ -218,7 +218,11 @@ class Engine {
                                                           size_t limit);
   absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, std::function<absl::Status(Endpoint&)> change);
   absl::Status DeleteEndpoint(EndpointId id);
-  // Ends a disablement, whatever its reason, and the row of failures. `note`: at most kMaxStateNote bytes.
+  // The receiver has proven that it wants it: ends a disablement as unverified, and the row of failures with
+  // it. `change` runs as UpdateEndpoint's, on the endpoint as it is then; an error changes nothing.
+  absl::StatusOr<EndpointView> EndpointVerified(EndpointId id, std::function<absl::Status(Endpoint&)> change);
+  // Ends a disablement, and the row of failures. `note`: at most kMaxStateNote bytes. FAILED_PRECONDITION: it
+  // is unverified.
   absl::StatusOr<EndpointView> EnableEndpoint(EndpointId id, const std::string& note);
   absl::StatusOr<EndpointView> DisableEndpoint(EndpointId id, const std::string& note);
   absl::StatusOr<EndpointView> SetEndpointPaused(EndpointId id, bool paused, const std::string& note);

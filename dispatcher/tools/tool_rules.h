@@ -34,6 +34,11 @@ class ToolRules {
     return absl::OkStatus();
   }
 
+  // Likewise.
+  virtual absl::Status MayCapture(const std::string& /*profile*/, const Subscriber& /*subscriber*/) const {
+    return absl::OkStatus();
+  }
+
   // Of the profile's catalogue; `name` empty = the type's first. NOT_FOUND says what there is.
   virtual absl::StatusOr<Sample> FindSample(const std::string& /*profile*/, const std::string& type,
                                             const std::string& /*name*/) const {

@@ -21,6 +21,15 @@ std::optional<BinTarget> Toolbox::StandsIn(const Endpoint& endpoint) {
   return BinTarget{endpoint.capture->bin, captures_.BinUrl(endpoint)};
 }
 
+bool Toolbox::MustVerify(const Endpoint& endpoint) const {
+  return options_.verification_required || rules_.Ownership(endpoint.profile) != VerificationMethod::kNone;
+}
+
+VerificationMethod Toolbox::MethodFor(const Endpoint& endpoint) const {
+  const VerificationMethod method = rules_.Ownership(endpoint.profile);
+  return method == VerificationMethod::kNone ? VerificationMethod::kHmacChallenge : method;
+}
+
 std::string Toolbox::PublicUrlOf(const std::string& bin) const {
   if (options_.public_url.empty()) return captures_.UrlOf(bin);
   return Concat(options_.public_url, "/bin/", bin);

@@ -17,7 +17,9 @@ namespace hookd {
 
 struct ToolboxOptions {
   std::string user_agent = "hookd";
-  std::string public_url;  // of the HTTP port, as others reach its bins; empty = as hookd does
+  std::string origin = "hookd";        // what hookd calls itself in the CloudEvents handshake
+  bool verification_required = false;  // of every endpoint, whatever its profile says
+  std::string public_url;              // of the HTTP port, as others reach its bins; empty = as hookd does
 };
 
 // Thread-safe. Outlives the API, the HTTP port and the engine; stopped after the API's calls have ended.
@@ -34,6 +36,10 @@ class Toolbox {
 
   // What stands in for the endpoint's URL now; nullopt = nothing does.
   std::optional<BinTarget> StandsIn(const Endpoint& endpoint);
+  // A new endpoint, or one with another URL, is disabled until it is verified.
+  bool MustVerify(const Endpoint& endpoint) const;
+  // How, where the call does not say.
+  VerificationMethod MethodFor(const Endpoint& endpoint) const;
   // Where others send to the bin.
   std::string PublicUrlOf(const std::string& bin) const;
 

@@ -2,8 +2,12 @@
 
 import base64
 import contextlib
+import hashlib
+import hmac
+import http.server
 import json
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 
@@ -185,6 +189,71 @@ class CaptureTest(harness.TestCase):
         self.assertIn("status: is 99, use 200 to 599", run("bins", "create", "--status", "99").err)
         self.assertIn("NOT_FOUND", run("captures", "list", endpoint).err)
         self.assertIn("NOT_FOUND: no bin bin_x", run("captures", "show", "bin_x", "1").err)
+
+
+class Prover(http.server.BaseHTTPRequestHandler):
+    """A receiver that proves with `server.key`, and takes what comes afterwards."""
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.got.append(self.headers["hookd-event-type"])
+        answer = b""
+        if "crc_token" in body:
+            mac = hmac.new(self.server.key, body["crc_token"].encode(), hashlib.sha256).digest()
+            answer = json.dumps({"response_token": base64.b64encode(mac).decode()}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format, *args):
+        pass
+
+
+class OwnershipTest(harness.TestCase):
+    def setUp(self):
+        self.hookd = self.space.hookd(tools={"verification": "required"}).start()
+        self.hookd.ask("subscribers", "create", "acme")
+        self.prover = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Prover)
+        self.prover.got, self.prover.key = [], b"k" * 32
+        threading.Thread(target=self.prover.serve_forever, daemon=True).start()
+        self.addCleanup(self.prover.server_close)
+        self.addCleanup(self.prover.shutdown)
+        self.url = f"http://127.0.0.1:{self.prover.server_port}"
+
+    def reason(self, endpoint):
+        return self.hookd.ask("endpoints", "get", endpoint).get("disabled", {}).get("reason")
+
+    def test_nothing_goes_out_before_the_proof(self):
+        secret = self.space.folder / "secret"
+        secret.write_text("whsec_" + base64.b64encode(b"k" * 32).decode(), encoding="utf-8")
+        made = self.hookd.ask("endpoints", "create", "--subscriber", "acme", "--url", self.url + "/a",
+                              "--signing-secret-file", secret)["endpoint"]
+        endpoint = made["id"]
+        self.assertEqual(self.reason(endpoint), "DISABLE_REASON_UNVERIFIED")
+        self.hookd.ask("events", "publish", "--subscriber", "acme", "--type", "t", "--payload", "{}")
+        refused = self.hookd.hookctl("endpoints", "enable", endpoint)
+        self.assertIn("FAILED_PRECONDITION: its ownership is not proven yet", refused.err)
+        self.prover.key = b"x" * 32
+        wrong = self.hookd.hookctl("endpoints", "verify", endpoint)
+        self.assertEqual(wrong.code, REFUSED)
+        self.assertRegex(wrong.out, r"(?m)^verified +no$")
+        self.assertRegex(wrong.out, r"(?m)^received +a response_token of another key or text")
+        self.assertEqual(self.prover.got, ["endpoint.verification"])
+        self.prover.key = b"k" * 32
+        self.assertTrue(self.hookd.ask("endpoints", "verify", endpoint)["verified"])
+        self.assertIsNone(self.reason(endpoint))
+        wait_for(lambda: self.prover.got[2:] == ["t"], "what had queued")
+        self.hookd.ask("endpoints", "update", endpoint, "--url", self.url + "/b")
+        self.assertEqual(self.reason(endpoint), "DISABLE_REASON_UNVERIFIED")
+        self.hookd.ask("endpoints", "update", endpoint, "--description", "the same URL")
+        self.assertTrue(self.hookd.ask("endpoints", "verify", endpoint)["verified"])
+        self.hookd.ask("endpoints", "update", endpoint, "--url", self.url + "/b", "--timeout", "5s")
+        self.assertIsNone(self.reason(endpoint), "the URL is the same")
+
+    def test_refusals(self):
+        self.assertIn("NOT_FOUND", self.hookd.hookctl("endpoints", "verify", "ep_0000000000000001").err)
+        self.assertIn("INVALID_ARGUMENT: id", self.hookd.hookctl("endpoints", "verify", "x").err)
 
 
 if __name__ == "__main__":
