@@ -29,11 +29,10 @@ BinExchange::BinExchange(boost::beast::tcp_stream& stream, boost::beast::flat_bu
 void BinExchange::Start(HeaderParser&& parser) {
   id_ = IdOf(ToString(parser.get().target()));
   announced_ = parser.content_length().value_or(0);
-  if (!bins_.StatusOf(id_)) return done_({404, "there is no such bin\n", false, false});
+  if (!bins_.StatusOf(id_)) return done_({404, "there is no such bin\n", false});
   place_ = bins_.TakeRead();
   if (place_ == nullptr) {
-    return done_(
-        {503, Concat(kMaxBinReads, " requests to bins are being received: try again\n"), false, false});
+    return done_({503, Concat(kMaxBinReads, " requests to bins are being received: try again\n"), false});
   }
   parser_.emplace(std::move(parser));
   parser_->body_limit(kMaxBinBodyBytes);  // acts on chunks; what was announced has passed already
@@ -53,11 +52,11 @@ void BinExchange::OnRead(boost::system::error_code error) {
   const std::optional<int> answered = bins_.Keep(id_, std::move(request));
   place_.reset();
   const bool head = parser_->get().method() == http::verb::head;
-  if (!answered) return done_({404, "there is no such bin\n", false, head});
+  if (!answered) return done_({404, "there is no such bin\n", head});
   if (too_large) {
-    return done_({status, Concat("the body is larger than ", kMaxBinBodyBytes, " bytes\n"), false, head});
+    return done_({status, Concat("the body is larger than ", kMaxBinBodyBytes, " bytes\n"), head});
   }
-  done_({status, "", parser_->keep_alive(), head});
+  done_({status, "", head});
 }
 
 CapturedRequest BinExchange::Received() const {

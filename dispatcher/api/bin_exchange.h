@@ -27,7 +27,6 @@ class BinExchange : public std::enable_shared_from_this<BinExchange> {
   struct Answer {
     int status = 200;
     std::string text;
-    bool keep = false;  // the connection
     bool head = false;
   };
   using HeaderParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
@@ -35,7 +34,8 @@ class BinExchange : public std::enable_shared_from_this<BinExchange> {
   BinExchange(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& buffer, BinStore& bins,
               std::chrono::milliseconds timeout, std::function<void(Answer)> done);
 
-  // `parser` has read the header. `done` runs once, unless the connection breaks.
+  // `parser` has read the header. `done` runs once, unless the connection breaks; the connection ends with
+  // the answer, so that idle ones take no place of the port's.
   void Start(HeaderParser&& parser);
 
  private:

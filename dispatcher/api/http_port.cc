@@ -119,7 +119,7 @@ class Session : public std::enable_shared_from_this<Session> {
                                       [self = shared_from_this()](BinExchange::Answer answer) {
                                         Response response(static_cast<http::status>(answer.status), 11);
                                         response.body() = std::move(answer.text);
-                                        self->Write(std::move(response), answer.keep, answer.head);
+                                        self->Write(std::move(response), false, answer.head);
                                       });
     exchange->Start(std::move(*parser_));
   }

@@ -271,9 +271,11 @@ LaneStep Lane::Next(Now now) {
 }
 
 void Lane::SeeCapture(Now now) {
-  if (!std::exchange(capture_new_, false)) return;
   const std::optional<Capture>& capture = endpoint_->capture;
-  capture_end_ = capture && !capture->delivers ? OnSteady(capture->until_ms, kMaxCapture, now) : SteadyTime{};
+  if (std::exchange(capture_new_, false)) {
+    capture_end_ = capture ? OnSteady(capture->until_ms, kMaxCapture, now) : SteadyTime{};
+  }
+  diverted_ = now.steady < capture_end_ && capture->delivers;
 }
 
 LaneStep Lane::NextStep(Now now) {
@@ -352,7 +354,8 @@ std::optional<LaneStep> Lane::TrimStep() {
 // the whole timeout.
 size_t Lane::MaxInFlight() const {
   if (mode_ == DeliveryMode::kOrdered) return 1;
-  const size_t most = std::min<size_t>(endpoint_->policy.max_in_flight, shared_.limits.max_in_flight);
+  const size_t most = std::min<size_t>(
+      {endpoint_->policy.max_in_flight, shared_.limits.max_in_flight, diverted_ ? kMaxDiverted : SIZE_MAX});
   switch (lane_class()) {
     case LaneClass::kUnproven:
       return 1;

@@ -137,6 +137,9 @@ struct LaneLimits {
   size_t max_in_flight = 256;     // attempts of one lane, whatever its policy says
 };
 
+// Attempts in flight of one lane while a capture delivers: they come to hookd's own HTTP port.
+inline constexpr size_t kMaxDiverted = 4;
+
 // Ends and parkings of one lane that are not on disk yet.
 inline constexpr size_t kMaxSettling = 256;
 
@@ -218,7 +221,7 @@ class Lane {
   bool deleted() const { return deleted_; }
   bool held() const { return held_; }
   // A capture holds it: nothing starts until that is over.
-  bool Captured(Now now) const { return now.steady < capture_end_; }
+  bool Captured(Now now) const { return now.steady < capture_end_ && !endpoint_->capture->delivers; }
   // Attempts, ends and parkings that are not on disk yet.
   size_t in_flight() const { return in_flight_.size(); }
   LaneClass lane_class() const;
@@ -315,7 +318,8 @@ class Lane {
   DeliveryMode mode_ = DeliveryMode::kOrdered;  // the policy's, once nothing is in flight
   bool held_ = false;
   bool capture_new_ = false;  // the endpoint's is not in capture_end_ yet
-  SteadyTime capture_end_{};  // of one that holds the lane; the epoch = none
+  SteadyTime capture_end_{};  // the epoch = there is none
+  bool diverted_ = false;     // a capture delivers, as of the last step
   bool deleted_ = false;
   bool check_age_ = false;
   WallMs oldest_ms_ = 0;   // nothing pending that is not in flight was accepted before

@@ -27,7 +27,7 @@ inline constexpr size_t kMaxBinRequests = 200;             // of one bin; the ol
 inline constexpr size_t kMaxBinBytes = 4 * 1024 * 1024;    // likewise
 inline constexpr size_t kMaxBinsBytes = 64 * 1024 * 1024;  // of all bins; the oldest of the bin written to go
 inline constexpr size_t kMaxBinBodyBytes = 1024 * 1024 + 64 * 1024;  // of one request: a payload, or a batch
-inline constexpr size_t kMaxBinReads = 16;                           // requests that are being received
+inline constexpr size_t kMaxBinReads = 32;                           // requests that are being received
 inline constexpr size_t kMaxBinWaiting = 256;                        // wakes of one bin; then all are woken
 inline constexpr size_t kMaxCaptures = 64;                           // bins of endpoints, while they capture
 inline constexpr Millis kMinBinLifetime{60'000};

@@ -16,7 +16,7 @@ METRICS = "docs/metrics.md"
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
         kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
-        kFingerprintBytes kGeneratedKeyBytes kJobEnds kLaneClasses kLast kLastMs kLevels kMaxTimeoutDigits
+        kFingerprintBytes kGeneratedKeyBytes kIdBytes kJobEnds kLaneClasses kLast kLastMs kLevels kMaxTimeoutDigits
         kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSha256Bytes kStorageFormat""",
     "an exit code or an HTTP status": """
         kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
@@ -24,7 +24,7 @@ NOT_BOUNDS = {
     "decides, and nothing is full there": """
         kAccountCost kAnsweredLately kBarCells kBlobThreshold kCacheShardBits kClassFactor kDefaultBurst
         kDefaultFactor kDefaultFailures kDefaultJitter kDefaultSpanSeconds kEndpointCost kFirstClassUs
-        kLatencyClasses kLeap kMinHosts kOverheadBytes kReadCost kResultBytes kRings kRowBytes kRowsOfSeveral
+        kLatencyClasses kLeap kMinHosts kOverheadBytes kReadCost kRequestOverhead kResultBytes kRings kRowBytes kRowsOfSeveral
         kRowsShown kSlowUs kStepsPerSecond""",
     "how often something is looked at or tried again": """
         kAcceptPause kBusyPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause

@@ -111,6 +111,25 @@ TEST_F(CaptureTest, OneThatDeliversHoldsNothing) {
   EXPECT_THAT(Sent(), ElementsAre(1));
 }
 
+TEST_F(CaptureTest, OneThatDeliversGoesFourAtATime) {
+  Endpoint endpoint = Make();
+  endpoint.policy.mode = DeliveryMode::kParallel;
+  endpoint.policy.max_in_flight = 16;
+  const EndpointId id = sim_.Put(endpoint);
+  sim_.Publish();
+  sim_.RunUntil(seconds(1));
+  sim_.took = milliseconds(500);  // not slow
+  Start(id, Millis(10'000), true);
+  for (int i = 0; i < 20; ++i) sim_.Publish();
+  sim_.RunUntil(seconds(1));
+  EXPECT_THAT(Sent(), SizeIs(5));
+  sim_.RunUntil(seconds(1) + milliseconds(499));
+  EXPECT_THAT(Sent(), SizeIs(5));
+  Stop(id);
+  sim_.RunUntil(seconds(1) + milliseconds(499));
+  EXPECT_THAT(Sent(), SizeIs(17)) << "sixteen again, with the four";
+}
+
 TEST_F(CaptureTest, ALeapOfTheWallClockMovesNoEnd) {
   const EndpointId id = sim_.Put(Make());
   Start(id, Millis(600'000));

@@ -170,9 +170,9 @@ TEST_F(BinStoreTest, TooManyWakesAreAllWoken) {
   EXPECT_EQ(woken, 256);
 }
 
-TEST_F(BinStoreTest, SixteenReadsAtATime) {
+TEST_F(BinStoreTest, ThirtyTwoReadsAtATime) {
   std::vector<std::shared_ptr<void>> places;
-  for (int i = 0; i < 16; ++i) places.push_back(bins_.TakeRead());
+  for (int i = 0; i < 32; ++i) places.push_back(bins_.TakeRead());
   EXPECT_EQ(bins_.TakeRead(), nullptr);
   places.pop_back();
   EXPECT_NE(bins_.TakeRead(), nullptr);
