@@ -12,6 +12,7 @@ void AddSubscriberCommands(CLI::App& app, Session& session);
 void AddEndpointCommands(CLI::App& app, Session& session);
 void AddDeliveryCommands(CLI::App& app, Session& session);
 void AddEventCommands(CLI::App& app, Session& session);
+void AddCaptureCommands(CLI::App& app, Session& session);
 void AddJobCommands(CLI::App& app, Session& session);
 void AddApplyCommand(CLI::App& app, Session& session);
 void AddProfileCommands(CLI::App& app, Session& session);
@@ -25,6 +26,8 @@ void AddCompletionCommand(CLI::App& app);
 void AddBulkCommands(CLI::App& endpoints, Session& session);
 void AddStatisticsCommand(CLI::App& noun, Session& session, bool of_subscriber);
 void AddTopCommand(CLI::App& endpoints, Session& session);
+void AddTestCommand(CLI::App& endpoints, Session& session);
+void AddVerifyCommand(CLI::App& endpoints, Session& session);
 void AddWatchCommand(CLI::App& deliveries, Session& session);
 void AddEventReads(CLI::App& events, Session& session);
 

@@ -31,29 +31,6 @@ std::string Headers(const google::protobuf::RepeatedPtrField<v1::HeaderField>& h
   return text;
 }
 
-std::string AttemptText(const v1::Attempt& attempt) {
-  const std::string status = attempt.status() == 0 ? "" : std::to_string(attempt.status());
-  std::string text =
-      Concat("\nattempt ", attempt.number(), "\n",
-             FieldsText({{"  started", TimeText(attempt.start_time())},
-                         {"  outcome", OutcomeText(attempt)},
-                         {"  status", status},
-                         {"  took", ShortDuration(attempt.phases().total())},
-                         {"  phases", PhasesText(attempt.phases())},
-                         {"  address", attempt.remote_address()},
-                         {"  http", attempt.http_version()},
-                         {"  resends", attempt.resends() == 0 ? "" : std::to_string(attempt.resends())},
-                         {"  then", DecisionText(attempt)}}));
-  if (!attempt.request_headers().empty()) text += "  request headers\n" + Headers(attempt.request_headers());
-  if (!attempt.response_headers().empty())
-    text += "  response headers\n" + Headers(attempt.response_headers());
-  if (!attempt.response_body().empty()) {
-    text += Concat("  response body", attempt.response_body_truncated() ? ", its beginning" : "", "\n    ",
-                   Printable(attempt.response_body()), "\n");
-  }
-  return text;
-}
-
 std::string AttemptTable(const v1::Delivery& delivery) {
   std::vector<Row> rows;
   for (const v1::Attempt& attempt : delivery.attempts()) {
@@ -105,6 +82,28 @@ std::string DecisionText(const v1::Attempt& attempt) {
   return Concat(text, text.empty() ? "" : " ", "until ", TimeText(attempt.next_due_time()));
 }
 
+std::string ExchangeText(const v1::Attempt& attempt) {
+  const std::string status = attempt.status() == 0 ? "" : std::to_string(attempt.status());
+  std::string text =
+      FieldsText({{"  started", TimeText(attempt.start_time())},
+                  {"  outcome", OutcomeText(attempt)},
+                  {"  status", status},
+                  {"  took", ShortDuration(attempt.phases().total())},
+                  {"  phases", PhasesText(attempt.phases())},
+                  {"  address", attempt.remote_address()},
+                  {"  http", attempt.http_version()},
+                  {"  resends", attempt.resends() == 0 ? "" : std::to_string(attempt.resends())},
+                  {"  then", DecisionText(attempt)}});
+  if (!attempt.request_headers().empty()) text += "  request headers\n" + Headers(attempt.request_headers());
+  if (!attempt.response_headers().empty())
+    text += "  response headers\n" + Headers(attempt.response_headers());
+  if (!attempt.response_body().empty()) {
+    text += Concat("  response body", attempt.response_body_truncated() ? ", its beginning" : "", "\n    ",
+                   Printable(attempt.response_body()), "\n");
+  }
+  return text;
+}
+
 std::string DeliveryText(const v1::Delivery& delivery, bool verbose) {
   const bool own = delivery.origin() == v1::DELIVERY_ORIGIN_UNSPECIFIED;
   std::string text = FieldsText({{"id", delivery.id()},
@@ -126,7 +125,9 @@ std::string DeliveryText(const v1::Delivery& delivery, bool verbose) {
                                  {"attempts", std::to_string(delivery.attempt_count())}});
   if (delivery.attempts().empty()) return text;
   if (!verbose) return text + "\n" + AttemptTable(delivery);
-  for (const v1::Attempt& attempt : delivery.attempts()) text += AttemptText(attempt);
+  for (const v1::Attempt& attempt : delivery.attempts()) {
+    text += Concat("\nattempt ", attempt.number(), "\n", ExchangeText(attempt));
+  }
   return text;
 }
 

@@ -22,6 +22,9 @@ std::string OutcomeText(const v1::Attempt& attempt);
 // What was decided: "backoff until TIME".
 std::string DecisionText(const v1::Attempt& attempt);
 
+// Indented lines: times, headers and body of one attempt.
+std::string ExchangeText(const v1::Attempt& attempt);
+
 // Fields, and a table of attempts. `verbose` shows each with its headers and body instead.
 std::string DeliveryText(const v1::Delivery& delivery, bool verbose);
 

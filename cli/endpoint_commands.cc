@@ -29,6 +29,7 @@ void Create(Session& session, const EndpointFlags& flags) {
     return session.UsageError(wrong);
   }
   request.mutable_endpoint()->set_subscriber_id(flags.subscriber);
+  request.set_require_verification(flags.require_verification);
   v1::CreateEndpointResponse response;
   if (!Ask<v1::EndpointService>(session, &v1::EndpointService::Stub::CreateEndpoint, request, response))
     return;
@@ -52,6 +53,7 @@ void Update(Session& session, const EndpointFlags& flags) {
   request.mutable_endpoint()->set_id(flags.id);
   for (const std::string& path : MaskPaths(flags)) request.mutable_update_mask()->add_paths(path);
   if (request.update_mask().paths().empty()) return session.UsageError("nothing to change: give an option");
+  request.set_require_verification(flags.require_verification);
   Call(session, request, &v1::EndpointService::Stub::UpdateEndpoint);
 }
 
@@ -116,6 +118,8 @@ void AddEndpointCommands(CLI::App& app, Session& session) {
   create->get_option("--url")->required();
   create->add_option("--delivery-profile", flags->profile,
                      "the profile that it is made from; without it the subscriber's");
+  create->add_flag("--require-verification", flags->require_verification,
+                   "disabled until endpoints verify has proven it");
   create->callback([&session, flags] { Create(session, *flags); });
 
   CLI::App* get = verb("get", "show an endpoint");
@@ -135,6 +139,8 @@ void AddEndpointCommands(CLI::App& app, Session& session) {
   CLI::App* update = verb("update", "change what the options give");
   AddEndpointOptions(*update, *flags);
   update->add_option("--reset", flags->reset, "a field that takes its default, such as policy.timeout");
+  update->add_flag("--require-verification", flags->require_verification,
+                   "with another --url: disabled until endpoints verify has proven it");
   update->callback([&session, flags] { Update(session, *flags); });
 
   CLI::App* remove = verb("delete", "delete an endpoint; what is pending is canceled");
@@ -157,6 +163,8 @@ void AddEndpointCommands(CLI::App& app, Session& session) {
   AddBulkCommands(noun, session);
   AddStatisticsCommand(noun, session, false);
   AddTopCommand(noun, session);
+  AddTestCommand(noun, session);
+  AddVerifyCommand(noun, session);
 }
 
 }  // namespace hookd::cli

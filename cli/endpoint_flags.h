@@ -19,6 +19,7 @@ struct EndpointFlags {
   std::string reason;
   int64_t limit = 100;
   bool yes = false;
+  bool require_verification = false;
 
   std::optional<std::string> url;
   std::optional<std::string> description;

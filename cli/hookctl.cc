@@ -45,6 +45,7 @@ class Hookctl : public CLI::App {
     AddDeliveryCommands(*this, session);
     AddEventCommands(*this, session);
     AddJobCommands(*this, session);
+    AddCaptureCommands(*this, session);
     AddApplyCommand(*this, session);
     AddProfileCommands(*this, session);
     AddOperationsCommands(*this, session);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
@@ -11,6 +12,7 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
+#include "dispatcher/api/capture_service.h"
 #include "dispatcher/api/delivery_service.h"
 #include "dispatcher/api/endpoint_service.h"
 #include "dispatcher/api/event_service.h"
@@ -22,6 +24,7 @@
 #include "dispatcher/api/publish_batch.h"
 #include "dispatcher/api/subscriber_service.h"
 #include "dispatcher/api/token_service.h"
+#include "dispatcher/api/tool_service.h"
 
 namespace hookd {
 namespace {
@@ -77,13 +80,17 @@ class ApiServer::Impl {
         feed_(std::make_shared<FeedContext>(engine, clock)),
         events_(publish_, feed_),
         subscribers_(engine),
-        endpoints_(engine),
+        endpoints_(engine, options.tools),
         deliveries_(engine, feed_),
         jobs_(engine),
         operations_(options.version, options.storage_format, engine, telemetry, clock),
         tokens_(engine, clock),
         profiles_(engine),
-        gateway_(options.gateway) {}
+        gateway_(options.gateway) {
+    if (options.tools == nullptr) return;
+    tools_.emplace(engine, *options.tools, feed_);
+    captures_.emplace(engine, *options.tools, feed_);
+  }
 
   ~Impl() { Shutdown(Duration::zero()); }
 
@@ -102,6 +109,8 @@ class ApiServer::Impl {
     builder.RegisterService(&operations_);
     builder.RegisterService(&tokens_);
     builder.RegisterService(&profiles_);
+    if (tools_) builder.RegisterService(&*tools_);
+    if (captures_) builder.RegisterService(&*captures_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
       return absl::UnavailableError(
@@ -147,6 +156,8 @@ class ApiServer::Impl {
   OperationsService operations_;
   TokenService tokens_;
   ProfileService profiles_;
+  std::optional<ToolService> tools_;
+  std::optional<CaptureService> captures_;
   Gateway* const gateway_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;

@@ -14,12 +14,14 @@
 namespace hookd {
 
 class Gateway;
+class Toolbox;
 
 struct ApiServerOptions {
   std::string listen = "127.0.0.1:7070";  // IP:port; port 0 = any free one
   std::string version;
   uint32_t storage_format = 0;
   Gateway* gateway = nullptr;  // opened by Start and closed by Shutdown; outlives the server
+  Toolbox* tools = nullptr;    // outlives the server; null = without ToolService and CaptureService
 };
 
 // Used by one thread. `engine`, `telemetry` and `clock` outlive it. Shut it down after Engine::Drain and

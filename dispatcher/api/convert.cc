@@ -53,32 +53,6 @@ void AddHeaders(std::string_view lines, google::protobuf::RepeatedPtrField<v1::H
   }
 }
 
-v1::Attempt ToProto(const Attempt& attempt) {
-  v1::Attempt proto;
-  proto.set_number(attempt.number);
-  *proto.mutable_start_time() = ToTimestamp(attempt.started_ms);
-  v1::AttemptPhases& phases = *proto.mutable_phases();
-  SetPhase(attempt.us.queue, &v1::AttemptPhases::mutable_queue, phases);
-  SetPhase(attempt.us.name, &v1::AttemptPhases::mutable_name, phases);
-  SetPhase(attempt.us.connect, &v1::AttemptPhases::mutable_connect, phases);
-  SetPhase(attempt.us.tls, &v1::AttemptPhases::mutable_tls, phases);
-  SetPhase(attempt.us.first_byte, &v1::AttemptPhases::mutable_first_byte, phases);
-  SetPhase(attempt.us.total, &v1::AttemptPhases::mutable_total, phases);
-  if (attempt.error != ErrorKind::kNone) proto.set_error_kind(std::string(ToString(attempt.error)));
-  proto.set_error_detail(Printable(attempt.error_detail));
-  proto.set_status(attempt.status);
-  proto.set_remote_address(attempt.remote_address);
-  proto.set_http_version(std::string(HttpVersionName(attempt.http_version)));
-  proto.set_response_body(attempt.response_body);
-  proto.set_response_body_truncated(attempt.body_truncated);
-  proto.set_resends(attempt.resends);
-  if (attempt.next_due_ms != 0) *proto.mutable_next_due_time() = ToTimestamp(attempt.next_due_ms);
-  proto.set_decision(static_cast<v1::AttemptDecision>(attempt.decision));
-  AddHeaders(attempt.request_headers, *proto.mutable_request_headers());
-  AddHeaders(attempt.response_headers, *proto.mutable_response_headers());
-  return proto;
-}
-
 absl::Status CheckCount(absl::string_view field, int count, size_t max) {
   if (static_cast<size_t>(count) <= max) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(field, ": there are ", count, ", use at most ", max));
@@ -156,6 +130,32 @@ v1::Endpoint ToProto(const EndpointView& view, const Profiles* profiles, bool ur
   }
   health.set_next_sequence(view.lane.next);
   if (view.lane.hold_until_ms != 0) *health.mutable_hold_until() = ToTimestamp(view.lane.hold_until_ms);
+  return proto;
+}
+
+v1::Attempt ToProto(const Attempt& attempt) {
+  v1::Attempt proto;
+  proto.set_number(attempt.number);
+  *proto.mutable_start_time() = ToTimestamp(attempt.started_ms);
+  v1::AttemptPhases& phases = *proto.mutable_phases();
+  SetPhase(attempt.us.queue, &v1::AttemptPhases::mutable_queue, phases);
+  SetPhase(attempt.us.name, &v1::AttemptPhases::mutable_name, phases);
+  SetPhase(attempt.us.connect, &v1::AttemptPhases::mutable_connect, phases);
+  SetPhase(attempt.us.tls, &v1::AttemptPhases::mutable_tls, phases);
+  SetPhase(attempt.us.first_byte, &v1::AttemptPhases::mutable_first_byte, phases);
+  SetPhase(attempt.us.total, &v1::AttemptPhases::mutable_total, phases);
+  if (attempt.error != ErrorKind::kNone) proto.set_error_kind(std::string(ToString(attempt.error)));
+  proto.set_error_detail(Printable(attempt.error_detail));
+  proto.set_status(attempt.status);
+  proto.set_remote_address(attempt.remote_address);
+  proto.set_http_version(std::string(HttpVersionName(attempt.http_version)));
+  proto.set_response_body(attempt.response_body);
+  proto.set_response_body_truncated(attempt.body_truncated);
+  proto.set_resends(attempt.resends);
+  if (attempt.next_due_ms != 0) *proto.mutable_next_due_time() = ToTimestamp(attempt.next_due_ms);
+  proto.set_decision(static_cast<v1::AttemptDecision>(attempt.decision));
+  AddHeaders(attempt.request_headers, *proto.mutable_request_headers());
+  AddHeaders(attempt.response_headers, *proto.mutable_response_headers());
   return proto;
 }
 

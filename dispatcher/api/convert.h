@@ -26,6 +26,7 @@ v1::Subscriber ToProto(const SubscriberView& view);
 // Without signing keys, and without the values of secret headers. With `profiles`, all settings of its
 // profile are there; without `url_query`, the values of the URL's query are masked.
 v1::Endpoint ToProto(const EndpointView& view, const Profiles* profiles = nullptr, bool url_query = false);
+v1::Attempt ToProto(const Attempt& attempt);
 // The newest kMaxShownAttempts, and of their response bodies, newest first, kMaxShownBodyBytes; the others
 // are left out, as truncated.
 v1::Delivery ToProto(const Delivery& delivery);

@@ -4,6 +4,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "base/status_macros.h"
 #include "dispatcher/api/convert.h"
 #include "dispatcher/api/endpoint_update.h"
 #include "dispatcher/api/grpc_status.h"
@@ -37,6 +38,12 @@ grpc::Status EndpointService::ChangeState(const Request& request, v1::Endpoint& 
   return Answer(change(*id, request.reason()), response);
 }
 
+}  // namespace
+
+bool EndpointService::MustVerify(bool asked, const Endpoint& endpoint) const {
+  return asked || (tools_ != nullptr && tools_->MustVerify(endpoint));
+}
+
 grpc::Status EndpointService::CreateEndpoint(grpc::ServerContext*, const v1::CreateEndpointRequest* request,
                                              v1::CreateEndpointResponse* response) {
   if (!request->has_endpoint()) return ToGrpc(absl::InvalidArgumentError("endpoint: is missing"));
@@ -44,7 +51,10 @@ grpc::Status EndpointService::CreateEndpoint(grpc::ServerContext*, const v1::Cre
   if (!made.ok()) return ToGrpc(made.status());
   const absl::StatusOr<EndpointView> view =
       engine_.CreateEndpoint(made->endpoint(), [&](const OwnerView& owner, Endpoint& endpoint) {
-        return made->Finish(engine_.profiles(), owner, endpoint);
+        RETURN_IF_ERROR(made->Finish(engine_.profiles(), owner, endpoint));
+        if (MustVerify(request->require_verification(), endpoint))
+          endpoint.disabled = DisableReason::kUnverified;
+        return absl::OkStatus();
       });
   if (!view.ok()) return ToGrpc(view.status());
   *response->mutable_endpoint() = ToProto(*view, &engine_.profiles(), /*url_query=*/true);
@@ -99,7 +109,13 @@ grpc::Status EndpointService::UpdateEndpoint(grpc::ServerContext*, const v1::Upd
   if (!update.ok()) return ToGrpc(update.status());
   return Answer(engine_.UpdateEndpoint(*id,
                                        [&](const OwnerView& owner, Endpoint& endpoint) {
-                                         return update->Apply(engine_.profiles(), owner, endpoint);
+                                         const std::string url = endpoint.url;
+                                         RETURN_IF_ERROR(update->Apply(engine_.profiles(), owner, endpoint));
+                                         if (endpoint.url != url &&
+                                             MustVerify(request->require_verification(), endpoint)) {
+                                           endpoint.disabled = DisableReason::kUnverified;
+                                         }
+                                         return absl::OkStatus();
                                        }),
                 *response);
 }

@@ -4,13 +4,15 @@
 #include <grpcpp/grpcpp.h>
 
 #include "dispatcher/engine/engine.h"
+#include "dispatcher/tools/toolbox.h"
 #include "hookd/v1/endpoint_service.grpc.pb.h"
 
 namespace hookd {
 
 class EndpointService final : public v1::EndpointService::Service {
  public:
-  explicit EndpointService(Engine& engine) : engine_(engine) {}
+  // Both outlive it. `tools`: say which endpoints have to be verified; null = those that a call says.
+  explicit EndpointService(Engine& engine, const Toolbox* tools = nullptr) : engine_(engine), tools_(tools) {}
 
   grpc::Status CreateEndpoint(grpc::ServerContext* context, const v1::CreateEndpointRequest* request,
                               v1::CreateEndpointResponse* response) override;
@@ -44,8 +46,11 @@ class EndpointService final : public v1::EndpointService::Service {
                       bool url_query = false);
   template <typename Request, typename Change>
   grpc::Status ChangeState(const Request& request, v1::Endpoint& response, Change change);
+  // Sends to the endpoint's URL have to be proven to be wanted.
+  bool MustVerify(bool asked, const Endpoint& endpoint) const;
 
   Engine& engine_;
+  const Toolbox* const tools_;
 };
 
 }  // namespace hookd

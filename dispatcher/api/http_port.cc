@@ -14,6 +14,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
+#include "dispatcher/api/bin_exchange.h"
 #include "dispatcher/api/connect_protocol.h"
 #include "dispatcher/api/gateway_exchange.h"
 
@@ -85,7 +86,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnRead(error_code error) {
     if (error == http::error::header_limit) {
       Response response(http::status::request_header_fields_too_large, 11);
-      response.body() = "request headers are larger than 8 KiB\n";
+      response.body() =
+          absl::StrCat("request headers are larger than ", kMaxHttpHeaderBytes / 1024, " KiB\n");
       Write(std::move(response), false);
       return;
     }
@@ -95,6 +97,7 @@ class Session : public std::enable_shared_from_this<Session> {
         request.target().starts_with({kProcedurePrefix.data(), kProcedurePrefix.size()})) {
       return Call();
     }
+    if (options_.bins != nullptr && request.target().starts_with(kBinPrefix)) return ReceiveForBin();
     // A body is never read: the connection ends instead.
     const bool has_body = parser_->chunked() || parser_->content_length().value_or(0) > 0;
     const bool keep = parser_->keep_alive() && !has_body;
@@ -108,6 +111,17 @@ class Session : public std::enable_shared_from_this<Session> {
                                         if (connection == GatewayExchange::Connection::kUnread) self->Close();
                                       })
         ->Start(std::move(*parser_));
+  }
+
+  void ReceiveForBin() {
+    auto exchange =
+        std::make_shared<BinExchange>(stream_, buffer_, *options_.bins, options_.request_timeout,
+                                      [self = shared_from_this()](BinExchange::Answer answer) {
+                                        Response response(static_cast<http::status>(answer.status), 11);
+                                        response.body() = std::move(answer.text);
+                                        self->Write(std::move(response), false, answer.head);
+                                      });
+    exchange->Start(std::move(*parser_));
   }
 
   void Write(Response response, bool keep, bool head = false) {

@@ -1,5 +1,5 @@
-// The HTTP port: /metrics, /healthz, /readyz, and the gateway's procedures. A small server of its own, on its
-// own thread, so that it answers when everything else is busy.
+// The HTTP port: /metrics, /healthz, /readyz, the request bins, and the gateway's procedures. A small server
+// of its own, on its own thread, so that it answers when everything else is busy.
 #pragma once
 
 #include <chrono>
@@ -12,9 +12,11 @@
 
 namespace hookd {
 
+class BinStore;
 class Gateway;
 
-inline constexpr size_t kMaxHttpHeaderBytes = 8 * 1024;
+// What an endpoint may add to a request that goes to a bin fits.
+inline constexpr size_t kMaxHttpHeaderBytes = 24 * 1024;
 // Above, connections wait in the kernel's backlog until one ends.
 inline constexpr size_t kMaxHttpConnections = 64;
 // For a request from its first awaited byte to its last; an idle connection ends with it too.
@@ -28,6 +30,7 @@ struct HttpPortOptions {
   std::function<std::string()> metrics;  // Prometheus' text format 0.0.4
   std::function<absl::Status()> ready;   // not OK: its message says why not
   Gateway* gateway = nullptr;            // outlives the port, which closes it; null = no procedures
+  BinStore* bins = nullptr;              // outlives the port; null = no bins
   std::chrono::milliseconds request_timeout = kRequestTimeout;
   std::chrono::milliseconds answer_timeout = kAnswerTimeout;
 };

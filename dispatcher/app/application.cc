@@ -21,8 +21,10 @@
 #include "dispatcher/app/descriptors.h"
 #include "dispatcher/app/profile_folders.h"
 #include "dispatcher/app/readiness.h"
+#include "dispatcher/core/url_rules.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/telemetry/prometheus_telemetry.h"
+#include "dispatcher/tools/toolbox.h"
 #include "dispatcher/transport/curl_transport.h"
 #include "storage/format.h"
 #include "storage/rocksdb_store.h"
@@ -37,6 +39,8 @@ constexpr int kLastWordsMs = 1'000;
 // each.
 constexpr size_t kMultis = 16;
 constexpr size_t kHttp2Multis = 4;  // beside them
+// Of the tools' own transport: few requests, and no connection is kept.
+constexpr size_t kToolMultis = 1;
 // For the last answers, once the engine has drained.
 constexpr std::chrono::seconds kAnswerTime{2};
 
@@ -90,6 +94,16 @@ absl::StatusOr<CurlTransportOptions> MakeTransportOptions(const config::v1::Conf
   return options;
 }
 
+// "https://hooks.example.com", or empty.
+absl::Status CheckPublicUrl(const std::string& url) {
+  if (url.empty()) return absl::OkStatus();
+  const bool bare = url.find_first_of("/?", std::min(url.find("://") + 3, url.size())) == std::string::npos;
+  if (bare && ParseUrl(url).ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "tools.public_url: is not http:// or https:// and a host, without a path: write "
+      "https://hooks.example.com");
+}
+
 }  // namespace
 
 class Application::Impl {
@@ -104,6 +118,7 @@ class Application::Impl {
     max_intake_bytes_ = engine_options.intake_bytes;
     ASSIGN_OR_RETURN(const CurlTransportOptions transport_options,
                      MakeTransportOptions(config, engine_options));
+    RETURN_IF_ERROR(CheckPublicUrl(config.tools().public_url()));
     InitCurl();
 
     telemetry_ = MakeTelemetry({config.log().level(), config.log().file()});
@@ -112,6 +127,7 @@ class Application::Impl {
     http_options.metrics = [this] { return telemetry_->Scrape(); };
     http_options.ready = [this] { return readiness_.Check(); };
     http_options.gateway = &gateway_;
+    http_options.bins = &bins_;
     ASSIGN_OR_RETURN(http_, HttpPort::Start(std::move(http_options)));
 
     RocksDbOptions store_options;
@@ -121,6 +137,22 @@ class Application::Impl {
     store_options.ballast_bytes = static_cast<size_t>(config.storage().ballast().bytes());
     store_options.on_failure = [this](const absl::Status& status) { Die(status); };
     ASSIGN_OR_RETURN(store_, OpenRocksDbStore(store_options, RealClock()));
+
+    CurlTransportOptions tool_transport = transport_options;
+    tool_transport.multis = tool_transport.http2_multis = kToolMultis;
+    tool_transport.connections_per_multi = 1;
+    ToolboxOptions tool_options;
+    tool_options.user_agent = engine_options.user_agent;
+    tool_options.public_url = config.tools().public_url();
+    tool_options.origin = config.tools().origin();
+    tool_options.verification_required = config.tools().verification() == "required";
+    tools_ = std::make_unique<Toolbox>(
+        tool_options,
+        [tool_transport](boost::asio::io_context& io) {
+          return MakeCurlTransport(io, tool_transport, RealClock());
+        },
+        rules_, bins_, *store_, RealClock(), http_->address());
+    engine_options.captures = &tools_->captures();
 
     engine_ = std::make_unique<Engine>(
         engine_options, *store_, RealClock(), *telemetry_,
@@ -136,6 +168,7 @@ class Application::Impl {
     api_options.version = version;
     api_options.storage_format = kStorageFormat;
     api_options.gateway = &gateway_;
+    api_options.tools = tools_.get();
     ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
 
     readiness_.Set();
@@ -157,8 +190,10 @@ class Application::Impl {
       engine_->Stop();
     }
     api_.reset();
+    if (tools_ != nullptr) tools_->Stop();
     http_.reset();
     engine_.reset();
+    tools_.reset();
     store_.reset();
     if (telemetry_ != nullptr) telemetry_->Info("hookd.stopped", "the store is closed");
     telemetry_.reset();
@@ -269,8 +304,11 @@ class Application::Impl {
   Readiness readiness_;
   std::unique_ptr<Telemetry> telemetry_;
   Gateway gateway_;
+  BinStore bins_{RealClock()};
   std::unique_ptr<HttpPort> http_;
   std::unique_ptr<DeliveryStore> store_;
+  const ToolRules rules_;
+  std::unique_ptr<Toolbox> tools_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ApiServer> api_;
 };

@@ -7,7 +7,7 @@
 
 namespace hookd {
 
-// Connections to our own ports, and what the libraries open in passing.
+// Connections to our own ports, the tools' requests, and what the libraries open in passing.
 inline constexpr size_t kInboundDescriptors = 256;
 // The least that the database gets; it keeps every table (8 MiB) open.
 inline constexpr size_t kMinStorageDescriptors = 1'024;

@@ -39,11 +39,6 @@ absl::Status CheckPatterns(std::string_view field, const std::vector<std::string
   return absl::OkStatus();
 }
 
-bool MatchesAny(const std::vector<std::string>& patterns, std::string_view type) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [type](const std::string& pattern) { return MatchesPattern(pattern, type); });
-}
-
 absl::Status CheckFilters(const std::vector<std::string>& event_types,
                           const std::vector<std::string>& channels) {
   RETURN_IF_ERROR(CheckPatterns("event_types", event_types));

@@ -101,6 +101,14 @@ std::string GenerateKey() {
   return key;
 }
 
+std::string HmacSha256(std::string_view key, std::string_view text) {
+  Hmac hmac;
+  hmac.Start(key);
+  hmac.Add(text);
+  const std::array<char, kSha256Bytes> mac = hmac.Finish();
+  return {mac.data(), mac.size()};
+}
+
 std::string SignV1(const std::vector<std::string>& keys, std::string_view id, int64_t unix_seconds,
                    std::string_view body) {
   HOOKD_CHECK(!keys.empty(), "an endpoint has at least one signing key");

@@ -23,6 +23,9 @@ std::string FormatSecret(std::string_view key);
 // 32 random bytes. Ends the process if the system gives no randomness.
 std::string GenerateKey();
 
+// HMAC-SHA256 of `text`, raw. `key`: not empty.
+std::string HmacSha256(std::string_view key, std::string_view text);
+
 // The value of webhook-signature over "<id>.<unix_seconds>.<body>": "v1,<base64>" for each of `keys`, in
 // their order, joined by one space. `keys`: raw, at least one.
 std::string SignV1(const std::vector<std::string>& keys, std::string_view id, int64_t unix_seconds,

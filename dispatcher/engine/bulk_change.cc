@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/concat.h"
 #include "base/status_macros.h"
+#include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/engine/host_filter.h"
 
 namespace hookd {
@@ -38,11 +39,16 @@ EndpointUpdate UpdateFor(EndpointAction action, const std::string& note) {
           return absl::FailedPreconditionError(Concat("endpoint ", endpoint.id.ToString(),
                                                       " has no URL since its API key was changed: set one"));
         }
+        if (endpoint.disabled == DisableReason::kUnverified) {
+          return absl::FailedPreconditionError(
+              "its ownership is not proven yet: VerifyEndpoint (hookctl endpoints verify) enables it");
+        }
         endpoint.disabled = DisableReason::kNone;
         endpoint.disabled_ms = 0;
         reset_failures = true;
         break;
       case EndpointAction::kDisable:
+        if (endpoint.disabled == DisableReason::kUnverified) break;  // enabling must not go past the proof
         if (endpoint.disabled != DisableReason::kPerson) endpoint.disabled_ms = now;
         endpoint.disabled = DisableReason::kPerson;
         break;
@@ -64,6 +70,10 @@ absl::StatusOr<EndpointView> ApplyUpdate(Ledger& ledger, EndpointId id, const En
   auto changed = std::make_shared<Endpoint>(*current);
   bool reset_failures = false;
   RETURN_IF_ERROR(update(*changed, ledger.now(), reset_failures));
+  if (changed->capture && !Capturing(*changed, ledger.now())) changed->capture.reset();
+  if (changed->disabled != DisableReason::kNone && current->disabled == DisableReason::kNone) {
+    changed->disabled_ms = ledger.now();
+  }
   HOOKD_CHECK(changed->id == id && changed->subscriber_id == current->subscriber_id, "ids are immutable");
   // A new URL is what such an endpoint waits for.
   if (changed->disabled == DisableReason::kUrlCleared && !changed->url.empty()) {
@@ -82,9 +92,10 @@ bool WouldChange(const BulkChange& change, const Endpoint& endpoint) {
   if (!Takes(change.filter, endpoint)) return false;
   switch (change.action) {
     case EndpointAction::kEnable:
-      return endpoint.disabled != DisableReason::kNone && endpoint.disabled != DisableReason::kUrlCleared;
+      return endpoint.disabled != DisableReason::kNone && endpoint.disabled != DisableReason::kUrlCleared &&
+             endpoint.disabled != DisableReason::kUnverified;
     case EndpointAction::kDisable:
-      return endpoint.disabled != DisableReason::kPerson;
+      return endpoint.disabled != DisableReason::kPerson && endpoint.disabled != DisableReason::kUnverified;
     case EndpointAction::kPause:
       return !endpoint.paused;
     case EndpointAction::kResume:

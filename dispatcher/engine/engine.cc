@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "dispatcher/core/access_token.h"
 #include "dispatcher/engine/bulk_change.h"
+#include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/engine/committer.h"
 #include "dispatcher/engine/housekeeper.h"
 #include "dispatcher/engine/job_runner.h"
@@ -107,6 +108,7 @@ class Engine::Impl {
                          telemetry_,      committer_,
                          readers_,        [this](EndpointId endpoint) { sweeper_.Sweep(endpoint); },
                          recovered.epoch, options_.user_agent};
+    context.captures = options_.captures;
     for (size_t i = 0; i < options_.shards; ++i) {
       statistics_.push_back(std::make_unique<StatisticsTable>(
           std::max<size_t>(1, kMaxStatisticsEndpoints / options_.shards), clock_.Wall()));
@@ -267,6 +269,7 @@ class Engine::Impl {
           if (finish != nullptr) RETURN_IF_ERROR(finish({account->subscriber, account->endpoints}, endpoint));
           endpoint.id = ledger.NextEndpointId(endpoint.subscriber_id);
           endpoint.created_ms = endpoint.updated_ms = ledger.now();
+          if (endpoint.disabled != DisableReason::kNone) endpoint.disabled_ms = ledger.now();
           auto created = std::make_shared<const Endpoint>(std::move(endpoint));
           ledger.PutEndpoint(created);
           told = created->id;
@@ -384,6 +387,14 @@ class Engine::Impl {
   }
 
   WallMs now() const { return clock_.Wall(); }
+  // A capture that is over is not there any more, although nobody has written that yet.
+  void HideOverCapture(EndpointView& view) const {
+    if (!view.endpoint->capture || Capturing(*view.endpoint, clock_.Wall())) return;
+    auto without = std::make_shared<Endpoint>(*view.endpoint);
+    without->capture.reset();
+    view.endpoint = std::move(without);
+  }
+
   Committer& committer() { return committer_; }
   const Profiles& profiles() const { return *options_.profiles; }
   DeliveryStore& store() { return store_; }
@@ -472,11 +483,16 @@ absl::StatusOr<EndpointView> Engine::CreateEndpoint(Endpoint endpoint, const End
 absl::StatusOr<EndpointView> Engine::GetEndpoint(EndpointId id) {
   absl::StatusOr<EndpointView> found = impl_->store().ReadEndpoint(id);
   if (absl::IsNotFound(found.status())) return NoEndpoint(id);
+  if (found.ok()) impl_->HideOverCapture(*found);
   return found;
 }
 absl::StatusOr<std::vector<EndpointView>> Engine::ListEndpoints(const std::string& subscriber_id,
                                                                 EndpointId after, size_t limit) {
-  return impl_->store().ListEndpoints(subscriber_id, after, limit);
+  absl::StatusOr<std::vector<EndpointView>> found = impl_->store().ListEndpoints(subscriber_id, after, limit);
+  if (found.ok()) {
+    for (EndpointView& view : *found) impl_->HideOverCapture(view);
+  }
+  return found;
 }
 absl::StatusOr<EndpointView> Engine::UpdateEndpoint(EndpointId id,
                                                     std::function<absl::Status(Endpoint&)> change) {
@@ -484,6 +500,17 @@ absl::StatusOr<EndpointView> Engine::UpdateEndpoint(EndpointId id,
 }
 absl::StatusOr<EndpointView> Engine::UpdateEndpoint(EndpointId id, const EndpointChange& change) {
   return impl_->UpdateEndpoint(id, change);
+}
+absl::StatusOr<EndpointView> Engine::EndpointVerified(EndpointId id,
+                                                      std::function<absl::Status(Endpoint&)> change) {
+  return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint, WallMs, bool& reset_failures) {
+    RETURN_IF_ERROR(change(endpoint));
+    if (endpoint.disabled != DisableReason::kUnverified) return absl::OkStatus();
+    endpoint.disabled = DisableReason::kNone;
+    endpoint.disabled_ms = 0;
+    reset_failures = true;
+    return absl::OkStatus();
+  });
 }
 absl::Status Engine::DeleteEndpoint(EndpointId id) { return impl_->DeleteEndpoint(id); }
 absl::StatusOr<EndpointView> Engine::EnableEndpoint(EndpointId id, const std::string& note) {

@@ -26,6 +26,8 @@ class io_context;
 
 namespace hookd {
 
+class CaptureSink;
+
 // An event that has passed core/event_rules.h. `event.id` and `event.accepted_ms` are the engine's to set.
 struct NewEvent {
   Event event;
@@ -106,6 +108,7 @@ struct EngineOptions {
   EngineTunables tunables;
   std::string user_agent = "hookd";
   std::shared_ptr<const Profiles> profiles = std::make_shared<Profiles>();
+  CaptureSink* captures = nullptr;  // outlives the engine; null = no capture acts but by holding its lane
 };
 
 // What a pending delivery waits for.
@@ -257,7 +260,11 @@ class Engine {
   absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, std::function<absl::Status(Endpoint&)> change);
   absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, const EndpointChange& change);
   absl::Status DeleteEndpoint(EndpointId id);
-  // Ends a disablement, whatever its reason, and the row of failures. `note`: at most kMaxStateNote bytes.
+  // The receiver has proven that it wants it: ends a disablement as unverified, and the row of failures with
+  // it. `change` runs as UpdateEndpoint's, on the endpoint as it is then; an error changes nothing.
+  absl::StatusOr<EndpointView> EndpointVerified(EndpointId id, std::function<absl::Status(Endpoint&)> change);
+  // Ends a disablement, and the row of failures. `note`: at most kMaxStateNote bytes. FAILED_PRECONDITION: it
+  // is unverified.
   absl::StatusOr<EndpointView> EnableEndpoint(EndpointId id, const std::string& note);
   absl::StatusOr<EndpointView> DisableEndpoint(EndpointId id, const std::string& note);
   absl::StatusOr<EndpointView> SetEndpointPaused(EndpointId id, bool paused, const std::string& note);

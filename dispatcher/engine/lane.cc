@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <tuple>
+#include <utility>
 
 #include "base/check.h"
 #include "dispatcher/core/backoff.h"
@@ -74,6 +75,7 @@ void Lane::Configure(std::shared_ptr<const Endpoint> endpoint, Hold hold) {
   // Another rate starts afresh: the old arrival time may lie far ahead.
   if (endpoint_ != nullptr && endpoint_->policy.rate != endpoint->policy.rate) rate_tat_us_ = 0;
   if (endpoint->policy.retry_after_max == Millis(0)) hold_until_ = SteadyTime{};
+  if (endpoint->capture != (endpoint_ == nullptr ? std::nullopt : endpoint_->capture)) capture_new_ = true;
   endpoint_ = std::move(endpoint);
   hold_ = hold;
 }
@@ -328,18 +330,34 @@ LaneStep Lane::Next(Now now) {
   return step;
 }
 
+void Lane::SeeCapture(Now now) {
+  const std::optional<Capture>& capture = endpoint_->capture;
+  if (std::exchange(capture_new_, false)) {
+    capture_end_ = capture ? OnSteady(capture->until_ms, kMaxCapture, now) : SteadyTime{};
+  }
+  diverted_ = now.steady < capture_end_ && capture->delivers;
+}
+
 LaneStep Lane::NextStep(Now now) {
   LaneStep step;
   if (deleted_ || endpoint_ == nullptr || loading_parked_) return step;
+  SeeCapture(now);
+  const bool captured = Captured(now) && HasPending();
   const bool trims = trims_ > 0 || check_age_;
-  if (!trims && !Sends()) return step;
-  if (!parked_known_) {
+  if (!trims && !captured && !Sends()) return step;
+  if (!parked_known_ && (trims || !captured)) {
     loading_parked_ = true;
     step.kind = Kind::kLoadParked;
     return step;
   }
   if (trims) {
     if (std::optional<LaneStep> trim = TrimStep()) return *std::move(trim);
+  }
+  if (captured) {
+    step.kind = Kind::kWait;
+    step.until = capture_end_;
+    step.captured = in_flight_.empty();
+    return step;
   }
   if (!Sends()) return step;
   if (in_flight_.empty()) SetMode(endpoint_->policy.mode);
@@ -398,7 +416,8 @@ std::optional<LaneStep> Lane::TrimStep() {
 // the whole timeout.
 size_t Lane::MaxInFlight() const {
   if (mode_ == DeliveryMode::kOrdered) return 1;
-  const size_t most = std::min<size_t>(endpoint_->policy.max_in_flight, shared_.limits.max_in_flight);
+  const size_t most = std::min<size_t>(
+      {endpoint_->policy.max_in_flight, shared_.limits.max_in_flight, diverted_ ? kMaxDiverted : SIZE_MAX});
   switch (lane_class()) {
     case LaneClass::kUnproven:
       return 1;

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/model.h"
+#include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/telemetry/telemetry.h"
 #include "storage/delivery_store.h"
 
@@ -82,6 +83,7 @@ struct LaneStep {
   Sequence sequence = 0;
   EventId event;
   SteadyTime until;
+  bool captured = false;  // of kWait: a capture holds the lane, nothing is in flight, something is pending
 };
 
 // Where a delivery stands in its lane.
@@ -151,6 +153,9 @@ struct LaneLimits {
   size_t parked_per_lane = 1000;  // at the bound nothing new is started until one ends
   size_t max_in_flight = 256;     // attempts of one lane, whatever its policy says
 };
+
+// Attempts in flight of one lane while a capture delivers: they come to hookd's own HTTP port.
+inline constexpr size_t kMaxDiverted = 4;
 
 // Ends and parkings of one lane that are not on disk yet.
 inline constexpr size_t kMaxSettling = 256;
@@ -235,6 +240,8 @@ class Lane {
   const std::shared_ptr<const Endpoint>& endpoint() const { return endpoint_; }
   bool deleted() const { return deleted_; }
   Hold hold() const { return hold_; }
+  // A capture holds it: nothing starts until that is over.
+  bool Captured(Now now) const { return now.steady < capture_end_ && !endpoint_->capture->delivers; }
   // Attempts, ends and parkings that are not on disk yet.
   size_t in_flight() const { return in_flight_.size(); }
   LaneClass lane_class() const;
@@ -293,6 +300,12 @@ class Lane {
     return !in_flight_.empty() && in_flight_.begin()->first < sequence;
   }
 
+  // From here on the end of a capture is on the steady clock: no leap of the wall clock moves it.
+  void SeeCapture(Now now);
+  bool HasPending() const {
+    return !parked_known_ || !parked_.empty() || !window_.empty() || window_end_ < tail_ ||
+           !in_flight_.empty();
+  }
   bool Sends() const { return hold_ == Hold::kNone && !shared_.paused; }
   size_t MaxInFlight() const;
   // The next step, apart from what the budget asks for.
@@ -348,6 +361,9 @@ class Lane {
   std::shared_ptr<const Endpoint> endpoint_;
   DeliveryMode mode_ = DeliveryMode::kOrdered;  // the policy's, once nothing is in flight
   Hold hold_ = Hold::kNone;
+  bool capture_new_ = false;  // the endpoint's is not in capture_end_ yet
+  SteadyTime capture_end_{};  // the epoch = there is none
+  bool diverted_ = false;     // a capture delivers, as of the last step
   bool deleted_ = false;
   bool check_age_ = false;
   WallMs oldest_ms_ = 0;   // nothing pending that is not in flight was accepted before

@@ -65,7 +65,7 @@ std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& 
   headers.emplace_back("webhook-id", WebhookId(work).ToString());
   headers.emplace_back("webhook-timestamp", std::to_string(now / 1000));
   headers.emplace_back("webhook-signature", std::move(signature));
-  headers.emplace_back("hookd-sequence", Sequences(work, context.epoch));
+  if (work.sequence != 0) headers.emplace_back("hookd-sequence", Sequences(work, context.epoch));
   headers.emplace_back("hookd-attempt", std::to_string(work.attempt));
   headers.emplace_back("hookd-event-type", Types(work));
   if (traced && !event.traceparent.empty()) headers.emplace_back("traceparent", event.traceparent);

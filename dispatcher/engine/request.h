@@ -18,7 +18,7 @@ struct RequestContext {
   std::string_view user_agent;
 };
 
-// All that hookd and the endpoint put on it, in their order.
+// All that hookd and the endpoint put on it, in their order. `work.sequence` 0: without hookd-sequence.
 std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& endpoint, const Work& work,
                                                                 WallMs now, const RequestContext& context,
                                                                 std::string signature);

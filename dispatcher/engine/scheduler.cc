@@ -298,6 +298,7 @@ void Scheduler::Step(Entry& entry, Now now) {
       break;
     case LaneStep::Kind::kWait:
       Wake(entry, step.until);
+      if (step.captured) host_.Captured(entry.lane.endpoint());
       break;
     case LaneStep::Kind::kIdle:
       if (entry.lane.Forgettable(now)) entries_.erase(endpoint);

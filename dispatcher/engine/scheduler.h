@@ -52,6 +52,8 @@ class SchedulerHost {
   virtual void ReadEvent(EndpointId endpoint, Sequence sequence, EventId event) = 0;
   // A deleted lane has nothing in flight any more: what is still pending can be ended.
   virtual void LaneAtRest(EndpointId endpoint) = 0;
+  // See CaptureSink::Pending.
+  virtual void Captured(const std::shared_ptr<const Endpoint>& /*endpoint*/) {}
 };
 
 // A new delivery, with what its lane has to know if it is made for it.

@@ -99,6 +99,14 @@ std::optional<Waiting> Scheduler::WhyWaiting(EndpointId endpoint, Sequence seque
   if (position.place == Place::kSettling) return OfServer("its next state is on the way to the disk");
   if (stopped_) return OfServer("hookd is shutting down");
   if (std::optional<Waiting> hold = WaitForHold(*lane.endpoint(), lane.hold(), operations_)) return hold;
+  if (lane.Captured(now)) {
+    const Capture& capture = *lane.endpoint()->capture;
+    Waiting waiting;
+    waiting.kind = WaitKind::kPaused;
+    waiting.until_ms = capture.until_ms;
+    waiting.detail = Concat("a capture holds its endpoint (", capture.bin, ")");
+    return waiting;
+  }
   if (position.place == Place::kUnknown) return OfServer("its lane is being read after a start");
   if (position.place == Place::kBehind) {
     Waiting waiting;

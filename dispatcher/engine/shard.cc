@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/concat.h"
+#include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/engine/report.h"
 #include "dispatcher/engine/request.h"
 
@@ -125,10 +126,20 @@ void Shard::StartAttempt(Lane& lane, Work work) {
   const WallMs wall = context_.clock.Wall();
   std::shared_ptr<const Endpoint> settings = lane.endpoint();
   HttpRequest request = MakeRequest(*settings, work, wall, {context_.epoch, context_.user_agent});
-  transport_->Send(std::move(request), [this, id = lane.id(), work = std::move(work),
-                                        settings = std::move(settings), wall](HttpResult result) mutable {
-    AttemptEnded(id, work, std::move(settings), wall, std::move(result));
-  });
+  std::string bin = Divert(*settings, wall, request);
+  transport_->Send(std::move(request),
+                   [this, id = lane.id(), work = std::move(work), settings = std::move(settings),
+                    bin = std::move(bin), wall](HttpResult result) mutable {
+                     AttemptEnded(id, work, std::move(settings), bin, wall, std::move(result));
+                   });
+}
+
+std::string Shard::Divert(const Endpoint& endpoint, WallMs now, HttpRequest& request) {
+  if (!Capturing(endpoint, now) || !endpoint.capture->delivers || context_.captures == nullptr) return "";
+  request.url = context_.captures->BinUrl(endpoint);
+  request.to_self = true;
+  request.http_version = HttpVersion::kHttp11;
+  return endpoint.capture->bin;
 }
 
 void Shard::Settle(Lane& lane, LaneStep step) {
@@ -136,14 +147,19 @@ void Shard::Settle(Lane& lane, LaneStep step) {
 }
 
 void Shard::AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<const Endpoint> settings,
-                         WallMs started, HttpResult result) {
+                         const std::string& bin, WallMs started, HttpResult result) {
   Lane* lane = scheduler_.Find(endpoint);
   HOOKD_CHECK(lane != nullptr, "a lane with something in flight stays");
   const Now now = context_.clock.Read();
   const double unit_random = std::uniform_real_distribution<double>(0, 1)(random_);
-  const std::string host = HostOf(settings->url);
+  // What a bin answers says nothing of the receiver's host.
+  const std::string host = bin.empty() ? HostOf(settings->url) : bin;
   AttemptOutcome outcome = MakeOutcome(*lane, work, *settings, host, {context_.epoch, context_.user_agent},
                                        started, std::move(result), now, unit_random);
+  if (!bin.empty()) {
+    std::string& detail = outcome.fact.attempt.error_detail;
+    detail = Concat("sent to ", bin, " (a capture)", detail.empty() ? "" : ": ", detail);
+  }
   const Attempt& attempt = outcome.fact.attempt;
 
   AttemptEvent event;
@@ -211,5 +227,9 @@ void Shard::ReadEvent(EndpointId endpoint, Sequence sequence, EventId event) {
 }
 
 void Shard::LaneAtRest(EndpointId endpoint) { context_.sweep(endpoint); }
+
+void Shard::Captured(const std::shared_ptr<const Endpoint>& endpoint) {
+  if (context_.captures != nullptr) context_.captures->Pending(endpoint);
+}
 
 }  // namespace hookd

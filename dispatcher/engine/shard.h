@@ -43,6 +43,7 @@ struct ShardContext {
   uint32_t epoch = 1;
   std::string user_agent;
   StatisticsTable* statistics = nullptr;  // this shard's
+  CaptureSink* captures = nullptr;
 };
 
 class Shard final : private SchedulerHost {
@@ -93,9 +94,13 @@ class Shard final : private SchedulerHost {
   void ReadQueue(EndpointId endpoint, Sequence from) override;
   void ReadEvent(EndpointId endpoint, Sequence sequence, EventId event) override;
   void LaneAtRest(EndpointId endpoint) override;
+  void Captured(const std::shared_ptr<const Endpoint>& endpoint) override;
 
+  // Puts the endpoint's bin in the place of its URL, if a capture says so; then gives the bin's id.
+  std::string Divert(const Endpoint& endpoint, WallMs now, HttpRequest& request);
+  // `bin`: where it went instead; empty = to the URL.
   void AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<const Endpoint> settings,
-                    WallMs started, HttpResult result);
+                    const std::string& bin, WallMs started, HttpResult result);
   // Runs `then` here once the lanes know of everything that is on disk now.
   void AfterNews(std::function<void(absl::Status)> then);
   void WhenParkedKnown(EndpointId endpoint, std::function<void()> then);

@@ -113,10 +113,13 @@ bool Exchange::Prepare(const std::string& address, Duration connect, Duration to
   connect_to_.Clear();
   connect_to_.Add(v6 ? "::[" : "::", address, v6 ? "]:" : ":");
   SetHeaders();
+  if (request_.method != method_) SetMethod();
+  if (request_.fresh != fresh_) SetFresh();
   CURL* e = easy_.get();
   const long version = CurlHttpVersion();
   // 7.88.1 fails each request that it sends over a kept connection with prior knowledge.
-  const long forbid_reuse = version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE ? 1 : 0;
+  const long forbid_reuse = version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE || request_.fresh ? 1 : 0;
+  const bool post = request_.method == HttpMethod::kPost;
   const char* body = request_.body.empty() ? "" : request_.body.data();
   return curl_easy_setopt(e, CURLOPT_URL, request_.url.c_str()) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
@@ -124,11 +127,32 @@ bool Exchange::Prepare(const std::string& address, Duration connect, Duration to
          curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers_.get()) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_HTTP_VERSION, version) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_FORBID_REUSE, forbid_reuse) == CURLE_OK &&
-         curl_easy_setopt(e, CURLOPT_POSTFIELDS, body) == CURLE_OK &&
-         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size())) ==
-             CURLE_OK &&
+         (!post || curl_easy_setopt(e, CURLOPT_POSTFIELDS, body) == CURLE_OK) &&
+         (!post || curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
+                                    static_cast<curl_off_t>(request_.body.size())) == CURLE_OK) &&
          curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, CeilMs(connect)) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, CeilMs(total)) == CURLE_OK;
+}
+
+void Exchange::SetMethod() {
+  CURL* e = easy_.get();
+  method_ = request_.method;
+  curl_easy_setopt(e, method_ == HttpMethod::kPost ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
+  curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method_ == HttpMethod::kOptions ? "OPTIONS" : nullptr);
+}
+
+void Exchange::SetFresh() {
+  CURL* e = easy_.get();
+  fresh_ = request_.fresh;
+  curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, fresh_ ? 1L : 0L);
+  curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, fresh_ ? 0L : 1L);  // a resumed session has no certificate
+  curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, fresh_ ? &Exchange::OnTlsContext : nullptr);
+  curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, this);
+}
+
+CURLcode Exchange::OnTlsContext(CURL* /*easy*/, void* ssl_context, void* exchange) {
+  WatchCertificate(ssl_context, static_cast<Exchange*>(exchange)->seen_);
+  return CURLE_OK;
 }
 
 curl_socket_t Exchange::OnOpenSocket(void* exchange, curlsocktype /*purpose*/, curl_sockaddr* address) {
@@ -222,6 +246,19 @@ Progress Exchange::Reached() const {
   return opened_ && Info(CURLINFO_LOCAL_PORT) > 0 ? Progress::kConnected : Progress::kNothing;
 }
 
+ExchangePhase Exchange::Phase() const {
+  if (addresses == nullptr) return ExchangePhase::kName;
+  switch (Reached()) {
+    case Progress::kNothing:
+      return ExchangePhase::kConnect;
+    case Progress::kConnected:
+      return ExchangePhase::kTls;
+    case Progress::kSent:
+      break;
+  }
+  return ExchangePhase::kAnswer;
+}
+
 long Exchange::Info(CURLINFO info) const {
   long value = 0;
   curl_easy_getinfo(easy_.get(), info, &value);
@@ -251,6 +288,8 @@ HttpResult Exchange::Base() const {
   AddTimes(result);
   if (Reached() != Progress::kNothing) result.remote_address = AddressAndPort(address_, target->port);
   if (sends_ > 0) result.resends = sends_ - 1;
+  result.phase = Phase();
+  result.certificate = seen_.certificate;
   return result;
 }
 
@@ -294,7 +333,15 @@ HttpResult Exchange::Result(CURLcode code) const {
   TransferError error = ExplainTransfer(code, os_errno, message_.data(), Reached());
   // A receiver that refused at one address is not excused by an address that we cannot reach.
   if (error.kind == ErrorKind::kLocal && connect_error) error = *connect_error;
-  return Failed(std::move(error));
+  HttpResult result = Failed(std::move(error));
+  if (code == CURLE_COULDNT_CONNECT) result.os_errno = os_errno;
+  if (result.certificate != nullptr && code == CURLE_PEER_FAILED_VERIFICATION &&
+      result.certificate->fault == TlsFault::kNone) {  // the chain is good: it is for another name
+    auto certificate = std::make_shared<PeerCertificate>(*result.certificate);
+    certificate->fault = TlsFault::kName;
+    result.certificate = std::move(certificate);
+  }
+  return result;
 }
 
 HttpTransport::Callback Exchange::Release() {
@@ -316,6 +363,7 @@ HttpTransport::Callback Exchange::Release() {
   retry_after_.clear();
   header_lines_.clear();
   header_lines_cut_ = false;
+  seen_.certificate.reset();
   // libcurl must not keep pointers to what goes now.
   curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDS, nullptr);
   curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, nullptr);

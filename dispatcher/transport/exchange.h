@@ -12,6 +12,7 @@
 #include "dispatcher/transport/curl_handles.h"
 #include "dispatcher/transport/header_list.h"
 #include "dispatcher/transport/http_transport.h"
+#include "dispatcher/transport/peer_certificate.h"
 #include "dispatcher/transport/resolver.h"
 #include "dispatcher/transport/target.h"
 
@@ -68,12 +69,17 @@ class Exchange {
   static int OnRequest(void* exchange, char* remote, char* local, int remote_port, int local_port);
   static curl_socket_t OnOpenSocket(void* exchange, curlsocktype purpose, curl_sockaddr* address);
   void SetConstantOptions(const std::string& ca_file);
+  // For what few requests ask; the handle keeps it until another asks otherwise.
+  void SetMethod();
+  void SetFresh();
+  static CURLcode OnTlsContext(CURL* easy, void* ssl_context, void* exchange);
   void SetHeaders();
   long CurlHttpVersion() const;
   void SeeRetryAfter(std::string_view line);
   void KeepHeader(std::string_view line);
   void EndHeaderBlock();
   Progress Reached() const;
+  ExchangePhase Phase() const;
   long Info(CURLINFO info) const;
   int64_t InfoUs(CURLINFO info) const;
   void AddTimes(HttpResult& result) const;
@@ -103,6 +109,9 @@ class Exchange {
   std::string header_lines_;  // likewise: as many whole lines as are kept
   bool header_lines_cut_ = false;
   std::optional<TransferError> header_error_;  // why our own callback ended the transfer before a verdict
+  HttpMethod method_ = HttpMethod::kPost;      // the handle's
+  bool fresh_ = false;                         // likewise
+  SeenCertificate seen_;
 
   EasyHandle easy_;  // last: goes first
 };

@@ -13,7 +13,9 @@
 
 namespace hookd {
 
-// One POST. Names and values of `headers` have passed core/header_rules.h: no CR, LF or NUL.
+enum class HttpMethod : uint8_t { kPost, kGet, kOptions };
+
+// Names and values of `headers` have passed core/header_rules.h: no CR, LF or NUL.
 struct HttpRequest {
   std::string url;  // passed core/url_rules.h
   std::vector<std::pair<std::string, std::string>> headers;
@@ -22,7 +24,29 @@ struct HttpRequest {
   Millis timeout{30'000};  // one deadline over name, connect, TLS and response headers
   HttpVersion http_version = HttpVersion::kHttp11;
   std::optional<StatusRange> headers_unwanted;  // of answers with such a status
+  HttpMethod method = HttpMethod::kPost;        // the others go without a body
+  bool to_self = false;  // to hookd's own HTTP port: what applies to receivers' addresses does not
+  // Over a connection of its own, whose every phase is seen; the receiver's certificate too.
+  bool fresh = false;
 };
+
+// Where an exchange was when it ended.
+enum class ExchangePhase : uint8_t { kName, kConnect, kTls, kAnswer };
+
+// What is wrong with a certificate, or with the handshake.
+enum class TlsFault : uint8_t { kNone, kExpired, kNotYetValid, kName, kIssuer, kOther };
+
+// The receiver's certificate, whether it is trusted or not. Texts are printable ASCII.
+struct PeerCertificate {
+  std::string subject;  // at most kMaxCertificateText bytes, as the issuer
+  std::string issuer;
+  std::vector<std::string> names;  // "example.com", "192.0.2.1": at most kMaxCertificateNames
+  WallMs not_before_ms = 0;
+  WallMs not_after_ms = 0;
+  TlsFault fault = TlsFault::kNone;
+};
+inline constexpr size_t kMaxCertificateNames = 32;
+inline constexpr size_t kMaxCertificateText = 256;
 
 // What the exchange came to. `error` is kNone when a final response header block arrived (whatever its
 // status): whether that status is a success is not the transport's to say.
@@ -38,6 +62,9 @@ struct HttpResult {
   uint32_t resends = 0;
   std::string headers;      // of the answer, as they came: lines of at most kKeptHeaderBytes in all
   std::string retry_after;  // the header's value as it came, at most 64 bytes; empty = none
+  ExchangePhase phase = ExchangePhase::kName;
+  int os_errno = 0;  // of a connection that could not be made; 0 = none is known
+  std::shared_ptr<const PeerCertificate> certificate;  // of fresh requests that came so far as TLS
 };
 
 // Thread: the shard's. Callbacks run on it too, never inside Send.

@@ -123,6 +123,8 @@ class Simulation final : private SchedulerHost {
   NullTelemetry telemetry;
   Now now{kStart, 1'700'000'000'000};
   std::vector<Sent> sent;
+  Duration took{};   // of every attempt, on top of what its answer says
+  int captured = 0;  // how often a captured lane told of itself
 
  private:
   static constexpr SteadyTime kStart{std::chrono::hours(1000)};
@@ -174,7 +176,7 @@ class Simulation final : private SchedulerHost {
     }
     const std::shared_ptr<const Endpoint> settings = lane.endpoint();
     const Answer answer = receiver_(*settings, work);
-    ends_.emplace(now.steady + answer.took, [this, &lane, work, settings, answer, started = now.wall] {
+    ends_.emplace(now.steady + answer.took + took, [this, &lane, work, settings, answer, started = now.wall] {
       HttpResult result;
       result.status = answer.status;
       result.error = answer.error;
@@ -203,6 +205,7 @@ class Simulation final : private SchedulerHost {
     });
   }
   void LaneAtRest(EndpointId) override {}
+  void Captured(const std::shared_ptr<const Endpoint>&) override { ++captured; }
 
   const Receiver receiver_;
   MemoryStore store_;

@@ -155,12 +155,28 @@ TestCa::TestCa() {
       "-subj '/CN=hookd test CA' -days 2 -addext basicConstraints=critical,CA:TRUE");
 }
 
-bool TestCa::Issue(const std::string& name, const std::string& alt_names, int days) const {
+bool TestCa::Request(const std::string& name, const std::string& alt_names) const {
   std::ofstream(dir_.path() / (name + ".ext")) << "subjectAltName=" << alt_names << "\n";
   return Run(absl::StrCat("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ",
-                          name, ".key -out ", name, ".csr -subj /CN=receiver")) &&
-         Run(absl::StrCat("openssl x509 -req -in ", name,
-                          ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -out ", name, ".pem -days ", days,
+                          name, ".key -out ", name, ".csr -subj /CN=receiver"));
+}
+
+bool TestCa::Issue(const std::string& name, const std::string& alt_names, int days) const {
+  return Request(name, alt_names) && Run(absl::StrCat("openssl x509 -req -in ", name,
+                                                      ".csr -CA ca.pem -CAkey ca.key -CAcreateserial -out ",
+                                                      name, ".pem -days ", days, " -extfile ", name, ".ext"));
+}
+
+bool TestCa::IssueFor(const std::string& name, const std::string& alt_names, const std::string& from,
+                      const std::string& until) const {
+  // Only `openssl ca` takes a beginning, and it keeps a register.
+  std::ofstream(dir_.path() / "ca.cnf") << "[ca]\ndefault_ca=one\n[one]\nnew_certs_dir=.\ndatabase=index\n"
+                                           "rand_serial=yes\ndefault_md=sha256\npolicy=any\n"
+                                           "[any]\ncommonName=supplied\n";
+  std::ofstream(dir_.path() / "index").flush();
+  return Request(name, alt_names) &&
+         Run(absl::StrCat("openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in ", name,
+                          ".csr -out ", name, ".pem -notext -startdate ", from, " -enddate ", until,
                           " -extfile ", name, ".ext"));
 }
 

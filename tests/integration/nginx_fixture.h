@@ -62,11 +62,15 @@ class TestCa {
   // Makes NAME.pem and NAME.key for the given subjectAltName ("DNS:localhost,IP:127.0.0.1"); `days` < 0:
   // expired.
   bool Issue(const std::string& name, const std::string& alt_names, int days) const;
+  // Valid between two times such as "20300101000000Z".
+  bool IssueFor(const std::string& name, const std::string& alt_names, const std::string& from,
+                const std::string& until) const;
   std::string certificate(const std::string& name) const { return (dir_.path() / (name + ".pem")).string(); }
   std::string key(const std::string& name) const { return (dir_.path() / (name + ".key")).string(); }
 
  private:
   bool Run(const std::string& command) const;
+  bool Request(const std::string& name, const std::string& alt_names) const;
 
   TempDir dir_;
   bool ok_ = false;

@@ -13,6 +13,7 @@
 
 #include "dispatcher/api/api_server.h"
 #include "dispatcher/api/gateway.h"
+#include "dispatcher/tools/toolbox.h"
 #include "tests/fakes/fake_transport.h"
 #include "tests/fakes/forwarding_store.h"
 #include "tests/fakes/null_telemetry.h"
@@ -75,8 +76,18 @@ class ApiTest : public ::testing::Test {
  protected:
   static constexpr size_t kIntakeBytes = 4096;
 
-  ApiTest() {
+  // `rules`: with the tools.
+  explicit ApiTest(const ToolRules* rules = nullptr) {
     EngineOptions options;
+    if (rules != nullptr) {
+      ToolboxOptions tool_options;
+      tool_options.public_url = "https://hooks.example";
+      tools_ = std::make_unique<Toolbox>(
+          tool_options,
+          [this](boost::asio::io_context& io) { return std::make_unique<FakeTransport>(io, receiver_); },
+          *rules, bins_, store_, RealClock(), "127.0.0.1:1");
+      options.captures = &tools_->captures();
+    }
     options.shards = 1;
     options.intake_bytes = kIntakeBytes;
     options.profiles = SmallProfiles();
@@ -91,6 +102,7 @@ class ApiTest : public ::testing::Test {
     ApiServerOptions api;
     api.listen = "127.0.0.1:0";
     api.gateway = &gateway_;
+    api.tools = tools_.get();
     absl::StatusOr<std::unique_ptr<ApiServer>> server =
         ApiServer::Start(api, *engine_, telemetry_, RealClock());
     EXPECT_TRUE(server.ok()) << server.status();
@@ -103,12 +115,15 @@ class ApiTest : public ::testing::Test {
     server_->StopIntake();
     engine_->Drain(Duration::zero());
     server_->Shutdown(std::chrono::seconds(10));
+    if (tools_ != nullptr) tools_->Stop();
     engine_->Stop();
   }
 
   CountingTelemetry telemetry_;
   FakeReceiver receiver_;
   GatedStore store_;
+  BinStore bins_{RealClock()};
+  std::unique_ptr<Toolbox> tools_;
   std::unique_ptr<Engine> engine_;
   Gateway gateway_;
   std::unique_ptr<ApiServer> server_;

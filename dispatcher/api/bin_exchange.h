@@ -1,0 +1,56 @@
+// One request to a bin: receives it whole, within its bounds, and keeps it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "dispatcher/tools/bin_store.h"
+
+namespace hookd {
+
+inline constexpr char kBinPrefix[] = "/bin/";
+
+// Lives in its own handlers; the connection's thread. `stream` and `buffer` are the connection's, which
+// `done` keeps alive.
+class BinExchange : public std::enable_shared_from_this<BinExchange> {
+ public:
+  struct Answer {
+    int status = 200;
+    std::string text;
+    bool head = false;
+  };
+  using HeaderParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
+
+  BinExchange(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& buffer, BinStore& bins,
+              std::chrono::milliseconds timeout, std::function<void(Answer)> done);
+
+  // `parser` has read the header. `done` runs once, unless the connection breaks; the connection ends with
+  // the answer, so that idle ones take no place of the port's.
+  void Start(HeaderParser&& parser);
+
+ private:
+  void OnRead(boost::system::error_code error);
+  CapturedRequest Received() const;
+
+  boost::beast::tcp_stream& stream_;
+  boost::beast::flat_buffer& buffer_;
+  BinStore& bins_;
+  const std::chrono::milliseconds timeout_;
+  const std::function<void(Answer)> done_;
+  std::shared_ptr<void> place_;
+  std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
+  std::string id_;
+  uint64_t announced_ = 0;  // Content-Length
+};
+
+}  // namespace hookd
