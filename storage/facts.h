@@ -102,7 +102,7 @@ struct AttemptRecorded {
   bool follows = false;
 };
 
-// Deliveries that were never attempted are put together, for good: they leave the queue for `parked`, and are
+// Deliveries that were never attempted are put together, for good: they are in `parked` from then on, and are
 // sent, retried and ended as one.
 struct BatchFormed {
   struct Member {
@@ -110,6 +110,7 @@ struct BatchFormed {
     EventId event;
     RemadePtr remade;
     uint64_t ordering_key_hash = 0;
+    bool was_parked = false;
   };
   EventId batch;                // what receivers see as webhook-id
   std::vector<Member> members;  // of one endpoint, by sequence; at least one

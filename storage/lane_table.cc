@@ -149,9 +149,12 @@ void LaneTable::Apply(const DeliveryParked& fact) {
 void LaneTable::Apply(const BatchFormed& fact) {
   LaneState* lane = Change(fact.members.front().delivery.endpoint);
   if (lane == nullptr) return;
-  HOOKD_CHECK(lane->queued >= fact.members.size(), "only queued deliveries form a batch");
-  lane->queued -= fact.members.size();
-  lane->parked += fact.members.size();
+  for (const BatchFormed::Member& member : fact.members) {
+    if (member.was_parked) continue;
+    HOOKD_CHECK(lane->queued > 0, "only pending deliveries form a batch");
+    --lane->queued;
+    ++lane->parked;
+  }
   MoveCursor(*lane, fact.cursor);
 }
 

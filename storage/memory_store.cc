@@ -165,8 +165,10 @@ struct MemoryStore::Tables {
 
   void Apply(const BatchFormed& fact) {
     for (const BatchFormed::Member& member : fact.members) {
-      Delivery& delivery = TakePending(member, false);
-      HOOKD_CHECK(delivery.attempt_count == 0, "only what was never attempted forms a batch");
+      Delivery& delivery = TakePending(member, member.was_parked);
+      HOOKD_CHECK(delivery.attempt_count == 0 && !delivery.batch,
+                  "only what was never attempted forms a batch");
+      delivery.next_due_ms = 0;
       delivery.batch = fact.batch;
       ParkedDelivery row{member.delivery.sequence, member.event, member.ordering_key_hash};
       row.remade = member.remade;

@@ -178,7 +178,7 @@ void RocksDbStore::Write(const BatchFormed& fact) {
     ParkedDelivery parked{sequence, member.event, member.ordering_key_hash};
     parked.remade = member.remade;
     parked.batch = fact.batch;
-    Delete(kQueue, key);
+    if (!member.was_parked) Delete(kQueue, key);
     Put(kParked, key, records::Encode(parked));
   }
 }

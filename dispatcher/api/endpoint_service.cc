@@ -38,8 +38,6 @@ grpc::Status EndpointService::ChangeState(const Request& request, v1::Endpoint& 
   return Answer(change(*id, request.reason()), response);
 }
 
-}  // namespace
-
 bool EndpointService::MustVerify(bool asked, const Endpoint& endpoint) const {
   return asked || (tools_ != nullptr && tools_->MustVerify(endpoint));
 }

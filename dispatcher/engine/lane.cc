@@ -92,7 +92,7 @@ LaneClass Lane::lane_class() const {
 
 void Lane::Accepted(Sequence sequence, const std::shared_ptr<const Event>& event, Now now, RemadePtr remade) {
   tail_ = std::max(tail_, sequence + 1);
-  if (!event->coalesce_key.empty()) LearnCoalesceKey(*event, sequence);
+  if (!event->coalesce_key.empty() && remade == nullptr) LearnCoalesceKey(*event, sequence);
   if (sequence != window_end_ || loading_queue_ || window_.size() >= shared_.limits.window_items ||
       !shared_.budget.Fits(*event)) {
     return;  // it is on disk, and read from there in its turn
@@ -110,7 +110,7 @@ void Lane::LoadedQueue(std::vector<QueuedDelivery> rows, Now now) {
     HOOKD_CHECK(row.sequence >= window_end_, "a queue is read forward");
     window_end_ = row.sequence + 1;
     if (in_flight_.contains(row.sequence) || ended_on_disk_.contains(row.sequence)) continue;
-    if (!row.event->coalesce_key.empty()) LearnCoalesceKey(*row.event, row.sequence);
+    if (!row.event->coalesce_key.empty() && row.remade == nullptr) LearnCoalesceKey(*row.event, row.sequence);
     shared_.budget.Take(*row.event);
     const uint64_t key = OrderingKeyHash(*row.event);
     window_.push_back({row.sequence, std::move(row.event), key, now.steady, std::move(row.remade)});
@@ -200,7 +200,7 @@ void Lane::Refresh(Keys::iterator it) {
 
 // Nothing is in flight.
 void Lane::SetMode(DeliveryMode mode) {
-  if (mode == mode_) return;
+  if (mode == mode_ || (mode == DeliveryMode::kKeyed && BatchOfSeveralKeys())) return;
   mode_ = mode;
   candidates_.clear();
   keys_.clear();
@@ -289,19 +289,21 @@ bool Lane::Expired(const Event& event, Now now) const {
 
 bool Lane::Superseded(const Event& event, Sequence sequence) const {
   if (event.coalesce_key.empty() || !endpoint_->policy.coalesce) return false;
-  const auto it = newest_.find(StableHash(event.coalesce_key));
-  return it != newest_.end() && it->second > sequence;
+  if (coalescing_ == nullptr) return false;
+  const auto it = coalescing_->newest.find(StableHash(event.coalesce_key));
+  return it != coalescing_->newest.end() && it->second > sequence;
 }
 
 void Lane::LearnCoalesceKey(const Event& event, Sequence sequence) {
   if (endpoint_ == nullptr || !endpoint_->policy.coalesce) return;
-  const auto [it, first] = newest_.try_emplace(StableHash(event.coalesce_key), sequence);
+  if (coalescing_ == nullptr) coalescing_ = std::make_unique<Coalescing>();
+  const auto [it, first] = coalescing_->newest.try_emplace(StableHash(event.coalesce_key), sequence);
   it->second = std::max(it->second, sequence);
   if (!first) return;
-  newest_order_.push_back(it->first);
-  if (newest_order_.size() <= kMaxCoalesceKeys) return;
-  newest_.erase(newest_order_.front());
-  newest_order_.pop_front();
+  coalescing_->keys.push_back(it->first);
+  if (coalescing_->keys.size() <= kMaxCoalesceKeys) return;
+  coalescing_->newest.erase(coalescing_->keys.front());
+  coalescing_->keys.pop_front();
 }
 
 std::optional<Lane::Verdict> Lane::EndsInstead(const Event& event, Sequence sequence, Now now) const {
@@ -361,14 +363,23 @@ LaneStep Lane::NextStep(Now now) {
   }
   if (!Sends()) return step;
   if (in_flight_.empty()) SetMode(endpoint_->policy.mode);
-  if (mode_ != endpoint_->policy.mode) return step;  // another mode begins once nothing is in flight
-  return AttemptStep(now);
+  if (mode_ == endpoint_->policy.mode) return AttemptStep(now);
+  // Another mode begins once nothing is in flight, and no batch is left that knows no keys.
+  const std::optional<Sequence> left = in_flight_.empty() ? BatchOfSeveralKeys() : std::nullopt;
+  if (!left) return step;
+  if (const SteadyTime due = parked_.at(*left).due; due > now.steady) {
+    step.kind = Kind::kWait;
+    step.until = due;
+    return step;
+  }
+  return ParkedStep(*left, now);
 }
 
 // Ends the oldest that is not in flight, when it has to go; nullopt = it has not.
 std::optional<LaneStep> Lane::TrimStep() {
   if (in_flight_.size() - attempts_in_flight_ >= kMaxSettling) return LaneStep();
-  const auto parked_head = FirstUnbatched();
+  // The backlog leaves batches whole; what is too old ends as a whole.
+  const auto parked_head = trims_ > 0 ? FirstUnbatched() : parked_.cbegin();
   const Sequence first_parked = parked_head == parked_.end() ? UINT64_MAX : parked_head->first;
   const Sequence first_queued = window_.empty() ? window_end_ : window_.front().sequence;
   const bool from_parked = first_parked < first_queued;
@@ -386,16 +397,16 @@ std::optional<LaneStep> Lane::TrimStep() {
     oldest_ms_ = made_ms;
     return std::nullopt;
   }
-  if (from_parked && parked_head->second.event == nullptr) {
-    return LoadEvent(first_parked, parked_head->second.event_id);
+  if (from_parked) {
+    if (std::optional<LaneStep> load = LoadMissing(first_parked, parked_head->second))
+      return *std::move(load);
   }
   Work work;
   uint64_t key = 0;
   if (from_parked) {
     Parked parked = TakeParked(first_parked);
     key = parked.key;
-    work = {first_parked, std::move(parked.event), parked.attempts + 1, parked.failures, true,
-            parked.due,   std::move(parked.remade)};
+    work = WorkOf(first_parked, std::move(parked));
   } else {
     Windowed entry = TakeWindowed(0);
     key = entry.key;
@@ -480,20 +491,15 @@ LaneStep Lane::ParkedStep(Sequence sequence, Now now) {
     return step;
   }
   // Not before: what is read takes memory while it waits.
-  if (head.batch != nullptr) {
-    for (const Batch::Member& member : head.batch->members) {
-      if (member.event == nullptr) return LoadEvent(member.sequence, member.event_id);
-    }
-  } else if (head.event == nullptr) {
-    return LoadEvent(sequence, head.event_id);
-  }
+  if (std::optional<LaneStep> load = LoadMissing(sequence, head)) return *std::move(load);
   std::optional<Verdict> ends;
-  if (head.batch == nullptr) ends = EndsInstead(*head.event, sequence, now);
+  if (head.batch == nullptr) {
+    ends = EndsInstead(*head.event, sequence, now);
+    if (!ends && head.attempts == 0 && Joins(*head.event, now)) return FormParkedStep(sequence, now);
+  }
   Parked parked = TakeParked(sequence);
   const uint64_t key = parked.key;
-  if (parked.batch != nullptr) parked.event = parked.batch->members.front().event;
-  Work work{sequence,   std::move(parked.event),  parked.attempts + 1,    parked.failures, true,
-            parked.due, std::move(parked.remade), std::move(parked.batch)};
+  Work work = WorkOf(sequence, std::move(parked));
   if (!ends) return Start(std::move(work), key, now);
   step = Settle(Kind::kEnd, std::move(work), key, {});
   step.state = ends->state;

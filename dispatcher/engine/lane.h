@@ -31,6 +31,7 @@ struct Batch {
     uint64_t key = 0;
     RemadePtr remade = nullptr;
     std::shared_ptr<const Event> event;  // null while the batch waits for a retry
+    bool was_parked = false;             // before the batch was formed
   };
   EventId id;                   // set when it is formed
   std::vector<Member> members;  // by sequence; at least one
@@ -317,9 +318,28 @@ class Lane {
   std::optional<LaneStep> WindowStep(Now now, SteadyTime* wait);
   LaneStep ParkedStep(Sequence sequence, Now now);
   LaneStep LoadEvent(Sequence sequence, EventId event);
-  // The delivery of the window at `index` begins a batch: forms it if it is complete. nullopt = it grows
-  // still; `wait`: lowered to the time at which it goes as it is.
+  // The first of its payloads that is not in memory; nullopt = all are.
+  std::optional<LaneStep> LoadMissing(Sequence sequence, const Parked& parked);
+  static Work WorkOf(Sequence sequence, Parked parked);
+  // The delivery of the window at `index`, or the parked `first`, begins a batch: forms it if it is complete,
+  // or does what has to be done before. nullopt = it grows still; `wait`: lowered to the time at which it
+  // goes as it is.
   std::optional<LaneStep> FormStep(size_t index, Now now, SteadyTime* wait);
+  LaneStep FormParkedStep(Sequence first, Now now);
+  struct Forming {
+    std::vector<Sequence> parked;  // its members, by sequence
+    std::vector<size_t> windowed;  // places in the window
+    size_t bytes = 0;              // of payloads
+    bool complete = false;         // takes no more
+    size_t size() const { return parked.size() + windowed.size(); }
+  };
+  // Whether it takes this one; else it is complete.
+  bool Take(const Event& event, Now now, Forming& forming) const;
+  // Goes on with the window from `index` on. A step = what ends in between has to end first.
+  std::optional<LaneStep> TakeFromWindow(size_t index, uint64_t key, Now now, Forming& forming);
+  LaneStep Form(const Forming& forming, uint64_t key, Now now);
+  // A batch that was formed across ordering keys: until it has ended the lane does not become KEYED.
+  std::optional<Sequence> BatchOfSeveralKeys() const;
   // Whether `event` belongs into batches, and could go now.
   bool Joins(const Event& event, Now now) const;
   static bool NeedsEvent(const Parked& parked);
@@ -392,9 +412,12 @@ class Lane {
   size_t attempts_in_flight_ = 0;
   std::shared_ptr<Batch> formed_;                    // not sent yet: its payloads are in the budget
   absl::flat_hash_map<Sequence, Sequence> batched_;  // members of batches but the first, to the first
-  absl::flat_hash_map<uint64_t, Sequence> newest_;   // by hash of the coalesce key: the newest that is known
-  std::deque<uint64_t> newest_order_;                // its keys, the oldest first
-  std::set<Sequence> from_queue_;  // of in_flight_: those that have a queue row and no fact yet
+  struct Coalescing {
+    absl::flat_hash_map<uint64_t, Sequence> newest;  // that is known, by hash of the coalesce key
+    std::deque<uint64_t> keys;                       // its keys, the oldest first
+  };
+  std::unique_ptr<Coalescing> coalescing_;  // null until there is a key
+  std::set<Sequence> from_queue_;           // of in_flight_: those that have a queue row and no fact yet
   int64_t rate_tat_us_ = 0;
   SteadyTime hold_until_{};
   bool proven_ = false;

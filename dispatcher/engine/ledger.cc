@@ -276,6 +276,13 @@ void Ledger::Report(LaneReport report) {
     ended->at_ms = now_.wall;
     ++ended_[static_cast<size_t>(ended->state)];
     Apply(*ended);
+  } else if (auto* all = std::get_if<BatchEnded>(&report)) {
+    delivery = all->members.front().delivery;
+    for (DeliveryEnded& member : all->members) {
+      member.at_ms = now_.wall;
+      ++ended_[static_cast<size_t>(member.state)];
+      Apply(member);
+    }
   } else if (const auto* formed = std::get_if<BatchFormed>(&report)) {
     delivery = formed->members.front().delivery;
     Apply(*formed);

@@ -65,7 +65,11 @@ struct AttemptOutcome {
   std::vector<AttemptRecorded> others;  // of a batch: its further members
   uint64_t host = 0;
 };
-using LaneReport = std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked, BatchFormed>;
+// All members of a batch end, without an attempt.
+struct BatchEnded {
+  std::vector<DeliveryEnded> members;
+};
+using LaneReport = std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked, BatchFormed, BatchEnded>;
 
 // How much older than the newest payload a bucket must be to go early because the disk is full.
 inline constexpr Millis kMinPayloadRetention{24LL * 3'600'000};

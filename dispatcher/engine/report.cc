@@ -61,7 +61,7 @@ BatchFormed FormBatch(const Lane& lane, const LaneStep& step, WallMs now, uint64
   fact.cursor = step.cursor;
   for (const Batch::Member& member : batch.members) {
     fact.members.push_back({MakeDeliveryId(member.event_id, member.remade, lane.id(), member.sequence),
-                            member.event_id, member.remade, member.key});
+                            member.event_id, member.remade, member.key, member.was_parked});
   }
   return fact;
 }
@@ -167,7 +167,18 @@ LaneReport MakeSettlement(const Lane& lane, const LaneStep& step, WallMs now, ui
   fact.ordering_key_hash = step.key;
   fact.attempt_count = work.attempt - 1;
   fact.cursor = step.cursor;
-  return fact;
+  if (work.batch == nullptr) return fact;
+  fact.batch = work.batch->id;
+  BatchEnded all;
+  for (const Batch::Member& member : work.batch->members) {
+    DeliveryEnded& end = all.members.emplace_back(fact);
+    end.delivery = MakeDeliveryId(member.event_id, member.remade, lane.id(), member.sequence);
+    end.event = member.event_id;
+    end.remade = member.remade;
+    end.event_type = member.event->type;
+    end.ordering_key_hash = member.key;
+  }
+  return all;
 }
 
 }  // namespace hookd

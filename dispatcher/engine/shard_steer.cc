@@ -84,11 +84,13 @@ void Shard::EndNow(const std::shared_ptr<Ending>& ending, const std::shared_ptr<
     case EndAnswer::Kind::kInFlight:
       ending->done(absl::FailedPreconditionError("its attempt is in flight: wait for its outcome"));
       break;
-    case EndAnswer::Kind::kBatched:
-      ending->done(
-          absl::FailedPreconditionError("it is in a batch, which is sent, retried and ended as one: delete "
-                                        "or disable the endpoint instead"));
+    case EndAnswer::Kind::kBatched: {
+      const std::optional<EventId>& batch = ending->order.delivery.batch;
+      ending->done(absl::FailedPreconditionError(
+          Concat("it is in batch ", batch ? batch->ToString() : std::string(),
+                 ", which is sent, retried and ended as one: disable or delete the endpoint instead")));
       break;
+    }
     case EndAnswer::Kind::kGone:
       ending->done(absl::FailedPreconditionError("it is not pending any more"));
       break;

@@ -97,7 +97,7 @@ Fact RandomWalk::Next(const StoreModel& model) {
   if (dice < 50 || rows.empty()) return NextAccepted(model);
   if (dice < 60) {
     const ModelDelivery& row = *rows[random_() % rows.size()];
-    if (!row.parked && OneIn(2)) return NextBatch(model, row);
+    if (row.delivery.attempt_count == 0 && !row.delivery.batch && OneIn(2)) return NextBatch(model, row);
     if (!row.parked) return NextParked(model, row);
   }
   if (dice < 90) return NextAttempt(model, *rows[random_() % rows.size()]);
@@ -205,8 +205,10 @@ Fact RandomWalk::NextBatch(const StoreModel& model, const ModelDelivery& row) {
   const ModelDelivery* last = &row;
   for (auto it = rows.find(row.delivery.id.sequence); it != rows.end() && fact.members.size() < 4; ++it) {
     const ModelDelivery& member = it->second;
-    if (member.delivery.state != DeliveryState::kPending || member.parked) break;
-    fact.members.push_back({member.delivery.id, member.delivery.event, member.remade, 1 + random_() % 3});
+    if (member.delivery.state != DeliveryState::kPending || member.delivery.attempt_count > 0) break;
+    if (member.delivery.batch) break;
+    fact.members.push_back(
+        {member.delivery.id, member.delivery.event, member.remade, 1 + random_() % 3, member.parked});
     last = &member;
   }
   fact.cursor = model.LaneOf(row.delivery.id.endpoint).cursor;

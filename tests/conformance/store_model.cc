@@ -154,6 +154,7 @@ struct Applier {
       row.parked = true;
       row.ordering_key_hash = member.ordering_key_hash;
       row.delivery.batch = fact.batch;
+      row.delivery.next_due_ms = 0;
     }
     model.lanes.at(fact.members.front().delivery.endpoint).cursor = fact.cursor;
   }
