@@ -15,6 +15,7 @@
 #include "dispatcher/engine/bulk_change.h"
 #include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/engine/committer.h"
+#include "dispatcher/engine/engine_limits.h"
 #include "dispatcher/engine/housekeeper.h"
 #include "dispatcher/engine/job_runner.h"
 #include "dispatcher/engine/ledger.h"
@@ -29,9 +30,6 @@ namespace hookd {
 namespace {
 
 constexpr size_t kReaderThreads = 2;
-// One endpoint never has all slots of its shard.
-constexpr size_t kSlotsDivisor = 4;
-
 // While a drain waits for attempts that it cut off: how often it looks whether the store has failed.
 constexpr std::chrono::milliseconds kFailurePoll{100};
 
@@ -51,21 +49,6 @@ class ShardsAtRest {
 
 absl::Status NoSubscriber(const std::string& id) { return absl::NotFoundError(Concat("no subscriber ", id)); }
 absl::Status NoEndpoint(EndpointId id) { return absl::NotFoundError(Concat("no endpoint ", id.ToString())); }
-
-CommitterOptions ForCommitter(const EngineOptions& options) {
-  return {options.shards,           options.intake_bytes,     options.intake_bytes_per_subscriber,
-          options.commit_max_items, options.commit_max_bytes, options.profiles};
-}
-
-SchedulerLimits ForShard(const EngineOptions& options) {
-  SchedulerLimits limits;
-  limits.max_in_flight = std::max<size_t>(1, options.max_in_flight / options.shards);
-  limits.max_per_host = std::max<size_t>(1, options.max_per_host / options.shards);
-  limits.lane = {options.window_items, options.parked_per_lane,
-                 std::max<size_t>(1, limits.max_in_flight / kSlotsDivisor)};
-  limits.window_bytes = options.window_bytes / options.shards;
-  return limits;
-}
 
 }  // namespace
 

@@ -46,6 +46,7 @@ TEST_P(DeliveryStoreSuite, ConfigurationSurvivesReopening) {
   DeliveryStore::Recovered expected;
   expected.subscribers = 2;
   expected.endpoints = 1;
+  expected.endpoints_disabled = 1;
   expected.next_endpoint_number = 2;
   expected.wall_high_water_ms = kT0 + 5;
   ExpectSameLines(Describe(expected), Describe(Reopen()), "after reopening");
@@ -69,7 +70,8 @@ TEST_P(DeliveryStoreSuite, SubscriberDeletedIsGone) {
 TEST_P(DeliveryStoreSuite, LaneMovesOnWithApplyWhileReadersSeeOnlyCommits) {
   const EndpointId endpoint = AddEndpoint(1);
   ASSERT_NE(store().Lane(endpoint), nullptr);
-  EXPECT_EQ(Describe(*store().Lane(endpoint)), Describe(LaneState{}));
+  EXPECT_EQ(Describe(*store().Lane(endpoint)),
+            Describe(LaneState{.endpoint_paused = true, .endpoint_disabled = true}));
 
   const auto event = MakeEvent("acme", kT0, 1);
   IdempotencyKey key{{1, 2, 3}, {4, 5, 6}};
@@ -170,7 +172,9 @@ TEST_P(DeliveryStoreSuite, FailedFirstAttemptMovesFromQueueToParked) {
                           .failing_since_ms = kT0 + 1'000,
                           .rate_tat_ms = kT0 + 200,
                           .disable_failures = 1,
-                          .disable_since_ms = kT0 + 1'120};
+                          .disable_since_ms = kT0 + 1'120,
+                          .endpoint_paused = true,
+                          .endpoint_disabled = true};
   EXPECT_EQ(Describe(*store().Lane(endpoint)), Describe(lane));
   Reopen();
   EXPECT_EQ(Describe(*store().Lane(endpoint)), Describe(lane));
