@@ -24,6 +24,7 @@
 #include "dispatcher/core/url_rules.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/telemetry/prometheus_telemetry.h"
+#include "dispatcher/tools/profile_tool_rules.h"
 #include "dispatcher/tools/toolbox.h"
 #include "dispatcher/transport/curl_transport.h"
 #include "storage/format.h"
@@ -141,6 +142,7 @@ class Application::Impl {
     CurlTransportOptions tool_transport = transport_options;
     tool_transport.multis = tool_transport.http2_multis = kToolMultis;
     tool_transport.connections_per_multi = 1;
+    rules_ = std::make_unique<ProfileToolRules>(engine_options.profiles);
     ToolboxOptions tool_options;
     tool_options.user_agent = engine_options.user_agent;
     tool_options.public_url = config.tools().public_url();
@@ -151,7 +153,7 @@ class Application::Impl {
         [tool_transport](boost::asio::io_context& io) {
           return MakeCurlTransport(io, tool_transport, RealClock());
         },
-        rules_, bins_, *store_, RealClock(), http_->address());
+        *rules_, bins_, *store_, RealClock(), http_->address());
     engine_options.captures = &tools_->captures();
 
     engine_ = std::make_unique<Engine>(
@@ -307,7 +309,7 @@ class Application::Impl {
   BinStore bins_{RealClock()};
   std::unique_ptr<HttpPort> http_;
   std::unique_ptr<DeliveryStore> store_;
-  const ToolRules rules_;
+  std::unique_ptr<const ToolRules> rules_;
   std::unique_ptr<Toolbox> tools_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ApiServer> api_;

@@ -509,7 +509,7 @@ absl::StatusOr<EndpointView> Engine::SetEndpointPaused(EndpointId id, bool pause
 absl::StatusOr<MadeToken> Engine::MakeToken(AccessToken token, OldTokens old) {
   absl::StatusOr<MadeToken> made =
       impl_->Ask<MadeToken>([&](Ledger& ledger) { return hookd::MakeToken(ledger, std::move(token), old); });
-  if (made.ok() && old == OldTokens::kRevokeAndClear) impl_->WaitForShards();
+  if (made.ok() && !made->token.subscriber_ids.empty()) impl_->WaitForShards();  // URLs may be gone
   return made;
 }
 absl::StatusOr<AccessToken> Engine::GetToken(uint64_t id) { return impl_->store().ReadToken(id); }

@@ -128,6 +128,9 @@ class Ledger {
   // Tells the endpoint's shard its values again: its subscriber has changed.
   void Tell(const Registry::Account& account, const std::shared_ptr<const Endpoint>& endpoint);
 
+  // Null = it has none, or that is not loaded.
+  const LoadedProfile* ProfileOf(const Subscriber& subscriber) const;
+
   bool auto_disable_suspended() const { return outage_.Suspended(now_.steady); }
   uint64_t subscribers() const { return subscribers_; }
   uint64_t endpoints() const { return endpoints_; }
@@ -137,7 +140,6 @@ class Ledger {
   size_t ShardOf(EndpointId endpoint) const { return absl::Hash<EndpointId>()(endpoint) % shards_; }
 
  private:
-  const LoadedProfile* ProfileOf(const Subscriber& subscriber) const;
   // Of a strict subscriber's event: OK, or why it is refused.
   absl::Status HoldToCatalogue(const Subscriber& subscriber, const LoadedProfile* profile,
                                const NewEvent& event);

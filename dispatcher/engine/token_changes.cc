@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,9 +19,20 @@ absl::StatusOr<std::vector<AccessToken>> TokensOf(Ledger& ledger, const std::str
   return ledger.store().ListTokens(subscriber_id, 0, kMaxTokensPerSubscriber);
 }
 
-absl::Status CheckRoom(Ledger& ledger, const AccessToken& token, OldTokens old) {
-  for (const std::string& id : token.subscriber_ids) {
-    if (old != OldTokens::kKeep) break;
+// A token that ends, and for whom it stays valid.
+struct Ended {
+  AccessToken token;
+  std::vector<std::string> stays;
+};
+
+bool ClearsEndpoints(Ledger& ledger, const Subscriber& subscriber) {
+  const LoadedProfile* profile = ledger.ProfileOf(subscriber);
+  return profile != nullptr && (*profile)->api_key && (*profile)->api_key->clears_endpoints;
+}
+
+// `kept`: those of the token's subscribers whose older tokens stay.
+absl::Status CheckRoom(Ledger& ledger, const AccessToken& token, const std::vector<std::string>& kept) {
+  for (const std::string& id : kept) {
     ASSIGN_OR_RETURN(const std::vector<AccessToken> tokens, TokensOf(ledger, id));
     if (tokens.size() < kMaxTokensPerSubscriber) continue;
     return absl::ResourceExhaustedError(
@@ -57,20 +69,41 @@ void ClearUrls(Ledger& ledger, const Registry::Account& account) {
 }  // namespace
 
 absl::StatusOr<MadeToken> MakeToken(Ledger& ledger, AccessToken token, OldTokens old) {
-  std::map<uint64_t, AccessToken> ended;
+  std::map<uint64_t, Ended> ended;
+  std::vector<std::string> kept;
+  std::vector<std::string> cleared;
   for (const std::string& id : token.subscriber_ids) {
     ASSIGN_OR_RETURN(const Registry::Account* account, ledger.registry().Find(id));
     if (account == nullptr) {
       return absl::NotFoundError(Concat("subscriber_ids: no subscriber ", id, ": create it first"));
     }
-    if (old == OldTokens::kKeep) continue;
+    const bool clears = ClearsEndpoints(ledger, account->subscriber);
+    if (clears || old == OldTokens::kRevokeAndClear) cleared.push_back(id);
+    if (!clears && old == OldTokens::kKeep) {
+      kept.push_back(id);
+      continue;
+    }
     ASSIGN_OR_RETURN(std::vector<AccessToken> tokens, TokensOf(ledger, id));
-    for (AccessToken& one : tokens) ended.emplace(one.id, std::move(one));
+    for (AccessToken& one : tokens) {
+      std::vector<std::string> stays = one.subscriber_ids;
+      const uint64_t key = one.id;
+      Ended& it = ended.try_emplace(key, Ended{std::move(one), std::move(stays)}).first->second;
+      // A profile speaks for its own subscriber only: a partner's others keep the token.
+      if (old == OldTokens::kKeep) {
+        std::erase(it.stays, id);
+      } else {
+        it.stays.clear();
+      }
+    }
   }
-  RETURN_IF_ERROR(CheckRoom(ledger, token, old));
-  for (const auto& [id, one] : ended) ledger.Apply(TokenRevoked{one});
-  for (const std::string& id : token.subscriber_ids) {
-    if (old != OldTokens::kRevokeAndClear) break;
+  RETURN_IF_ERROR(CheckRoom(ledger, token, kept));
+  for (auto& [id, one] : ended) {
+    ledger.Apply(TokenRevoked{one.token});
+    if (one.stays.empty()) continue;
+    one.token.subscriber_ids = std::move(one.stays);
+    ledger.Apply(TokenMade{one.token});
+  }
+  for (const std::string& id : cleared) {
     ASSIGN_OR_RETURN(const Registry::Account* account, ledger.registry().Find(id));
     if (account != nullptr) ClearUrls(ledger, *account);
   }

@@ -15,6 +15,7 @@ namespace hookd {
 
 // All or nothing, in the open batch. NOT_FOUND: a subscriber; RESOURCE_EXHAUSTED: kMaxTokensPerSubscriber, or
 // kMaxServiceTokens. The token's id, hash and time are set here.
+// A subscriber whose profile has one key at a time is changed as by kRevokeAndClear, whatever `old` says.
 absl::StatusOr<MadeToken> MakeToken(Ledger& ledger, AccessToken token, OldTokens old);
 
 // The subscriber is going: what is bound to it alone ends, and others lose it.

@@ -165,6 +165,7 @@ def simulation(day):
 def verification(day):
     """Webhook verification: the bin stands in for the address for a while."""
     (endpoint,) = day.call("EndpointService/ListEndpoints", {"subscriberId": "plain"})["endpoints"]
+    day.receiver.behave("/plain", Answer())
     before = len(day.receiver.requests("/plain"))
     started = day.call("CaptureService/StartCapture", {"endpointId": endpoint["id"], "duration": "60s"})
     for event_type, sample in (("messages", "incoming"), ("ack", "delivered")):

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "hookd/v1/endpoint_service.grpc.pb.h"
 #include "hookd/v1/token_service.grpc.pb.h"
 #include "tests/unit/api/api_fixture.h"
 
@@ -102,6 +103,75 @@ TEST_F(TokenServiceTest, WhatIsRevokedIsGone) {
   grpc::ClientContext context;
   EXPECT_EQ(tokens_->RevokeToken(&context, revoke, &nothing).error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_THAT(List({}).tokens(), SizeIs(0));
+}
+
+// The small profile has one key at a time, and a new one clears the endpoints.
+class OneKeyTest : public TokenServiceTest {
+ protected:
+  OneKeyTest() {
+    Subscriber customer;
+    customer.id = "customer";
+    customer.profile = "small";
+    EXPECT_TRUE(engine_->CreateSubscriber(customer).ok());
+    v1::CreateEndpointRequest request;
+    request.mutable_endpoint()->set_subscriber_id("customer");
+    request.mutable_endpoint()->set_url("https://a.example/h");
+    grpc::ClientContext context;
+    v1::CreateEndpointResponse response;
+    EXPECT_TRUE(endpoints_->CreateEndpoint(&context, request, &response).ok());
+    endpoint_ = response.endpoint();
+  }
+  std::string NewKey(const std::vector<std::string>& subscribers) {
+    v1::CreateTokenRequest request = ForAcme();
+    request.mutable_token()->clear_subscriber_ids();
+    for (const std::string& id : subscribers) request.mutable_token()->add_subscriber_ids(id);
+    v1::CreateTokenResponse made;
+    const grpc::Status status = Create(request, &made);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return made.text();
+  }
+  v1::Endpoint Read() {
+    v1::GetEndpointRequest request;
+    request.set_id(endpoint_.id());
+    grpc::ClientContext context;
+    v1::Endpoint read;
+    EXPECT_TRUE(endpoints_->GetEndpoint(&context, request, &read).ok());
+    return read;
+  }
+  bool Valid(const std::string& text) { return engine_->Authenticate(text).ok(); }
+
+  v1::Endpoint endpoint_;
+  const std::unique_ptr<v1::EndpointService::Stub> endpoints_ = v1::EndpointService::NewStub(channel_);
+};
+
+TEST_F(OneKeyTest, ANewKeyEndsTheOldOneAndTakesTheUrl) {
+  const std::string old = NewKey({"customer"});
+  {
+    grpc::ClientContext context;
+    v1::UpdateEndpointRequest request;
+    request.mutable_endpoint()->set_id(endpoint_.id());
+    request.mutable_endpoint()->set_url("https://b.example/h");
+    request.mutable_update_mask()->add_paths("url");
+    v1::Endpoint updated;
+    ASSERT_TRUE(endpoints_->UpdateEndpoint(&context, request, &updated).ok());
+    EXPECT_EQ(updated.disabled().reason(), v1::DISABLE_REASON_UNSPECIFIED);
+  }
+  EXPECT_TRUE(Valid(old));
+  const std::string fresh = NewKey({"customer"});
+  EXPECT_FALSE(Valid(old));
+  EXPECT_TRUE(Valid(fresh));
+  EXPECT_EQ(Read().url(), "");
+  EXPECT_EQ(Read().disabled().reason(), v1::DISABLE_REASON_URL_CLEARED);
+}
+
+TEST_F(OneKeyTest, APartnersKeyStaysForTheOthers) {
+  const std::string partner = NewKey({"acme", "customer"});
+  const std::string own = NewKey({"acme"});
+  const std::string fresh = NewKey({"customer"});
+  EXPECT_TRUE(Valid(own));
+  EXPECT_TRUE(Valid(fresh));
+  ASSERT_TRUE(Valid(partner));
+  EXPECT_THAT(engine_->Authenticate(partner)->subscriber_ids, ::testing::ElementsAre("acme"));
 }
 
 }  // namespace
