@@ -142,7 +142,7 @@ TEST_F(ToolsApiTest, TestsNeedOneEndpointAndKnownSamples) {
   EXPECT_THAT(receiver_.requests(), SizeIs(1));
 }
 
-TEST_F(ToolsApiTest, ARequestThatNobodyWaitsForAnyMoreEndsTheRun) {
+TEST_F(ToolsApiTest, ATestThatNobodyWaitsForAnyMoreIsInNobodysWay) {
   receiver_.SetHandler([](const SentRequest&) { return std::nullopt; });
   v1::TestEndpointRequest request;
   request.set_endpoint_id(Create());
@@ -160,7 +160,6 @@ TEST_F(ToolsApiTest, ARequestThatNobodyWaitsForAnyMoreEndsTheRun) {
   receiver_.SetHandler([](const SentRequest&) { return 200; });
   EXPECT_TRUE(Test(request, &response).ok());
   for (const SentRequest& sent : receiver_.requests()) EXPECT_NE(sent.Header("hookd-sequence"), "1.1");
-  EXPECT_LE(receiver_.requests().size(), 3u) << "the two behind it were not sent, unless the end came late";
 }
 
 TEST_F(ToolsApiTest, AnUnprovenEndpointStaysDisabled) {

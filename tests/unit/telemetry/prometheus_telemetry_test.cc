@@ -278,7 +278,7 @@ TEST_F(PrometheusTelemetryTest, ReadsGaugesAtEveryScrapeUntilTheyAreTakenAway) {
   EXPECT_TRUE(Scraped("hookd_disk_bytes 60"));
   telemetry_->SetGauges(nullptr);
   EXPECT_THAT(telemetry_->Scrape(), Not(HasSubstr("hookd_pending_deliveries")));
-  EXPECT_EQ(calls, 7U);
+  EXPECT_EQ(calls, 9U);
 }
 
 TEST_F(PrometheusTelemetryTest, LogsAnAttemptWithEveryFieldButTheBody) {
