@@ -6,16 +6,19 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/escaping.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
+#include <absl/strings/str_split.h>
 #include <arpa/inet.h>
 #include <google/protobuf/duration.pb.h>
 
 #include "base/check.h"
+#include "base/ip.h"
 #include "base/status_macros.h"
 
 namespace hookd::config {
@@ -34,6 +37,16 @@ std::string Shown(absl::string_view text) {
 
 absl::Status Refuse(absl::string_view text, absl::string_view reason) {
   return absl::InvalidArgumentError(absl::StrCat(Shown(text), " ", reason));
+}
+
+bool IsHost(absl::string_view text) {
+  for (const absl::string_view label : absl::StrSplit(text, '.')) {
+    if (label.empty()) return false;
+    for (const char c : label) {
+      if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_') return false;
+    }
+  }
+  return true;
 }
 
 struct Unit {
@@ -134,6 +147,14 @@ absl::StatusOr<int64_t> ParseDurationMs(absl::string_view text) {
 
 absl::Status CheckFormat(v1::Format format, absl::string_view text) {
   if (format == v1::FORMAT_UNSPECIFIED) return absl::OkStatus();
+  if (format == v1::FORMAT_CIDR) {
+    const absl::StatusOr<Cidr> cidr = ParseCidr(std::string_view(text.data(), text.size()));
+    return cidr.ok() ? absl::OkStatus() : Refuse(text, cidr.status().message());
+  }
+  if (format == v1::FORMAT_HOST) {
+    if (IsHost(text)) return absl::OkStatus();
+    return Refuse(text, "is not a host name: write it like example.com, without dots around it");
+  }
   const std::optional<IpPort> address = ParseIpPort(text);
   if (!address) {
     return Refuse(
@@ -171,9 +192,17 @@ absl::Status SetValue(const FieldDescriptor& field, absl::string_view text, Mess
     case FieldDescriptor::CPPTYPE_INT32: {
       ASSIGN_OR_RETURN(const int64_t value, ParseInRange(rule, text, &ParseInteger));
       HOOKD_CHECK(value >= INT32_MIN && value <= INT32_MAX, "an int32 key needs a range within int32");
-      reflection.SetInt32(&parent, &field, static_cast<int32_t>(value));
+      if (field.is_repeated()) {
+        reflection.AddInt32(&parent, &field, static_cast<int32_t>(value));
+      } else {
+        reflection.SetInt32(&parent, &field, static_cast<int32_t>(value));
+      }
       return absl::OkStatus();
     }
+    case FieldDescriptor::CPPTYPE_BOOL:
+      if (text != "true" && text != "false") return Refuse(text, "is not true or false: give one of them");
+      reflection.SetBool(&parent, &field, text == "true");
+      return absl::OkStatus();
     case FieldDescriptor::CPPTYPE_MESSAGE: {
       if (field.message_type() == v1::ByteSize::descriptor()) {
         ASSIGN_OR_RETURN(const int64_t bytes, ParseInRange(rule, text, &ParseByteSize));

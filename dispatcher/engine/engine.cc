@@ -253,7 +253,12 @@ class Engine::Impl {
         .status();
   }
 
+  absl::Status CheckEgress(const std::string& url) const {
+    return options_.egress == nullptr ? absl::OkStatus() : options_.egress->Get()->CheckUrl(url);
+  }
+
   absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint) {
+    RETURN_IF_ERROR(CheckEgress(endpoint.url));
     EndpointId told;
     return Ask<EndpointView>(
         [&](Ledger& ledger) -> absl::StatusOr<EndpointView> {
@@ -272,7 +277,13 @@ class Engine::Impl {
     EndpointId told;
     return Ask<EndpointView>(
         [&](Ledger& ledger) {
-          absl::StatusOr<EndpointView> updated = ApplyUpdate(ledger, id, update);
+          // A URL that is refused by now may stay; it fails at each attempt.
+          const EndpointUpdate checked = [&](Endpoint& endpoint, WallMs now, bool& reset_failures) {
+            const std::string before = endpoint.url;
+            RETURN_IF_ERROR(update(endpoint, now, reset_failures));
+            return endpoint.url == before ? absl::OkStatus() : CheckEgress(endpoint.url);
+          };
+          absl::StatusOr<EndpointView> updated = ApplyUpdate(ledger, id, checked);
           if (updated.ok()) told = id;
           return updated;
         },

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/model.h"
+#include "dispatcher/core/egress_rules.h"
 #include "dispatcher/telemetry/telemetry.h"
 #include "dispatcher/transport/http_transport.h"
 #include "storage/delivery_store.h"
@@ -88,6 +89,7 @@ struct EngineOptions {
   size_t parked_per_lane = 1000;           // waiting for a retry; at the bound the lane starts nothing new
   EngineTunables tunables;
   std::string user_agent = "hookd";
+  std::shared_ptr<const EgressPolicy> egress;  // what new URLs have to keep to; null = not looked at
 };
 
 // What a pending delivery waits for.
@@ -207,7 +209,8 @@ class Engine {
                                                   std::function<absl::Status(Subscriber&)> change);
   absl::Status DeleteSubscriber(const std::string& id);
 
-  // `endpoint.id` is the engine's to set.
+  // `endpoint.id` is the engine's to set. A URL that EngineOptions.egress refuses is INVALID_ARGUMENT, here
+  // and when UpdateEndpoint changes it.
   absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint);
   absl::StatusOr<EndpointView> GetEndpoint(EndpointId id);
   // Ids greater than `after`, ascending; `subscriber_id` empty = of all.

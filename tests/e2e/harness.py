@@ -103,7 +103,8 @@ class Hookd:
         self._starts = 0
 
     def write_config(self):
-        sections = {"grpc": {"listen": self.grpc}, "http": {"listen": self.http}} | self.settings
+        base = {"grpc": {"listen": self.grpc}, "http": {"listen": self.http}, "egress": {"allow_loopback": "true"}}
+        sections = base | self.settings
         lines = [f"data_dir: {self.data}"]
         for section, values in sections.items():
             lines += [f"{section}:"] + [f"  {key}: {value}" for key, value in values.items()]
