@@ -51,8 +51,8 @@ Millis ToMillis(const google::protobuf::Duration& duration) {
 EgressOptions MakeEgress(const config::v1::Egress& config) {
   const auto ranges = [](const auto& texts) {
     std::vector<Cidr> read;
-    for (const std::string& text : texts)
-      read.push_back(ParseCidr(text).value());  // the loader has checked
+    // The loader has checked them.
+    for (const std::string& text : texts) read.push_back(ParseCidr(text).value());
     return read;
   };
   EgressOptions options;
