@@ -21,7 +21,7 @@ test:      ## installs what is missing, builds twice, runs everything that CI ru
 	@scripts/test
 package:   ## builds the Debian package, in build/package
 	@scripts/package
-run:       ## builds and runs hookd with the default configuration, data in build/data
+run:       ## builds and runs hookd for receivers on this machine, data in build/data
 	@scripts/run
 bench:     ## throughput and CPU beside the bare libraries, latency, size, isolation
 	@scripts/bench

@@ -40,6 +40,8 @@ std::string_view ToString(ErrorKind kind) {
       return "response_too_big";
     case ErrorKind::kLocal:
       return "local";
+    case ErrorKind::kRefusedAddress:
+      return "refused_address";
   }
   return "unknown";
 }

@@ -233,6 +233,7 @@ enum class ErrorKind : uint8_t {
   kProtocol = 6,        // the connection broke, or what came is not HTTP
   kResponseTooBig = 7,  // response headers over their bound
   kLocal = 8,           // our own trouble: descriptors, resolver, shutdown; not the receiver's failure
+  kRefusedAddress = 9,  // the host leads to no address that may be connected to; see core/egress_rules.h
 };
 std::string_view ToString(ErrorKind kind);
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <absl/strings/ascii.h>
@@ -14,10 +15,12 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
+#include <absl/strings/str_split.h>
 #include <arpa/inet.h>
 #include <google/protobuf/duration.pb.h>
 
 #include "base/check.h"
+#include "base/ip.h"
 #include "base/status_macros.h"
 
 namespace hookd::config {
@@ -36,6 +39,16 @@ std::string Shown(absl::string_view text) {
 
 absl::Status Refuse(absl::string_view text, absl::string_view reason) {
   return absl::InvalidArgumentError(absl::StrCat(Shown(text), " ", reason));
+}
+
+bool IsHost(absl::string_view text) {
+  for (const absl::string_view label : absl::StrSplit(text, '.')) {
+    if (label.empty()) return false;
+    for (const char c : label) {
+      if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_') return false;
+    }
+  }
+  return true;
 }
 
 struct Unit {
@@ -136,6 +149,14 @@ absl::StatusOr<int64_t> ParseDurationMs(absl::string_view text) {
 
 absl::Status CheckFormat(v1::Format format, absl::string_view text) {
   if (format == v1::FORMAT_UNSPECIFIED || format == v1::FORMAT_PROSE) return absl::OkStatus();
+  if (format == v1::FORMAT_CIDR) {
+    const absl::StatusOr<Cidr> cidr = ParseCidr(std::string_view(text.data(), text.size()));
+    return cidr.ok() ? absl::OkStatus() : Refuse(text, cidr.status().message());
+  }
+  if (format == v1::FORMAT_HOST) {
+    if (IsHost(text)) return absl::OkStatus();
+    return Refuse(text, "is not a host name: write it like example.com, without dots around it");
+  }
   const std::optional<IpPort> address = ParseIpPort(text);
   if (!address) {
     return Refuse(
@@ -188,10 +209,6 @@ absl::Status SetValue(const FieldDescriptor& field, absl::string_view text, Mess
       reflection.SetInt64(&parent, &field, value);
       return absl::OkStatus();
     }
-    case FieldDescriptor::CPPTYPE_BOOL:
-      if (text != "true" && text != "false") return Refuse(text, "is not true or false: write one of them");
-      reflection.SetBool(&parent, &field, text == "true");
-      return absl::OkStatus();
     case FieldDescriptor::CPPTYPE_DOUBLE: {
       double value = 0;
       if (!absl::SimpleAtod(text, &value) || !std::isfinite(value)) {
@@ -200,6 +217,10 @@ absl::Status SetValue(const FieldDescriptor& field, absl::string_view text, Mess
       reflection.SetDouble(&parent, &field, value);
       return absl::OkStatus();
     }
+    case FieldDescriptor::CPPTYPE_BOOL:
+      if (text != "true" && text != "false") return Refuse(text, "is not true or false: give one of them");
+      reflection.SetBool(&parent, &field, text == "true");
+      return absl::OkStatus();
     case FieldDescriptor::CPPTYPE_MESSAGE: {
       if (field.message_type() == v1::ByteSize::descriptor()) {
         ASSIGN_OR_RETURN(const int64_t bytes, ParseInRange(rule, text, &ParseByteSize));

@@ -181,7 +181,7 @@ void Fill(const Attempt& attempt, pb::AttemptRecord& record) {
 }
 
 bool Read(const pb::AttemptRecord& record, Attempt& attempt) {
-  if (!UpTo(ErrorKind::kLocal, record.error()) ||
+  if (!UpTo(ErrorKind::kRefusedAddress, record.error()) ||
       !UpTo(AttemptDecision::kEndpointDeleted, record.decision())) {
     return false;
   }
@@ -394,7 +394,7 @@ absl::StatusOr<ParkedDelivery> DecodeParked(Sequence sequence, std::string_view 
   ParkedDelivery parked;
   if (!Parse(record, bytes) || !TakeEventId(record.event_id(), parked.event) ||
       !TakeRemade(record, parked.remade) || !TakeBatch(record.batch_id(), parked.batch) ||
-      !UpTo(ErrorKind::kLocal, record.last_error())) {
+      !UpTo(ErrorKind::kRefusedAddress, record.last_error())) {
     return Damaged("parked");
   }
   parked.sequence = sequence;

@@ -14,9 +14,10 @@
 namespace hookd {
 namespace {
 
-constexpr ErrorKind kErrorKinds[] = {ErrorKind::kStatus,         ErrorKind::kTimeout, ErrorKind::kName,
-                                     ErrorKind::kConnect,        ErrorKind::kTls,     ErrorKind::kProtocol,
-                                     ErrorKind::kResponseTooBig, ErrorKind::kLocal};
+constexpr ErrorKind kErrorKinds[] = {
+    ErrorKind::kStatus,         ErrorKind::kTimeout, ErrorKind::kName,
+    ErrorKind::kConnect,        ErrorKind::kTls,     ErrorKind::kProtocol,
+    ErrorKind::kResponseTooBig, ErrorKind::kLocal,   ErrorKind::kRefusedAddress};
 
 absl::StatusOr<std::optional<ErrorKind>> ParseErrorKind(const std::string& text) {
   if (text.empty()) return std::optional<ErrorKind>();

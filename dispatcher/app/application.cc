@@ -21,6 +21,7 @@
 #include "dispatcher/app/descriptors.h"
 #include "dispatcher/app/profile_folders.h"
 #include "dispatcher/app/readiness.h"
+#include "dispatcher/core/egress_rules.h"
 #include "dispatcher/core/url_rules.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/telemetry/prometheus_telemetry.h"
@@ -51,6 +52,24 @@ Duration FromProto(const google::protobuf::Duration& duration) {
 
 Millis ToMillis(const google::protobuf::Duration& duration) {
   return std::chrono::duration_cast<Millis>(FromProto(duration));
+}
+
+EgressOptions MakeEgress(const config::v1::Egress& config) {
+  const auto ranges = [](const auto& texts) {
+    std::vector<Cidr> read;
+    // The loader has checked them.
+    for (const std::string& text : texts) read.push_back(ParseCidr(text).value());
+    return read;
+  };
+  EgressOptions options;
+  options.allow_loopback = config.allow_loopback();
+  options.allow_addresses = ranges(config.allow_addresses());
+  options.deny_addresses = ranges(config.deny_addresses());
+  options.allow_hosts = {config.allow_hosts().begin(), config.allow_hosts().end()};
+  options.deny_hosts = {config.deny_hosts().begin(), config.deny_hosts().end()};
+  options.allow_ports = {config.allow_ports().begin(), config.allow_ports().end()};
+  options.deny_ports = {config.deny_ports().begin(), config.deny_ports().end()};
+  return options;
 }
 
 EngineTunables MakeTunables(const config::v1::Config& config) {
@@ -113,12 +132,14 @@ class Application::Impl {
 
   absl::Status Start(const config::v1::Config& config, const std::string& version) {
     config_ = config;
+    egress_ = std::make_shared<EgressPolicy>(MakeEgress(config.egress()));
     EngineOptions engine_options = MakeEngineOptions(config, version);
+    engine_options.egress = egress_;
     ASSIGN_OR_RETURN(engine_options.profiles, ReadProfiles(config));
     max_in_flight_ = engine_options.max_in_flight;
     max_intake_bytes_ = engine_options.intake_bytes;
-    ASSIGN_OR_RETURN(const CurlTransportOptions transport_options,
-                     MakeTransportOptions(config, engine_options));
+    ASSIGN_OR_RETURN(CurlTransportOptions transport_options, MakeTransportOptions(config, engine_options));
+    transport_options.egress = egress_;
     RETURN_IF_ERROR(CheckPublicUrl(config.tools().public_url()));
     InitCurl();
 
@@ -217,6 +238,8 @@ class Application::Impl {
     config_.mutable_storage()->set_disk_low_percent(config->storage().disk_low_percent());
     *config_.mutable_shutdown() = config->shutdown();
     config_.mutable_log()->set_level(config->log().level());
+    *config_.mutable_egress() = config->egress();
+    egress_->Set(MakeEgress(config_.egress()));
     engine_->Tune(MakeTunables(config_));
     if (!telemetry_->ReopenLog(config_.log().level())) {
       telemetry_->Error("log.file", "cannot be opened anew: the log goes on in the old one");
@@ -303,6 +326,7 @@ class Application::Impl {
   uint64_t surveys_ = 0;       // of Alive
   uint64_t max_in_flight_ = 0;
   uint64_t max_intake_bytes_ = 0;
+  std::shared_ptr<EgressPolicy> egress_;
   Readiness readiness_;
   std::unique_ptr<Telemetry> telemetry_;
   Gateway gateway_;

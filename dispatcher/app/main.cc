@@ -29,6 +29,7 @@ struct Flags {
   std::optional<std::string> grpc_listen;
   std::optional<std::string> http_listen;
   std::optional<std::string> profiles_dir;
+  bool allow_loopback = false;
   bool check_config = false;
 };
 
@@ -50,6 +51,7 @@ absl::StatusOr<config::v1::Config> ReadConfig(const Flags& flags) {
   RETURN_IF_ERROR(Override("--grpc-listen", flags.grpc_listen, "listen", *config.mutable_grpc()));
   RETURN_IF_ERROR(Override("--http-listen", flags.http_listen, "listen", *config.mutable_http()));
   RETURN_IF_ERROR(Override("--profiles-dir", flags.profiles_dir, "dir", *config.mutable_profiles()));
+  if (flags.allow_loopback) config.mutable_egress()->set_allow_loopback(true);
   return config;
 }
 
@@ -100,6 +102,8 @@ int main(int argc, char** argv) {
   app.add_option("--http-listen", flags.http_listen,
                  "IP:port, instead of http.listen; port 0 = any free one");
   app.add_option("--profiles-dir", flags.profiles_dir, "instead of profiles.dir");
+  app.add_flag("--allow-loopback", flags.allow_loopback,
+               "egress.allow_loopback: endpoints may lead to this machine; for development");
   app.add_flag("--check-config", flags.check_config, "check the configuration and exit: 0 valid, 2 not");
   app.set_version_flag("--version", "hookd " HOOKD_VERSION);
   try {

@@ -17,6 +17,7 @@ bool Connected(ErrorKind error, int status) {
     case ErrorKind::kTls:
     case ErrorKind::kProtocol:
     case ErrorKind::kResponseTooBig:
+    case ErrorKind::kRefusedAddress:  // says nothing of the network
       break;
   }
   return true;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/synchronization/blocking_counter.h>
 #include <absl/synchronization/notification.h>
 #include <boost/asio/thread_pool.hpp>
@@ -21,6 +20,7 @@
 #include "dispatcher/engine/ledger.h"
 #include "dispatcher/engine/registry.h"
 #include "dispatcher/engine/shard.h"
+#include "dispatcher/engine/shards_at_rest.h"
 #include "dispatcher/engine/statistics_reads.h"
 #include "dispatcher/engine/steering.h"
 #include "dispatcher/engine/sweeper.h"
@@ -32,20 +32,6 @@ namespace {
 constexpr size_t kReaderThreads = 2;
 // While a drain waits for attempts that it cut off: how often it looks whether the store has failed.
 constexpr std::chrono::milliseconds kFailurePoll{100};
-
-// Shared with the shards, which may be late.
-class ShardsAtRest {
- public:
-  explicit ShardsAtRest(size_t shards) : left_(shards) {}
-  void One() {
-    if (left_.fetch_sub(1) == 1) all_.Notify();
-  }
-  bool Wait(Duration timeout) { return all_.WaitForNotificationWithTimeout(absl::FromChrono(timeout)); }
-
- private:
-  std::atomic<size_t> left_;
-  absl::Notification all_;
-};
 
 absl::Status NoSubscriber(const std::string& id) { return absl::NotFoundError(Concat("no subscriber ", id)); }
 absl::Status NoEndpoint(EndpointId id) { return absl::NotFoundError(Concat("no endpoint ", id.ToString())); }
@@ -243,7 +229,21 @@ class Engine::Impl {
         .status();
   }
 
+  absl::Status CheckEgress(const std::string& url) const {
+    return options_.egress == nullptr ? absl::OkStatus() : options_.egress->Get()->CheckUrl(url);
+  }
+
+  // `update`, and a new URL keeps to the rules.
+  EndpointUpdate Checked(EndpointUpdate update) const {
+    return [this, update = std::move(update)](Endpoint& endpoint, WallMs now, bool& reset_failures) {
+      const std::string before = endpoint.url;
+      RETURN_IF_ERROR(update(endpoint, now, reset_failures));
+      return endpoint.url == before || endpoint.url.empty() ? absl::OkStatus() : CheckEgress(endpoint.url);
+    };
+  }
+
   absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint, const EndpointChange& finish) {
+    RETURN_IF_ERROR(CheckEgress(endpoint.url));
     EndpointId told;
     return Ask<EndpointView>(
         [&](Ledger& ledger) -> absl::StatusOr<EndpointView> {
@@ -265,7 +265,8 @@ class Engine::Impl {
     EndpointId told;
     return Ask<EndpointView>(
         [&](Ledger& ledger) {
-          absl::StatusOr<EndpointView> updated = ApplyUpdate(ledger, id, update);
+          // A URL that is refused by now may stay; it fails at each attempt.
+          absl::StatusOr<EndpointView> updated = ApplyUpdate(ledger, id, Checked(update));
           if (updated.ok()) told = id;
           return updated;
         },
@@ -279,9 +280,9 @@ class Engine::Impl {
           ASSIGN_OR_RETURN(const std::shared_ptr<const Endpoint> current, FindEndpoint(ledger, id));
           ASSIGN_OR_RETURN(const Registry::Account* account, FindAccount(ledger, current->subscriber_id));
           absl::StatusOr<EndpointView> updated =
-              ApplyUpdate(ledger, id, [&](Endpoint& endpoint, WallMs, bool&) {
-                return change({account->subscriber, account->endpoints}, endpoint);
-              });
+              ApplyUpdate(ledger, id, Checked([&](Endpoint& endpoint, WallMs, bool&) {
+                            return change({account->subscriber, account->endpoints}, endpoint);
+                          }));
           if (updated.ok()) told = id;
           return updated;
         },
@@ -406,20 +407,6 @@ class Engine::Impl {
   std::atomic<bool> drained_{false};
   bool started_ = false;
 };
-
-IntakeDemand DemandOf(const std::vector<NewEvent>& events) {
-  IntakeDemand demand;
-  demand.events = events.size();
-  absl::flat_hash_map<std::string_view, size_t> places;  // in demand.subscribers
-  for (const NewEvent& event : events) {
-    const size_t bytes = event.event.payload.size();
-    demand.bytes += bytes;
-    const auto [place, added] = places.try_emplace(event.event.subscriber_id, demand.subscribers.size());
-    if (added) demand.subscribers.emplace_back(event.event.subscriber_id, 0);
-    demand.subscribers[place->second].second += bytes;
-  }
-  return demand;
-}
 
 Engine::Engine(EngineOptions options, DeliveryStore& store, const Clock& clock, Telemetry& telemetry,
                TransportFactory transports, std::function<void(absl::Status)> on_fatal)

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/model.h"
+#include "dispatcher/core/egress_rules.h"
 #include "dispatcher/core/profiles.h"
 #include "dispatcher/telemetry/telemetry.h"
 #include "dispatcher/transport/http_transport.h"
@@ -109,6 +110,7 @@ struct EngineOptions {
   std::string user_agent = "hookd";
   std::shared_ptr<const Profiles> profiles = std::make_shared<Profiles>();
   CaptureSink* captures = nullptr;  // outlives the engine; null = no capture acts but by holding its lane
+  std::shared_ptr<const EgressPolicy> egress;  // what new URLs have to keep to; null = not looked at
 };
 
 // What a pending delivery waits for.
@@ -251,7 +253,8 @@ class Engine {
   absl::Status DeleteSubscriber(const std::string& id);
 
   // `endpoint.id` is the engine's to set. `finish` runs on it first, on the committer's thread: it must be
-  // quick. Its error is returned, and nothing is made.
+  // quick. Its error is returned, and nothing is made. A URL that EngineOptions.egress refuses is
+  // INVALID_ARGUMENT, here and when UpdateEndpoint changes it.
   absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint, const EndpointChange& finish = nullptr);
   absl::StatusOr<EndpointView> GetEndpoint(EndpointId id);
   // Ids greater than `after`, ascending; `subscriber_id` empty = of all.

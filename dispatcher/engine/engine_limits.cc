@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <absl/container/flat_hash_map.h>
+
 namespace hookd {
 namespace {
 
@@ -23,6 +25,20 @@ SchedulerLimits ForShard(const EngineOptions& options) {
                  std::max<size_t>(1, limits.max_in_flight / kSlotsDivisor)};
   limits.window_bytes = options.window_bytes / options.shards;
   return limits;
+}
+
+IntakeDemand DemandOf(const std::vector<NewEvent>& events) {
+  IntakeDemand demand;
+  demand.events = events.size();
+  absl::flat_hash_map<std::string_view, size_t> places;  // in demand.subscribers
+  for (const NewEvent& event : events) {
+    const size_t bytes = event.event.payload.size();
+    demand.bytes += bytes;
+    const auto [place, added] = places.try_emplace(event.event.subscriber_id, demand.subscribers.size());
+    if (added) demand.subscribers.emplace_back(event.event.subscriber_id, 0);
+    demand.subscribers[place->second].second += bytes;
+  }
+  return demand;
 }
 
 }  // namespace hookd

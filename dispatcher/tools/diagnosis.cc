@@ -214,6 +214,8 @@ Diagnosis Diagnose(const DeliveryPolicy& policy, const std::string& url, const H
     case ErrorKind::kResponseTooBig:
       return {Kind::kHeadersTooLarge, Concat("the answer's headers are too large: ", result.error_detail),
               ""};
+    case ErrorKind::kRefusedAddress:
+      return {Kind::kAddressRefused, Concat("hookd may not connect there: ", result.error_detail), ""};
     case ErrorKind::kLocal:
       break;
   }

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <functional>
 #include <list>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,10 @@
 namespace hookd {
 namespace {
 
+// Says nothing of the address, nor of whether anything answers there.
+constexpr const char* kRefusedTarget = "the host or port may not be sent to";
+constexpr const char* kRefusedAddresses = "no address of the host may be connected to";
+
 constexpr size_t kMaxAddressesTried = 4;  // of one name, in one attempt
 // While other addresses remain, one that does not answer (TLS included) gets no more than this and its even
 // share.
@@ -40,6 +45,7 @@ class CurlTransport final : public HttpTransport {
       : io_(io),
         clock_(clock),
         ca_file_(options.ca_file),
+        egress_(options.egress ? options.egress : std::make_shared<const EgressPolicy>()),
         resolver_(io, clock, options.dns_servers),
         name_timer_(io),
         drain_timer_(io),
@@ -65,6 +71,8 @@ class CurlTransport final : public HttpTransport {
   void OnVerdict(Exchange& exchange);
   void OnTransferDone(CURL* easy, CURLcode code);
   void Start(Exchange& exchange);
+  const EgressRules& Rules();
+  bool SkipRefused(Exchange& exchange);
   size_t MultiFor(const Exchange& exchange, const std::string& address) const;
   void FailLater(Exchange& exchange, TransferError error);
   void Complete(Exchange& exchange, HttpResult result);
@@ -76,6 +84,9 @@ class CurlTransport final : public HttpTransport {
   boost::asio::io_context& io_;
   const Clock& clock_;
   const std::string ca_file_;
+  const std::shared_ptr<const EgressPolicy> egress_;
+  std::shared_ptr<const EgressRules> rules_;  // of `rules_version_`
+  uint64_t rules_version_ = 0;
   // As many as were ever in flight together. Never freed before the transport, so that a late answer of the
   // resolver can look at `generation`.
   std::vector<std::unique_ptr<Exchange>> exchanges_;
@@ -98,6 +109,7 @@ Exchange* CurlTransport::Acquire() {
   if (idle_.empty()) {
     exchanges_.push_back(std::make_unique<Exchange>(
         clock_, ca_file_, [this](Exchange& e) { OnVerdict(e); },
+        [this](const Ip& ip) { return Rules().RefuseAddress(ip).empty(); },
         [this](curl_socket_t socket) { loop_.Opened(socket); }));
     idle_.push_back(exchanges_.back().get());
   }
@@ -115,6 +127,10 @@ void CurlTransport::Send(HttpRequest request, Callback done) {
   if (!exchange.target) return FailLater(exchange, {ErrorKind::kName, "the URL names no http(s) host"});
 
   const std::string& host = exchange.target->host;
+  const bool guarded = !exchange.request().to_self;
+  if (guarded && !Rules().RefuseTarget(host, exchange.target->port).empty()) {
+    return FailLater(exchange, {ErrorKind::kRefusedAddress, kRefusedTarget});
+  }
   exchange.addresses = exchange.target->literal ? exchange.target->literal : resolver_.Known(host);
   if (exchange.addresses) return Start(exchange);
 
@@ -136,13 +152,36 @@ void CurlTransport::OnResolved(Exchange& exchange, const Resolution& resolution)
   Start(exchange);
 }
 
+// Reloaded rules count from the next look on.
+const EgressRules& CurlTransport::Rules() {
+  if (const uint64_t version = egress_->version(); version != rules_version_) {
+    rules_ = egress_->Get();
+    rules_version_ = version;
+  }
+  return *rules_;
+}
+
+// Moves on to the next address that may be connected to; false = there is none.
+bool CurlTransport::SkipRefused(Exchange& exchange) {
+  const std::vector<std::string>& addresses = *exchange.addresses;
+  if (exchange.request().to_self) return exchange.next_address < addresses.size();
+  const EgressRules& rules = Rules();
+  for (; exchange.next_address < addresses.size(); ++exchange.next_address) {
+    const std::optional<Ip> ip = ParseIp(addresses[exchange.next_address]);
+    if (ip && rules.RefuseAddress(*ip).empty()) return true;
+  }
+  return false;
+}
+
 // May run inside Send, so it never completes an exchange itself.
 void CurlTransport::Start(Exchange& exchange) {
   const std::vector<std::string>& addresses = *exchange.addresses;
+  if (!SkipRefused(exchange)) return FailLater(exchange, {ErrorKind::kRefusedAddress, kRefusedAddresses});
   Duration left = exchange.deadline - clock_.Steady();
   if (left <= Duration::zero())
     return FailLater(exchange, {ErrorKind::kTimeout, "no time was left to connect"});
-  size_t tries_left = std::min(addresses.size(), kMaxAddressesTried) - exchange.next_address;
+  size_t tries_left = std::min(addresses.size() - exchange.next_address, kMaxAddressesTried - exchange.tries);
+  ++exchange.tries;
   Duration connect = tries_left > 1 ? std::min<Duration>(left / tries_left, kMaxConnectShare) : left;
   const std::string& address = addresses[exchange.next_address++];
 
@@ -167,8 +206,7 @@ void CurlTransport::OnTransferDone(CURL* easy, CURLcode code) {
   HttpResult result = exchange.Result(code);
   if (exchange.CouldNotConnect(code) && exchange.addresses->size() > 1) {
     resolver_.Demote(exchange.target->host, (*exchange.addresses)[exchange.next_address - 1]);
-    size_t tries = std::min(exchange.addresses->size(), kMaxAddressesTried);
-    if (exchange.next_address < tries && clock_.Steady() < exchange.deadline) {
+    if (exchange.tries < kMaxAddressesTried && SkipRefused(exchange) && clock_.Steady() < exchange.deadline) {
       if (result.error != ErrorKind::kLocal) exchange.connect_error = {result.error, result.error_detail};
       return Start(exchange);
     }

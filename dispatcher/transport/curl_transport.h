@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/model.h"
+#include "dispatcher/core/egress_rules.h"
 #include "dispatcher/transport/http_transport.h"
 
 namespace boost::asio {
@@ -29,7 +30,8 @@ struct CurlTransportOptions {
   size_t http2_multis = 2;  // likewise for HTTP/2
   size_t connections_per_multi =
       500;  // kept alive per multi, 1..1000; at the bound the oldest idle one is closed
-  std::vector<std::string> dns_servers;  // "ip:port", IPv6 in brackets; empty = the system's
+  std::vector<std::string> dns_servers;        // "ip:port", IPv6 in brackets; empty = the system's
+  std::shared_ptr<const EgressPolicy> egress;  // null = EgressRules' strict ones
 };
 
 // INVALID_ARGUMENT, naming transport.ca_file, unless `path` is a file with at least one PEM certificate:

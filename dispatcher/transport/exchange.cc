@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <netinet/in.h>
 
 #include "base/check.h"
 #include "dispatcher/transport/curl_transport.h"
@@ -28,6 +30,19 @@ long CeilMs(Duration duration) {
 
 bool IsBlankLine(std::string_view line) { return line == "\r\n" || line == "\n"; }
 
+std::optional<Ip> IpOf(const sockaddr& address) {
+  Ip ip;
+  if (address.sa_family == AF_INET) {
+    std::memcpy(ip.bytes.data(), &reinterpret_cast<const sockaddr_in&>(address).sin_addr, 4);
+  } else if (address.sa_family == AF_INET6) {
+    ip.v6 = true;
+    std::memcpy(ip.bytes.data(), &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, 16);
+  } else {
+    return std::nullopt;
+  }
+  return ip;
+}
+
 int64_t Us(SteadyTime from, SteadyTime to) {
   if (from == SteadyTime{} || to == SteadyTime{}) return 0;
   return std::max<int64_t>(1, std::chrono::duration_cast<std::chrono::microseconds>(to - from).count());
@@ -35,9 +50,11 @@ int64_t Us(SteadyTime from, SteadyTime to) {
 
 }  // namespace
 
-Exchange::Exchange(const Clock& clock, const std::string& ca_file, OnVerdict on_verdict, OnOpened on_opened)
+Exchange::Exchange(const Clock& clock, const std::string& ca_file, OnVerdict on_verdict,
+                   MayConnect may_connect, OnOpened on_opened)
     : clock_(clock),
       on_verdict_(std::move(on_verdict)),
+      may_connect_(std::move(may_connect)),
       on_opened_(std::move(on_opened)),
       easy_(curl_easy_init()) {
   HOOKD_CHECK(easy_ != nullptr, "out of memory, or InitCurl was not called");
@@ -106,6 +123,7 @@ bool Exchange::Prepare(const std::string& address, Duration connect, Duration to
   address_ = address;
   opened_ = false;
   socket_errno_ = 0;
+  refused_ = false;
   message_[0] = '\0';
   bool v6 = address.find(':') != std::string::npos;
   // Every host and port of the URL leads to this address: libcurl never resolves, and keeps connections by
@@ -155,9 +173,13 @@ CURLcode Exchange::OnTlsContext(CURL* /*easy*/, void* ssl_context, void* exchang
   return CURLE_OK;
 }
 
+// The last word before a connection: whatever libcurl made of the URL, this is where it goes.
 curl_socket_t Exchange::OnOpenSocket(void* exchange, curlsocktype /*purpose*/, curl_sockaddr* address) {
-  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   auto& self = *static_cast<Exchange*>(exchange);
+  const std::optional<Ip> ip = IpOf(address->addr);
+  self.refused_ = !ip || (!self.request_.to_self && !self.may_connect_(*ip));
+  if (self.refused_) return CURL_SOCKET_BAD;
+  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   self.opened_ = fd >= 0;
   self.socket_errno_ = fd < 0 ? errno : 0;
   if (fd < 0) return CURL_SOCKET_BAD;
@@ -165,9 +187,16 @@ curl_socket_t Exchange::OnOpenSocket(void* exchange, curlsocktype /*purpose*/, c
   return fd;
 }
 
-int Exchange::OnRequest(void* exchange, char* /*remote*/, char* /*local*/, int /*remote_port*/,
+// Comes for kept connections too. The address that the transport chose for this transfer has just been
+// checked.
+int Exchange::OnRequest(void* exchange, char* remote, char* /*local*/, int /*remote_port*/,
                         int /*local_port*/) {
   auto& self = *static_cast<Exchange*>(exchange);
+  if (self.address_ != remote) {
+    const std::optional<Ip> ip = ParseIp(remote);
+    self.refused_ = !ip || (!self.request_.to_self && !self.may_connect_(*ip));
+    if (self.refused_) return CURL_PREREQFUNC_ABORT;
+  }
   ++self.sends_;
   self.sent_at_ = self.clock_.Steady();
   return CURL_PREREQFUNC_OK;
@@ -326,6 +355,7 @@ HttpResult Exchange::Result(CURLcode code) const {
     return result;
   }
   if (header_error_) return Failed(*header_error_);
+  if (refused_) return Failed({ErrorKind::kRefusedAddress, "the address may not be connected to"});
   if (code == CURLE_OK) {  // libcurl takes an end of the connection for the end of the headers
     return Failed({ErrorKind::kProtocol, "connection closed before the response headers were complete"});
   }
@@ -349,12 +379,12 @@ HttpTransport::Callback Exchange::Release() {
   started = deadline = resolved = drain_until = sent_at_ = first_byte_at_ = SteadyTime{};
   target.reset();
   addresses.reset();
-  next_address = 0;
+  next_address = tries = 0;
   naming = added = draining = verdict_ = false;
   connect_error.reset();
   header_error_.reset();
   address_.clear();
-  opened_ = false;
+  opened_ = refused_ = false;
   socket_errno_ = 0;
   sends_ = 0;
   header_bytes_ = body_bytes_ = 0;

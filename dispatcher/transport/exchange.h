@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/ip.h"
 #include "dispatcher/transport/curl_errors.h"
 #include "dispatcher/transport/curl_handles.h"
 #include "dispatcher/transport/header_list.h"
@@ -25,8 +26,10 @@ class Exchange {
   // Both run inside libcurl, so must not call it.
   using OnVerdict = std::function<void(Exchange&)>;
   using OnOpened = std::function<void(curl_socket_t)>;
+  using MayConnect = std::function<bool(const Ip&)>;
 
-  Exchange(const Clock& clock, const std::string& ca_file, OnVerdict on_verdict, OnOpened on_opened);
+  Exchange(const Clock& clock, const std::string& ca_file, OnVerdict on_verdict, MayConnect may_connect,
+           OnOpened on_opened);
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
@@ -55,6 +58,7 @@ class Exchange {
   std::shared_ptr<const Target> target;
   Addresses addresses;
   size_t next_address = 0;
+  size_t tries = 0;     // connections begun, each to an address of its own
   bool naming = false;  // waits for the resolver
   bool added = false;   // belongs to a multi: `multi`
   size_t multi = 0;
@@ -87,6 +91,7 @@ class Exchange {
 
   const Clock& clock_;
   const OnVerdict on_verdict_;
+  const MayConnect may_connect_;
   const OnOpened on_opened_;
   HttpRequest request_;
   HttpTransport::Callback done_;
@@ -97,7 +102,8 @@ class Exchange {
 
   bool opened_ = false;  // the last transfer made a connection of its own
   int socket_errno_ = 0;
-  uint32_t sends_ = 0;  // of the request, over all connections
+  bool refused_ = false;  // the last transfer, for where it led
+  uint32_t sends_ = 0;    // of the request, over all connections
   SteadyTime sent_at_;
   SteadyTime first_byte_at_;
   size_t header_bytes_ = 0;

@@ -85,6 +85,29 @@ TEST_P(DeliveryStoreSuite, ReadParkedIsInOrderAndEndsAtTheLimit) {
   EXPECT_EQ((*two)[1].sequence, 3u);
 }
 
+TEST_P(DeliveryStoreSuite, EveryErrorKindIsKept) {
+  const EndpointId endpoint = AddEndpoint(1);
+  std::vector<ErrorKind> kinds;
+  for (uint8_t number = 1; ToString(static_cast<ErrorKind>(number)) != "unknown"; ++number) {
+    kinds.push_back(static_cast<ErrorKind>(number));
+  }
+  EXPECT_EQ(kinds.size(), 9u);
+  std::vector<DeliveryRef> d;
+  for (const ErrorKind kind : kinds) {
+    d.push_back(Accept(endpoint, kT0 + 7));
+    Attempt(d.back(), 1, kind);
+  }
+  Commit();
+  Reopen();
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    const auto read = store().ReadDelivery(d[i].id);
+    ASSERT_TRUE(read.ok()) << ToString(kinds[i]) << ": " << read.status();
+    EXPECT_EQ(read->last_error, kinds[i]);
+    EXPECT_EQ(read->attempts.at(0).error, kinds[i]);
+  }
+  EXPECT_TRUE(store().ReadChanges(0, 10).ok());
+}
+
 TEST_P(DeliveryStoreSuite, ReadDeliveryTellsEveryAttempt) {
   const EndpointId endpoint = AddEndpoint(1);
   const DeliveryRef d = Accept(endpoint, kT0 + 7);

@@ -175,7 +175,7 @@ class PackageTest(unittest.TestCase):
         self.assertEqual(service.uids(), {user[2]})
         self.assertIn("wassenger", service.hookctl("profiles", "list"))
         service.hookctl("subscribers", "create", "acme")
-        service.hookctl("endpoints", "create", "--subscriber", "acme", "--url", "http://127.0.0.1:9/nobody")
+        service.hookctl("endpoints", "create", "--subscriber", "acme", "--url", "https://nobody.invalid/")
         service.hookctl("events", "publish", "--subscriber", "acme", "--type", "t", "--payload", "{}")
         self.assertEqual(self.pending(service), 1)
         self.assertEqual(service.stop(), 0, "SIGTERM")

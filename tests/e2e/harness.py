@@ -104,8 +104,8 @@ class Hookd:
         self._starts = 0
 
     def write_config(self):
-        sections = {"grpc": {"listen": self.grpc}, "http": {"listen": self.http},
-                    "profiles": {"dir": PROFILES}} | self.settings
+        sections = {"grpc": {"listen": self.grpc}, "http": {"listen": self.http}, "profiles": {"dir": PROFILES},
+                    "egress": {"allow_loopback": "true"}} | self.settings
         lines = [f"data_dir: {self.data}"]
         for section, values in sections.items():
             lines += [f"{section}:"] + [f"  {key}: {value}" for key, value in values.items()]

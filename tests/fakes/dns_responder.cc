@@ -97,7 +97,8 @@ class DnsResponder::Impl {
 
   uint16_t port_ = 0;
   mutable std::mutex mutex_;
-  std::map<std::string, size_t> queries_;  // mutex_
+  std::map<std::string, size_t> queries_;   // mutex_
+  std::map<std::string, DnsAnswer> names_;  // mutex_
 
  private:
   void Receive() {
@@ -112,19 +113,18 @@ class DnsResponder::Impl {
   void Answer(std::string_view query) {
     Question question = Parse(query);
     if (question.end == 0) return;
+    DnsAnswer answer;
+    answer.rcode = 3;
     {
       std::lock_guard lock(mutex_);
       ++queries_[question.name];
+      if (auto it = names_.find(question.name); it != names_.end()) answer = it->second;
     }
-    DnsAnswer answer;
-    answer.rcode = 3;
-    if (auto it = names_.find(question.name); it != names_.end()) answer = it->second;
     if (answer.silent || (question.type != kTypeA && question.type != kTypeAaaa)) return;
     boost::system::error_code ignored;
     socket_.send_to(asio::buffer(Reply(query, question, answer)), peer_, 0, ignored);
   }
 
-  const std::map<std::string, DnsAnswer> names_;
   asio::io_context io_{1};
   udp::socket socket_;
   udp::endpoint peer_;
@@ -135,6 +135,11 @@ class DnsResponder::Impl {
 DnsResponder::DnsResponder(std::map<std::string, DnsAnswer> names)
     : impl_(std::make_unique<Impl>(std::move(names))) {}
 DnsResponder::~DnsResponder() = default;
+
+void DnsResponder::Set(const std::string& name, DnsAnswer answer) {
+  std::lock_guard lock(impl_->mutex_);
+  impl_->names_[name] = std::move(answer);
+}
 
 std::string DnsResponder::address() const { return "127.0.0.1:" + std::to_string(impl_->port_); }
 

@@ -27,6 +27,8 @@ class DnsResponder {
   DnsResponder(const DnsResponder&) = delete;
   DnsResponder& operator=(const DnsResponder&) = delete;
 
+  // From the next query on.
+  void Set(const std::string& name, DnsAnswer answer);
   // "127.0.0.1:PORT"
   std::string address() const;
   // Queries for `name`, A and AAAA alike.

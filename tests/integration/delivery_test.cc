@@ -38,6 +38,9 @@ class DeliveryTest : public ::testing::Test {
     store_ = *std::move(store);
     CurlTransportOptions transport;
     transport.ca_file = ca_file_;
+    EgressOptions egress;
+    egress.allow_loopback = true;
+    transport.egress = std::make_shared<const EgressPolicy>(egress);
     engine_ = std::make_unique<Engine>(
         EngineOptions(), *store_, RealClock(), telemetry_,
         [transport](boost::asio::io_context& io) { return MakeCurlTransport(io, transport, RealClock()); },

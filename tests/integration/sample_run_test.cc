@@ -36,6 +36,9 @@ class SampleRunTest : public ::testing::Test {
     options.ca_file = ca_file;
     options.multis = options.http2_multis = 1;
     options.dns_servers = {names_.address()};
+    EgressOptions egress;
+    egress.allow_loopback = true;
+    options.egress = std::make_shared<const EgressPolicy>(egress);
     runner_ = std::make_unique<OneShotRunner>(
         [options](boost::asio::io_context& io) { return MakeCurlTransport(io, options, RealClock()); });
   }

@@ -53,6 +53,9 @@ class VerificationTest : public ::testing::Test {
   OneShotRunner runner_{[](boost::asio::io_context& io) {
     CurlTransportOptions options;
     options.multis = options.http2_multis = 1;
+    EgressOptions egress;
+    egress.allow_loopback = true;
+    options.egress = std::make_shared<const EgressPolicy>(egress);
     return MakeCurlTransport(io, options, RealClock());
   }};
   VerificationOrder order_;

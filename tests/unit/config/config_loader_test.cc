@@ -195,6 +195,33 @@ TEST(ConfigLoaderTest, ReportsTheLineOfAListItem) {
               StartsWith("hookd.yaml:4: transport.dns_servers: \"dns.example\" is not an address"));
 }
 
+TEST(ConfigLoaderTest, ReadsWhereEndpointsMayLead) {
+  const absl::StatusOr<Config> config = ParseConfig(
+      "egress:\n  allow_loopback: true\n  allow_addresses: [10.0.0.0/8, 'fd00::/8', 192.0.2.1]\n"
+      "  deny_hosts: [internal, a_b.example.com]\n  allow_ports: [443, 8443]\n",
+      "hookd.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->egress().allow_loopback());
+  EXPECT_THAT(config->egress().allow_addresses(), ElementsAre("10.0.0.0/8", "fd00::/8", "192.0.2.1"));
+  EXPECT_THAT(config->egress().deny_hosts(), ElementsAre("internal", "a_b.example.com"));
+  EXPECT_THAT(config->egress().allow_ports(), ElementsAre(443, 8443));
+
+  const std::pair<const char*, const char*> bad[] = {
+      {"allow_loopback: yes", "allow_loopback: \"yes\" is not true or false"},
+      {"allow_addresses: [10.0.0.1/8]",
+       "allow_addresses: \"10.0.0.1/8\" has bits beyond its prefix: write 10.0.0.0/8"},
+      {"deny_addresses: [10/8]", "deny_addresses: \"10/8\" is not an address range"},
+      {"allow_hosts: [.example.com]", "allow_hosts: \".example.com\" is not a host name"},
+      {"deny_hosts: ['*.example.com']", "deny_hosts: \"*.example.com\" is not a host name"},
+      {"allow_ports: [0]", "allow_ports: \"0\" is out of range: give 1 to 65535"},
+      {"deny_ports: [65536]", "deny_ports: \"65536\" is out of range"},
+  };
+  for (const auto& [line, error] : bad) {
+    EXPECT_THAT(ErrorOf("egress: {" + std::string(line) + "}"),
+                StartsWith("hookd.yaml:1: egress." + std::string(error)));
+  }
+}
+
 TEST(ConfigLoaderTest, BoundsLists) {
   std::string yaml = "transport:\n  dns_servers:\n";
   for (int i = 0; i < 8; ++i) yaml += "    - 9.9.9.9:53\n";

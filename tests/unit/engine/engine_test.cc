@@ -52,6 +52,35 @@ TEST_F(EngineTest, SendsTheDocumentedHeaders) {
   EXPECT_EQ(request.Header("webhook-signature").substr(0, 3), "v1,");
 }
 
+TEST_F(EngineTest, AUrlHasToKeepToTheEgressRulesWhenItIsNew) {
+  const auto policy = std::make_shared<EgressPolicy>();
+  Close();
+  options_.egress = policy;
+  Open(MakeMemoryStore());
+  CreateSubscriber();
+  const auto with_url = [](const std::string& url) {
+    return [url](Endpoint& endpoint) {
+      endpoint.url = url;
+      return absl::OkStatus();
+    };
+  };
+  const EndpointId endpoint =
+      CreateEndpoint(DeliveryMode::kOrdered, [](Endpoint& made) { made.url = "https://example.com/hook"; });
+  EXPECT_EQ(engine_->UpdateEndpoint(endpoint, with_url("http://10.0.0.1/")).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  Endpoint refused = *engine_->GetEndpoint(endpoint)->endpoint;
+  const std::string before = refused.url;
+  refused.url = "http://127.0.0.1/";
+  EXPECT_EQ(engine_->CreateEndpoint(refused).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(engine_->GetEndpoint(endpoint)->endpoint->url, before) << "bad input changes nothing";
+
+  EgressOptions denying;
+  denying.deny_ports = {443};
+  policy->Set(denying);
+  EXPECT_TRUE(engine_->UpdateEndpoint(endpoint, with_url(before)).ok()) << "an old URL may stay";
+  EXPECT_FALSE(engine_->UpdateEndpoint(endpoint, with_url("https://other.example/")).ok());
+}
+
 TEST_F(EngineTest, OrderedKeepsItsOrderOverFailures) {
   CreateSubscriber();
   const EndpointId endpoint = CreateEndpoint();

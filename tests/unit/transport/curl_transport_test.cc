@@ -1,6 +1,7 @@
 #include "dispatcher/transport/curl_transport.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -145,13 +146,70 @@ TEST_F(CurlTransportTest, RedirectIsNotFollowed) {
   EXPECT_EQ(elsewhere.request_count(), 0u);
 }
 
+TEST_F(CurlTransportTest, NothingOfAnAnswerIsKeptForTheNextRequest) {
+  HttpReceiver elsewhere;
+  HttpReceiver receiver([&](const ReceivedRequest&) {
+    ReceiverAnswer answer = ReceiverAnswer::Status(401);
+    answer.headers = {
+        {"Set-Cookie", "session=1; Path=/"},
+        {"Alt-Svc", "http/1.1=\":" + std::to_string(elsewhere.port()) + "\"; ma=3600; persist=1"},
+        {"Strict-Transport-Security", "max-age=3600; includeSubDomains"},
+        {"WWW-Authenticate", "Basic realm=\"x\""},
+        {"Location", elsewhere.Url()},
+        {"Refresh", "0; url=" + elsewhere.Url()}};
+    return answer;
+  });
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(Post("http://localhost:" + std::to_string(receiver.port()) + "/").status, 401);
+  for (const ReceivedRequest& request : receiver.requests()) {
+    EXPECT_EQ(request.Header("cookie"), "");
+    EXPECT_EQ(request.Header("authorization"), "");
+    EXPECT_EQ(request.Header("alt-used"), "");
+  }
+  EXPECT_EQ(elsewhere.connection_count(), 0u);
+}
+
+TEST_F(CurlTransportTest, NetrcIsNotRead) {
+  const std::string home = ::testing::TempDir() + "/netrc-home";
+  mkdir(home.c_str(), 0700);
+  std::ofstream(home + "/.netrc") << "default login someone password else\n";
+  const char* before = getenv("HOME");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("HOME", home.c_str(), 1);
+  Make({});
+  HttpReceiver receiver;
+  EXPECT_EQ(Post(receiver.Url()).status, 200);
+  setenv("HOME", kept.c_str(), 1);
+  EXPECT_EQ(receiver.requests()[0].Header("authorization"), "");
+}
+
+// core/url_rules.h takes none of these; should one come here all the same, it sends no second request line.
+TEST_F(CurlTransportTest, AUrlInjectsNothing) {
+  HttpReceiver receiver;
+  const std::string host = "http://127.0.0.1:" + std::to_string(receiver.port());
+  for (const std::string& url :
+       {host + "/a\r\nX-Injected: 1\r\n\r\n", host + "/a\nX-Injected: 1", host + "/a b",
+        host + "/\xe2\x82\xac", host + "\r\nX-Injected: 1/",
+        "http://x\r\nX-Injected: 1@127.0.0.1:" + std::to_string(receiver.port()) + "/"}) {
+    (void)Post(url, Millis(2'000));
+  }
+  for (const ReceivedRequest& request : receiver.requests()) {
+    EXPECT_EQ(request.Header("x-injected"), "");
+    EXPECT_EQ(request.Header("authorization"), "");
+    EXPECT_EQ(request.Header("host"), "127.0.0.1:" + std::to_string(receiver.port()));
+  }
+}
+
 TEST_F(CurlTransportTest, ProxiesOfTheEnvironmentAreIgnored) {
   HttpReceiver proxy;
   HttpReceiver receiver;
-  for (const char* name : {"http_proxy", "all_proxy", "ALL_PROXY"}) setenv(name, proxy.Url("").c_str(), 1);
+  const char* names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "ALL_PROXY"};
+  for (const char* name : names) setenv(name, proxy.Url("").c_str(), 1);
   Make({});
   EXPECT_EQ(Post(receiver.Url()).status, 200);
-  for (const char* name : {"http_proxy", "all_proxy", "ALL_PROXY"}) unsetenv(name);
+  // Plain HTTP to it, so it fails, but not by way of the proxy.
+  EXPECT_EQ(Post("https" + receiver.Url().substr(4)).error, ErrorKind::kTls);
+  for (const char* name : names) unsetenv(name);
   EXPECT_EQ(receiver.request_count(), 1u);
   EXPECT_EQ(proxy.connection_count(), 0u);
 }

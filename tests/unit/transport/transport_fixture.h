@@ -26,6 +26,11 @@ class TransportFixture : public ::testing::Test {
   void Make(CurlTransportOptions options) {
     transport_.reset();
     options.multis = 2;
+    if (options.egress == nullptr) {
+      EgressOptions egress;
+      egress.allow_loopback = true;
+      options.egress = std::make_shared<const EgressPolicy>(egress);
+    }
     // No test asks the machine's own name servers.
     if (options.dns_servers.empty()) options.dns_servers = {no_names_.address()};
     transport_ = MakeCurlTransport(io_, options, RealClock());
