@@ -75,11 +75,11 @@ class Captures final : public CaptureSink {
   const Clock& clock_;
   const std::string user_agent_;
   const std::string address_;
+  boost::asio::io_context io_{1};  // outlives the sessions, whose timers are its
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   absl::Mutex mutex_;
   // By bin; those whose time is over go with the next that begins.
   std::map<std::string, SessionPtr> sessions_ ABSL_GUARDED_BY(mutex_);
-  boost::asio::io_context io_{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::thread thread_;
 };
 

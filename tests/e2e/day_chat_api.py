@@ -32,7 +32,7 @@ def one_url_per_instance(day):
     first = day.endpoint("instance-1", "/one")
     with day.refused("000.8, F16", "another one for the instance is refused", "failed_precondition", day.profile):
         day.endpoint("instance-1", "/two")
-    urls = ("http://203.0.113.9/hook", "https://hooks.example.com/hook", "http://hooks.example.com:8080/hook")
+    urls = ("http://8.8.4.4/hook", "https://hooks.example.com/hook", "http://hooks.example.com:8080/hook")
     for number, url in enumerate(urls):
         subscriber = f"instance-2{number}"
         day.subscriber(subscriber)
