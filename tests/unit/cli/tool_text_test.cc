@@ -36,7 +36,8 @@ TEST(ToolTextTest, OneThatWasNotSent) {
   result.set_event_type("t");
   result.mutable_diagnosis()->set_kind(v1::DIAGNOSIS_KIND_NOT_SENT);
   result.mutable_diagnosis()->set_text("not sent: the one before it had no response");
-  EXPECT_EQ(TestResultText(result), "t: NOT SENT\n  that is      not sent: the one before it had no response\n");
+  EXPECT_EQ(TestResultText(result),
+            "t: NOT SENT\n  that is      not sent: the one before it had no response\n");
 }
 
 }  // namespace
