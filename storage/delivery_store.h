@@ -198,6 +198,7 @@ class DeliveryStore {
     uint32_t epoch = 1;             // of hookd-sequence; a restore from backup starts a new one
     std::vector<Job> jobs;          // all that are kept, by id
     uint64_t next_job = 1;
+    std::string mail_cursor;  // the newest MailCursorChanged's; empty = there is none
   };
   virtual absl::StatusOr<Recovered> Recover() = 0;
 

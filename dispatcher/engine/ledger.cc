@@ -7,6 +7,7 @@
 #include "base/concat.h"
 #include "base/status_macros.h"
 #include "dispatcher/core/endpoint_health.h"
+#include "dispatcher/core/operational_event.h"
 
 namespace hookd {
 
@@ -54,6 +55,10 @@ std::vector<ShardNews> Ledger::Committed() {
 
 void Ledger::Apply(const Fact& fact) {
   store_.Apply(fact);
+  if (const auto* accepted = std::get_if<Accepted>(&fact)) {
+    newest_event_ = accepted->event->id;
+    if (accepted->event->subscriber_id == kOperationsSubscriber) newest_operational_ = newest_event_;
+  }
   has_facts_ = true;
 }
 
