@@ -14,6 +14,7 @@
 #include "base/concat.h"
 #include "base/status_macros.h"
 #include "dispatcher/core/json_rules.h"
+#include "dispatcher/core/operational_event.h"
 #include "dispatcher/core/text_rules.h"
 
 namespace hookd {
@@ -75,6 +76,10 @@ absl::Status CheckTracestate(const Event& event) {
 
 absl::Status CheckEvent(const Event& event) {
   RETURN_IF_ERROR(CheckSubscriberId("subscriber_id", event.subscriber_id));
+  if (event.subscriber_id == kOperationsSubscriber) {
+    return absl::InvalidArgumentError(Concat("subscriber_id: ", kOperationsSubscriber,
+                                             " gets what hookd tells about itself: publish to another"));
+  }
   RETURN_IF_ERROR(CheckName("type", event.type, kMaxEventTypeBytes, kEventTypePunctuation));
   RETURN_IF_ERROR(CheckText("channel", event.channel, kMaxChannelBytes));
   RETURN_IF_ERROR(CheckText("ordering_key", event.ordering_key, kMaxOrderingKeyBytes));
@@ -112,6 +117,16 @@ absl::Status CheckEventTimes(const Event& event, WallMs now) {
 
 absl::Status CheckSubscriber(const Subscriber& subscriber) {
   RETURN_IF_ERROR(CheckSubscriberId("id", subscriber.id));
+  if (subscriber.id.rfind("hookd.", 0) == 0) {
+    if (subscriber.id != kOperationsSubscriber) {
+      return absl::InvalidArgumentError(Concat("id: what begins with \"hookd.\" is hookd's own, and only ",
+                                               kOperationsSubscriber, " is there; choose another"));
+    }
+    if (!subscriber.profile.empty() || !subscriber.plan.empty()) {
+      return absl::InvalidArgumentError(
+          Concat(subscriber.profile.empty() ? "plan" : "profile", ": ", kOperationsSubscriber, " has none"));
+    }
+  }
   RETURN_IF_ERROR(CheckText("name", subscriber.name, kMaxSubscriberNameBytes));
   RETURN_IF_ERROR(CheckText("profile", subscriber.profile, kMaxProfileNameBytes));
   RETURN_IF_ERROR(CheckText("plan", subscriber.plan, kMaxPlanBytes));

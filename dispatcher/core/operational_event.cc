@@ -22,7 +22,7 @@ std::string TimeText(WallMs time) {
   return absl::FormatTime(kTimeFormat, absl::FromUnixMillis(time), absl::UTCTimeZone());
 }
 
-json::string Json(std::string_view text) { return {text.data(), text.size()}; }
+json::string Json(std::string_view text) { return json::string(text.data(), text.size()); }
 
 // The value that has this name, as ToString gives it; the first one = none has.
 template <typename Enum, size_t n>

@@ -292,6 +292,7 @@ void Committer::CommitRound(Round& round) {
   for (LaneReport& report : round.reports) ledger_.Report(std::move(report));
   std::vector<Answer> answers;
   AcceptRound(round, answers);
+  ledger_.Close();
 
   if (ledger_.HasFacts()) {
     if (absl::Status status = store_.Commit(now.wall); !status.ok()) {

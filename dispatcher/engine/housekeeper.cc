@@ -2,8 +2,10 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "base/concat.h"
+#include "dispatcher/core/operational_event.h"
 
 namespace hookd {
 namespace {
@@ -43,9 +45,8 @@ bool Housekeeper::DiskIsFull(const EngineTunables& tunables) {
                       static_cast<double>(disk->total_bytes);
   const bool full = used >= static_cast<double>(mark);
   if (full && !disk_full_) {
-    telemetry_.Alert(
-        AlertKind::kDisk, EndpointId{}, "",
-        Concat("the disk is ", static_cast<int>(used), " % full: events are refused, deliveries go on"));
+    told_ = Concat("the disk is ", static_cast<int>(used), " % full: events are refused, deliveries go on");
+    telemetry_.Alert(AlertKind::kDisk, EndpointId{}, "", told_);
   }
   return full;
 }
@@ -61,7 +62,14 @@ void Housekeeper::Look() {
   const bool keep = looks_++ % (disk_full_ ? kFullDiskEveryLooks : kRetentionEveryLooks) == 0;
   if (waiting_.exchange(true)) return;
   // An empty change too lets the committer look at the clock.
-  committer_.Submit({[retention = tunables.retention, keep, full = disk_full_](Ledger& ledger) {
+  committer_.Submit({[retention = tunables.retention, keep, full = disk_full_,
+                      told = std::exchange(told_, std::string())](Ledger& ledger) {
+                       if (!told.empty()) {
+                         OperationalEvent event;
+                         event.type = operational::kDisk;
+                         event.message = told;
+                         ledger.Announce(std::move(event));
+                       }
                        if (keep) ledger.Keep(retention, full);
                      },
                      [this](const absl::Status&) { waiting_ = false; }});

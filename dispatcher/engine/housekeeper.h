@@ -46,6 +46,7 @@ class Housekeeper {
   boost::asio::steady_timer timer_;
   std::atomic<bool> stopped_{false};
   bool disk_full_ = false;
+  std::string told_;  // of the disk, until the committer takes it
   uint64_t looks_ = 0;
   std::atomic<bool> waiting_{false};  // for the committer to take the last look's change
 };

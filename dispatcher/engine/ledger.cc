@@ -29,6 +29,7 @@ void Ledger::Recovered(const DeliveryStore::Recovered& recovered) {
   endpoints_ = recovered.endpoints;
   disabled_ = recovered.endpoints_disabled;
   paused_ = recovered.endpoints_paused;
+  operations_told_ = store_.ReadSubscriber(std::string(kOperationsSubscriber)).ok();
   last_event_ms_ = recovered.wall_high_water_ms;
   event_counter_ = UINT16_MAX;  // the next id is later than any given before, whatever the clock says
 }
@@ -183,8 +184,7 @@ absl::StatusOr<NewDelivery> Ledger::NextDelivery(const Registry::Account& accoun
   const uint64_t pending = lane->pending();
   const uint64_t backlog = endpoint->policy.backlog;
   if (BacklogNearlyFull(backlog, pending, pending + 1)) {
-    telemetry_.Alert(AlertKind::kBacklog, id, endpoint->subscriber_id,
-                     Concat(pending + 1, " deliveries are pending, of at most ", backlog));
+    AlertBacklog(*endpoint, *lane, pending + 1);
   }
   if (backlog != 0 && pending + 1 > backlog) {
     NewsFor(id).over_backlog.push_back({id, pending + 1 - backlog});
@@ -271,9 +271,11 @@ void Ledger::Report(LaneReport report) {
     AttemptRecorded& fact = outcome->fact;
     if (IsTerminal(state)) ++ended_[static_cast<size_t>(state)];
     Apply(fact);
+    if (state == DeliveryState::kExhausted) AnnounceExhausted(fact);
     for (const AttemptRecorded& other : outcome->others) {
       if (IsTerminal(other.state)) ++ended_[static_cast<size_t>(other.state)];
       Apply(other);
+      if (other.state == DeliveryState::kExhausted) AnnounceExhausted(other);
     }
     JudgeHealth(fact, before);
   } else if (auto* ended = std::get_if<DeliveryEnded>(&report)) {
@@ -297,71 +299,6 @@ void Ledger::Report(LaneReport report) {
     Apply(parked);
   }
   NewsFor(delivery.endpoint).recorded.push_back({delivery.endpoint, delivery.sequence});
-}
-
-void Ledger::JudgeHealth(const AttemptRecorded& fact, const LaneState& before) {
-  const bool failed = fact.attempt.error != ErrorKind::kNone && fact.attempt.error != ErrorKind::kLocal;
-  if (before.deleted || (!failed && before.consecutive_failures == 0)) return;
-  const EndpointId id = fact.delivery.endpoint;
-  const absl::StatusOr<std::shared_ptr<const Endpoint>> found = registry_.Find(id);
-  if (!found.ok() || *found == nullptr) return;
-  const Endpoint& endpoint = **found;
-  const LaneState after = *store_.Lane(id);
-
-  switch (AlertFor(endpoint.policy.alert_after, before.consecutive_failures, after.consecutive_failures)) {
-    case HealthAlert::kFailing:
-      telemetry_.Alert(AlertKind::kFailing, id, endpoint.subscriber_id,
-                       Concat(after.consecutive_failures,
-                              " attempts in a row failed, the last: ", fact.attempt.error_detail));
-      break;
-    case HealthAlert::kRecovered:
-      telemetry_.Alert(AlertKind::kRecovered, id, endpoint.subscriber_id,
-                       Concat("succeeded after ", before.consecutive_failures, " failures in a row"));
-      break;
-    case HealthAlert::kNone:
-      break;
-  }
-
-  if (endpoint.disabled != DisableReason::kNone) return;
-  const WallMs ended = fact.attempt.started_ms + fact.attempt.us.total / 1000;
-  const DisableReason reason =
-      ShouldDisable(endpoint.policy.disable, after.disable_failures, after.disable_since_ms,
-                    fact.attempt.error, fact.attempt.status, ended);
-  if (reason == DisableReason::kNone) return;
-  if (reason == DisableReason::kFailures && outage_.Suspended(now_.steady)) return;
-  auto disabled = std::make_shared<Endpoint>(endpoint);
-  disabled->disabled = reason;
-  disabled->disabled_ms = now_.wall;
-  disabled->state_note.clear();
-  PutEndpoint(disabled);
-  telemetry_.Alert(AlertKind::kDisabled, id, endpoint.subscriber_id,
-                   reason == DisableReason::kGone
-                       ? std::string("it answered 410")
-                       : Concat(after.disable_failures, " attempts in a row failed, over ",
-                                (ended - after.disable_since_ms) / 1000, " s"));
-}
-
-void Ledger::WatchOutage(const AttemptOutcome& outcome) {
-  const Attempt& attempt = outcome.fact.attempt;
-  if (attempt.error == ErrorKind::kLocal) return;
-  outage_.Record(outcome.host, Connected(attempt.error, attempt.status), now_.steady);
-  const bool suspended = outage_.Suspended(now_.steady);
-  if (suspended && !outage_told_) {
-    telemetry_.Alert(AlertKind::kOutage, EndpointId{}, "",
-                     "more than half of the active hosts fail to connect: no endpoint is disabled for "
-                     "failures until that is over");
-  }
-  outage_told_ = suspended;
-}
-
-void Ledger::WatchClock() {
-  if (!clock_guard_.Observe(now_.wall, now_.steady) || operations_.clock_suspect) return;
-  Operations operations = operations_;
-  operations.clock_suspect = true;
-  SetOperations(std::move(operations));
-  telemetry_.Alert(
-      AlertKind::kClock, EndpointId{}, "",
-      "the wall clock leapt by more than an hour: nothing expires until an operator confirms it");
 }
 
 void Ledger::Keep(const Retention& retention, bool disk_full) {
@@ -400,7 +337,10 @@ void Ledger::PutEndpoint(const std::shared_ptr<const Endpoint>& endpoint, bool r
   const absl::StatusOr<Registry::Account*> account = registry_.Find(endpoint->subscriber_id);
   HOOKD_CHECK(account.ok() && *account != nullptr, "an endpoint's account was found before");
   const auto before = (*account)->endpoints.find(endpoint->id);
-  if (before != (*account)->endpoints.end()) Count(*before->second, -1);
+  if (before != (*account)->endpoints.end()) {
+    Count(*before->second, -1);
+    AnnounceState(*before->second, *endpoint);
+  }
   Count(*endpoint, 1);
   registry_.Put(endpoint);
   Apply(EndpointChanged{endpoint, reset_failures});
@@ -422,12 +362,14 @@ void Ledger::PutSubscriber(const Subscriber& subscriber) {
   HOOKD_CHECK(account.ok(), "the account was looked up before");
   if (*account == nullptr) ++subscribers_;
   if (strict_ != nullptr) strict_->Set(subscriber.id, subscriber.strict ? ProfileOf(subscriber) : nullptr);
+  if (subscriber.id == kOperationsSubscriber) operations_told_ = true;
   registry_.Put(subscriber);
   Apply(SubscriberChanged{subscriber});
 }
 
 void Ledger::RemoveSubscriber(const std::string& id) {
   registry_.Remove(id);
+  if (id == kOperationsSubscriber) operations_told_ = false;
   if (strict_ != nullptr) strict_->Set(id, nullptr);
   --subscribers_;
   Apply(SubscriberDeleted{id});

@@ -10,6 +10,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "base/ids.h"
 #include "base/model.h"
 #include "dispatcher/core/clock_guard.h"
+#include "dispatcher/core/operational_event.h"
 #include "dispatcher/core/outage.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/engine/registry.h"
@@ -88,8 +90,11 @@ class Ledger {
   // Before the first round: what the store remembers.
   void Recovered(const DeliveryStore::Recovered& recovered);
 
-  // A round: Begin, any of the following, the store's Commit if HasFacts, and Committed or nothing.
+  // A round: Begin, any of the following, Close, the store's Commit if HasFacts, and Committed or nothing.
   void Begin(Now now);
+  // What the round made worth telling becomes events of kOperationsSubscriber, in the same commit; if that
+  // exists.
+  void Close();
   WallMs now() const { return now_.wall; }
   bool HasFacts() const { return has_facts_; }
   // The round is on disk. Gives the news, by shard.
@@ -111,6 +116,9 @@ class Ledger {
   // Ends what is older than the retention, and drops what nobody needs any more. `disk_full`: also payloads
   // before their time, the oldest bucket first, one in each call.
   void Keep(const Retention& retention, bool disk_full);
+
+  // Told when the round closes; else to nobody.
+  void Announce(OperationalEvent event);
 
   // For changes of configuration.
   DeliveryStore& store() { return store_; }
@@ -158,6 +166,12 @@ class Ledger {
   void RememberReplaced(DeliveryId delivery);
   absl::StatusOr<std::optional<IdempotencyHit>> FindKey(const IdempotencyKey& key);
   EventId NextEventId(WallMs now, Partition partition);
+  // What ledger_alerts.cc knows of the endpoint.
+  OperationalEvent About(std::string_view type, const Endpoint& endpoint, const LaneState& lane) const;
+  void AlertBacklog(const Endpoint& endpoint, const LaneState& lane, uint64_t pending);
+  void AnnounceExhausted(const AttemptRecorded& fact);
+  // Enabled, or disabled by something else than its failures: JudgeHealth has more to say about those.
+  void AnnounceState(const Endpoint& before, const Endpoint& after);
   // The alerts and the disablement that follow from the lane's row of failures.
   void JudgeHealth(const AttemptRecorded& fact, const LaneState& before);
   void WatchOutage(const AttemptOutcome& outcome);
@@ -173,6 +187,7 @@ class Ledger {
   ClockGuard clock_guard_;
   OutageDetector outage_;
   bool outage_told_ = false;
+  bool operations_told_ = false;  // kOperationsSubscriber exists
   uint64_t next_endpoint_number_ = 1;
   uint64_t subscribers_ = 0;
   uint64_t endpoints_ = 0;
@@ -189,6 +204,7 @@ class Ledger {
   // Of the round.
   Now now_;
   bool has_facts_ = false;
+  std::vector<OperationalEvent> announced_;  // until Close
   std::vector<ShardNews> news_;
   // Idempotency keys of the open batch, which the store does not find yet.
   absl::flat_hash_map<std::array<uint8_t, 16>, IdempotencyHit> open_keys_;

@@ -137,6 +137,7 @@ class Simulation final : private SchedulerHost {
 
   void Begin() { ledger_.Begin(now); }
   void End() {
+    ledger_.Close();
     if (ledger_.HasFacts()) {
       EXPECT_TRUE(store_.Commit(now.wall).ok());
     }

@@ -18,11 +18,11 @@ TIDY = "clang-tidy-14"
 
 
 def without_pch(arguments):
-    """A precompiled header need not have been built: its text is included instead."""
+    """Without it, as each source includes what it needs: a source that is small then stays quick to look at."""
     result = []
     i = 0
     while i < len(arguments):
-        if arguments[i : i + 3 : 2] == ["-Xclang", "-Xclang"] and arguments[i + 1] == "-include-pch":
+        if arguments[i : i + 3 : 2] == ["-Xclang", "-Xclang"] and arguments[i + 1] in ("-include-pch", "-include"):
             i += 4
         elif arguments[i] == "-Winvalid-pch" or arguments[i].endswith("ccache"):
             i += 1
