@@ -15,13 +15,16 @@
 
 #include "base/status_macros.h"
 #include "config/config_loader.h"
+#include "dispatcher/alerts/mailer.h"
 #include "dispatcher/api/api_server.h"
 #include "dispatcher/api/gateway.h"
 #include "dispatcher/api/http_port.h"
+#include "dispatcher/app/alert_mail.h"
 #include "dispatcher/app/descriptors.h"
 #include "dispatcher/app/profile_folders.h"
 #include "dispatcher/app/readiness.h"
 #include "dispatcher/core/egress_rules.h"
+#include "dispatcher/core/operational_event.h"
 #include "dispatcher/core/url_rules.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/telemetry/prometheus_telemetry.h"
@@ -141,6 +144,7 @@ class Application::Impl {
     ASSIGN_OR_RETURN(CurlTransportOptions transport_options, MakeTransportOptions(config, engine_options));
     transport_options.egress = egress_;
     RETURN_IF_ERROR(CheckPublicUrl(config.tools().public_url()));
+    ASSIGN_OR_RETURN(std::optional<AlertMail> mail, ReadAlertMail(config));
     InitCurl();
 
     telemetry_ = MakeTelemetry({config.log().level(), config.log().file()});
@@ -184,6 +188,7 @@ class Application::Impl {
         },
         [this](const absl::Status& status) { Die(status); });
     RETURN_IF_ERROR(engine_->Start());
+    RETURN_IF_ERROR(StartMail(std::move(mail)));
     telemetry_->SetGauges([this] { return ReadGauges(); });
 
     ApiServerOptions api_options;
@@ -206,12 +211,14 @@ class Application::Impl {
       telemetry_->Info("hookd.draining", "intake has ended");
       api_->StopIntake();
     }
+    if (mailer_ != nullptr) mailer_->Stop();
     if (engine_ != nullptr) {
       engine_->Drain(FromProto(config_.shutdown().deadline()));
       if (api_ != nullptr) api_->Shutdown(kAnswerTime);
       telemetry_->SetGauges(nullptr);
       engine_->Stop();
     }
+    mailer_.reset();
     api_.reset();
     if (tools_ != nullptr) tools_->Stop();
     http_.reset();
@@ -265,6 +272,21 @@ class Application::Impl {
   const std::string& http_address() const { return http_->address(); }
 
  private:
+  // Mails are about the events of hookd.operations. Without mails their cursor is forgotten: turned on again
+  // they begin with what happens from then on.
+  absl::Status StartMail(std::optional<AlertMail> mail) {
+    if (!mail) return engine_->MailCursor().empty() ? absl::OkStatus() : engine_->SaveMailCursor("");
+    Subscriber operations;
+    operations.id = std::string(kOperationsSubscriber);
+    operations.name = "hookd itself";
+    const absl::Status made = engine_->CreateSubscriber(operations).status();
+    if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
+    mailer_ =
+        std::make_unique<Mailer>(std::move(mail->mail), std::move(mail->templates),
+                                 MakeSmtpSender(std::move(mail->smtp)), *engine_, RealClock(), *telemetry_);
+    return absl::OkStatus();
+  }
+
   Gauges ReadGauges() {
     const EngineStatus status = engine_->Status();
     Gauges gauges;
@@ -287,6 +309,7 @@ class Application::Impl {
     gauges.intake_bytes = status.intake_bytes;
     gauges.bytes_on_disk = status.store.bytes_on_disk;
     gauges.jobs_running = status.jobs_running;
+    if (mailer_ != nullptr) gauges.alert_mail_backlog = mailer_->backlog();
     gauges.paused = status.operations.paused;
     gauges.clock_suspect = status.operations.clock_suspect;
     gauges.intake_held = !status.intake_closed.empty();
@@ -336,6 +359,7 @@ class Application::Impl {
   std::unique_ptr<const ToolRules> rules_;
   std::unique_ptr<Toolbox> tools_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Mailer> mailer_;
   std::unique_ptr<ApiServer> api_;
 };
 
