@@ -70,7 +70,7 @@ MailDesk::MailDesk(MailOptions options, MailTemplates templates, Engine& engine,
     unsaved_ = true;
   }
   deferred_due_.assign(cursor_.deferred.size(), now.steady);
-  read_ = cursor_.after;
+  read_ = saved_after_ = cursor_.after;
   saved_ = now.steady;
   CountBacklog();
 }
@@ -143,10 +143,8 @@ Duration MailDesk::Gather(Now now) {
   // Everything up to the newest is somebody else's.
   if (!full) read_ = std::max(read_, newest.any);
   if (window_.empty()) {
-    const bool moved = cursor_.after != read_;
     cursor_.after = read_;
-    if (moved && now.steady - saved_ >= kCursorEvery) unsaved_ = true;
-    if (unsaved_) Save();
+    if (saved_after_ != read_ && now.steady - saved_ >= kCursorEvery) Save();
   } else if (full || now.steady >= close_at_) {
     Close();
     return Duration::zero();
@@ -335,6 +333,7 @@ bool MailDesk::Save() {
   if (!saved.ok()) return false;  // hookd ends, or shuts down
   unsaved_ = false;
   saved_ = clock_.Steady();
+  saved_after_ = cursor_.after;
   return true;
 }
 

@@ -126,8 +126,8 @@ absl::StatusOr<MailTemplates> MailTemplates::Load(const std::string& folder, con
   for (const auto& [name, placeholders] : wanted) {
     const std::string path = Concat(folder, "/", name, ".txt");
     const absl::StatusOr<std::string> text = ReadTemplate(path);
-    absl::StatusOr<MailTemplate> parsed = text.status();
-    if (text.ok()) parsed = MailTemplate::Parse(path, *text, placeholders);
+    absl::StatusOr<MailTemplate> parsed = text.ok() ? MailTemplate::Parse(path, *text, placeholders)
+                                                    : absl::StatusOr<MailTemplate>(text.status());
     if (parsed.ok()) {
       loaded.templates_.emplace(name, *std::move(parsed));
     } else {
