@@ -69,6 +69,7 @@ class SmtpSender final : public MailSender {
     if (aborted_) return {MailAnswer::Kind::kTrouble, "hookd shuts down"};
     text_ = ComposeMail(mail);
     sent_ = 0;
+    quits_ = false;
     command_.clear();
     reply_.clear();
     message_[0] = '\0';
@@ -112,18 +113,21 @@ class SmtpSender final : public MailSender {
   }
 
   static size_t OnReply(char* line, size_t size, size_t count, void* self) {
+    auto& sender = *static_cast<SmtpSender*>(self);
     std::string_view text(line, size * count);
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-    static_cast<SmtpSender*>(self)->reply_ = OneLine(text.substr(0, kKeptReplyBytes));
+    if (!sender.quits_) sender.reply_ = OneLine(text.substr(0, kKeptReplyBytes));
     return size * count;
   }
 
   // The first word alone: what follows may be a password.
   static int OnDebug(CURL*, curl_infotype type, char* data, size_t size, void* self) {
     if (type != CURLINFO_HEADER_OUT) return 0;
+    auto& sender = *static_cast<SmtpSender*>(self);
     const std::string_view text(data, size);
-    static_cast<SmtpSender*>(self)->command_ =
-        text.substr(0, std::min<size_t>(4, text.find_first_of(" \r\n")));
+    const std::string_view command = text.substr(0, std::min<size_t>(4, text.find_first_of(" \r\n")));
+    sender.quits_ |= command == "QUIT";
+    if (!sender.quits_) sender.command_ = command;
     return 0;
   }
 
@@ -137,6 +141,7 @@ class SmtpSender final : public MailSender {
   // Of the message under way.
   std::string text_;
   size_t sent_ = 0;
+  bool quits_ = false;   // after a failure libcurl takes its leave: neither counts
   std::string command_;  // the last one
   std::string reply_;    // the last line
   std::atomic<bool> aborted_{false};
