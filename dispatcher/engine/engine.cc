@@ -73,10 +73,6 @@ class Engine::Impl {
   absl::Status Start() {
     ASSIGN_OR_RETURN(const DeliveryStore::Recovered recovered, store_.Recover());
     committer_.Recovered(recovered);
-    {
-      absl::MutexLock lock(&mail_cursor_mutex_);
-      mail_cursor_ = recovered.mail_cursor;
-    }
     ShardContext context{store_,          clock_,
                          telemetry_,      committer_,
                          readers_,        [this](EndpointId endpoint) { sweeper_.Sweep(endpoint); },
@@ -332,18 +328,6 @@ class Engine::Impl {
     waiting.Wait();
   }
 
-  std::string mail_cursor() const {
-    absl::MutexLock lock(&mail_cursor_mutex_);
-    return mail_cursor_;
-  }
-  absl::Status SaveMailCursor(const std::string& text) {
-    HOOKD_CHECK(text.size() <= kMaxMailCursorBytes, "a mail cursor has its bound");
-    RETURN_IF_ERROR(OnCommitter([&text](Ledger& ledger) { ledger.Apply(MailCursorChanged{text}); }));
-    absl::MutexLock lock(&mail_cursor_mutex_);
-    mail_cursor_ = text;
-    return absl::OkStatus();
-  }
-
   EngineStatus Status() {
     EngineStatus status;
     status.draining = drained_;
@@ -420,8 +404,6 @@ class Engine::Impl {
   };
   const Steering steering_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  mutable absl::Mutex mail_cursor_mutex_;
-  std::string mail_cursor_ ABSL_GUARDED_BY(mail_cursor_mutex_);
   std::atomic<bool> drained_{false};
   bool started_ = false;
 };
@@ -558,8 +540,10 @@ absl::StatusOr<EventPage> Engine::ListEvents(const EventQuery& query) {
   return impl_->store().ListEvents(query);
 }
 NewestEvents Engine::newest_events() const { return impl_->committer().newest_events(); }
-std::string Engine::MailCursor() const { return impl_->mail_cursor(); }
-absl::Status Engine::SaveMailCursor(const std::string& text) { return impl_->SaveMailCursor(text); }
+std::string Engine::MailCursor() const { return impl_->committer().mail_cursor(); }
+absl::Status Engine::SaveMailCursor(const std::string& text) {
+  return impl_->OnCommitter([&text](Ledger& ledger) { ledger.SetMailCursor(text); });
+}
 absl::StatusOr<std::vector<DeliveryId>> Engine::DeliveriesOf(const Event& event, size_t limit) {
   return impl_->store().DeliveriesOf(event, limit);
 }

@@ -24,6 +24,7 @@ Ledger::Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64
 
 void Ledger::Recovered(const DeliveryStore::Recovered& recovered) {
   operations_ = recovered.operations;
+  mail_cursor_ = recovered.mail_cursor;
   next_endpoint_number_ = recovered.next_endpoint_number;
   subscribers_ = recovered.subscribers;
   endpoints_ = recovered.endpoints;
@@ -321,6 +322,12 @@ void Ledger::Keep(const Retention& retention, bool disk_full) {
     dropped_early |= early;
     Apply(BucketDropped{bucket.bucket, false});
   }
+}
+
+void Ledger::SetMailCursor(const std::string& text) {
+  HOOKD_CHECK(text.size() <= kMaxMailCursorBytes, "a mail cursor has its bound");
+  mail_cursor_ = text;
+  Apply(MailCursorChanged{text});
 }
 
 void Ledger::SetOperations(Operations operations) {

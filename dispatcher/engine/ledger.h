@@ -130,6 +130,9 @@ class Ledger {
   // none was.
   const EventId& newest_event() const { return newest_event_; }
   const EventId& newest_operational() const { return newest_operational_; }
+  // At most kMaxMailCursorBytes.
+  void SetMailCursor(const std::string& text);
+  const std::string& mail_cursor() const { return mail_cursor_; }
   // Makes it a fact, and tells all shards.
   void SetOperations(Operations operations);
   // Stores the endpoint, a new one or other values, and tells its shard.
@@ -197,6 +200,7 @@ class Ledger {
   uint16_t event_counter_ = 0;
   EventId newest_event_;
   EventId newest_operational_;
+  std::string mail_cursor_;
   absl::flat_hash_set<std::pair<EndpointId, Sequence>> replaced_;
   std::deque<std::pair<EndpointId, Sequence>> replaced_order_;  // the oldest first
   std::mt19937_64 random_;

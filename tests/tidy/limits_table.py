@@ -17,7 +17,8 @@ NOT_BOUNDS = {
     "part of a format, or of a standard": """
         kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
         kFingerprintBytes kGeneratedKeyBytes kIdBytes kIdDigits kJobEnds kLaneClasses kLast kLastMs kLevels kMailResults kMaxTimeoutDigits
-        kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSecretBytes kSha256Bytes kStorageFormat kTextBytes""",
+        kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSecretBytes kSha256Bytes kStorageFormat kTextBytes
+        kQuotedLine kWordBytes""",
     "an exit code or an HTTP status": """
         kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
@@ -28,7 +29,7 @@ NOT_BOUNDS = {
         kLatencyClasses kLeap kMinHosts kOverheadBytes kReadCost kRequestOverhead kResultBytes kRings kRowBytes kRowsOfSeveral
         kRowsShown kSlowUs kStepsPerSecond""",
     "how often something is looked at or tried again": """
-        kAcceptPause kBusyPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
+        kAcceptPause kBusyPause kCursorEvery kMailPause kMailPoll kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
         kLastReconnectMs kLater kLineEvery kLookEvery kPollEvery kPumpEvery kReadRetry kRedrawEvery kRefreshEvery
         kRefusedPause kRetentionEveryLooks kSafetyNetSeconds""",
     "of the store in memory, which is for tests": "kIdempotencyMs",
