@@ -1,6 +1,5 @@
 #include "dispatcher/app/alert_mail.h"
 
-#include <chrono>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -11,16 +10,12 @@
 
 #include "base/status_macros.h"
 #include "dispatcher/alerts/mail_text.h"
+#include "dispatcher/app/proto_time.h"
 #include "dispatcher/core/text_rules.h"
 #include "dispatcher/core/url_rules.h"
 
 namespace hookd {
 namespace {
-
-Millis ToMillis(const google::protobuf::Duration& duration) {
-  return std::chrono::duration_cast<Millis>(std::chrono::seconds(duration.seconds()) +
-                                            std::chrono::nanoseconds(duration.nanos()));
-}
 
 // HOST:PORT, as in a URL.
 bool IsServer(const std::string& server) {

@@ -22,6 +22,7 @@
 #include "dispatcher/app/alert_mail.h"
 #include "dispatcher/app/descriptors.h"
 #include "dispatcher/app/profile_folders.h"
+#include "dispatcher/app/proto_time.h"
 #include "dispatcher/app/readiness.h"
 #include "dispatcher/core/egress_rules.h"
 #include "dispatcher/core/operational_event.h"
@@ -48,14 +49,6 @@ constexpr size_t kHttp2Multis = 4;  // beside them
 constexpr size_t kToolMultis = 1;
 // For the last answers, once the engine has drained.
 constexpr std::chrono::seconds kAnswerTime{2};
-
-Duration FromProto(const google::protobuf::Duration& duration) {
-  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
-}
-
-Millis ToMillis(const google::protobuf::Duration& duration) {
-  return std::chrono::duration_cast<Millis>(FromProto(duration));
-}
 
 EgressOptions MakeEgress(const config::v1::Egress& config) {
   const auto ranges = [](const auto& texts) {
