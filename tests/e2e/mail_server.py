@@ -101,6 +101,7 @@ class MailServer:
             for task in sessions:
                 task.cancel()
             await asyncio.gather(*sessions, return_exceptions=True)
+            await asyncio.sleep(0)  # closed transports end in the next turn
 
         asyncio.run_coroutine_threadsafe(close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
