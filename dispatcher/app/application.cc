@@ -176,6 +176,9 @@ class Application::Impl {
         },
         *rules_, bins_, *store_, RealClock(), http_->address());
     engine_options.captures = &tools_->captures();
+    engine_options.on_configured = [this](const Endpoint& endpoint) {
+      tools_->prober().Configured(endpoint);
+    };
 
     engine_ = std::make_unique<Engine>(
         engine_options, *store_, RealClock(), *telemetry_,
@@ -184,6 +187,7 @@ class Application::Impl {
         },
         [this](const absl::Status& status) { Die(status); });
     RETURN_IF_ERROR(engine_->Start());
+    StartProber();
     telemetry_->SetGauges([this] { return ReadGauges(); });
 
     ApiServerOptions api_options;
@@ -265,6 +269,16 @@ class Application::Impl {
   const std::string& http_address() const { return http_->address(); }
 
  private:
+  void StartProber() {
+    Prober::Hooks hooks;
+    hooks.enable = [this](const Endpoint& probed) {
+      return engine_->EnableProbed(probed, "a probe succeeded").status();
+    };
+    hooks.may_send = [this] { return !engine_->Status().operations.paused; };
+    hooks.done = [this](ErrorKind error) { telemetry_->ProbeDone(error); };
+    tools_->prober().Start(std::move(hooks), engine_->Status().endpoints_disabled > 0);
+    tools_->prober().Run();
+  }
   Gauges ReadGauges() {
     const EngineStatus status = engine_->Status();
     Gauges gauges;
