@@ -173,6 +173,9 @@ class Application::Impl {
         },
         *rules_, bins_, *store_, RealClock(), http_->address());
     engine_options.captures = &tools_->captures();
+    engine_options.on_configured = [this](const Endpoint& endpoint) {
+      tools_->prober().Configured(endpoint);
+    };
 
     engine_ = std::make_unique<Engine>(
         engine_options, *store_, RealClock(), *telemetry_,
@@ -182,6 +185,7 @@ class Application::Impl {
         [this](const absl::Status& status) { Die(status); });
     RETURN_IF_ERROR(engine_->Start());
     RETURN_IF_ERROR(StartMail(std::move(mail)));
+    StartProber();
     telemetry_->SetGauges([this] { return ReadGauges(); });
 
     ApiServerOptions api_options;
@@ -280,6 +284,16 @@ class Application::Impl {
     return absl::OkStatus();
   }
 
+  void StartProber() {
+    Prober::Hooks hooks;
+    hooks.enable = [this](const Endpoint& probed) {
+      return engine_->EnableProbed(probed, "a probe succeeded").status();
+    };
+    hooks.may_send = [this] { return !engine_->Status().operations.paused; };
+    hooks.done = [this](ErrorKind error) { telemetry_->ProbeDone(error); };
+    tools_->prober().Start(std::move(hooks), engine_->Status().endpoints_disabled > 0);
+    tools_->prober().Run();
+  }
   Gauges ReadGauges() {
     const EngineStatus status = engine_->Status();
     Gauges gauges;

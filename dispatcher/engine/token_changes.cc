@@ -54,14 +54,22 @@ absl::Status CheckRoom(Ledger& ledger, const AccessToken& token, const std::vect
   }
 }
 
+// What a person said, or still has to be proven, holds for the next URL too; all else waits for it.
+bool StaysDisabled(const Endpoint& endpoint) {
+  return endpoint.disabled == DisableReason::kPerson || endpoint.disabled == DisableReason::kUnverified;
+}
+
 void ClearUrls(Ledger& ledger, const Registry::Account& account) {
   std::vector<std::shared_ptr<const Endpoint>> endpoints;
   for (const auto& [id, endpoint] : account.endpoints) endpoints.push_back(endpoint);
   for (const std::shared_ptr<const Endpoint>& endpoint : endpoints) {
     auto cleared = std::make_shared<Endpoint>(*endpoint);
     cleared->url.clear();
-    cleared->disabled = DisableReason::kUrlCleared;
-    cleared->disabled_ms = cleared->updated_ms = ledger.now();
+    if (!StaysDisabled(*cleared)) {
+      cleared->disabled = DisableReason::kUrlCleared;
+      cleared->disabled_ms = ledger.now();
+    }
+    cleared->updated_ms = ledger.now();
     ledger.PutEndpoint(std::move(cleared));
   }
 }
