@@ -18,6 +18,7 @@
 #include "dispatcher/api/api_server.h"
 #include "dispatcher/api/gateway.h"
 #include "dispatcher/api/http_port.h"
+#include "dispatcher/api/provider_rest.h"
 #include "dispatcher/app/descriptors.h"
 #include "dispatcher/app/profile_folders.h"
 #include "dispatcher/app/readiness.h"
@@ -150,6 +151,7 @@ class Application::Impl {
     http_options.ready = [this] { return readiness_.Check(); };
     http_options.gateway = &gateway_;
     http_options.bins = &bins_;
+    http_options.rest = &rest_;
     ASSIGN_OR_RETURN(http_, HttpPort::Start(std::move(http_options)));
 
     RocksDbOptions store_options;
@@ -194,6 +196,7 @@ class Application::Impl {
     api_options.tools = tools_.get();
     ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
 
+    rest_.Open(*engine_, tools_.get());
     readiness_.Set();
     telemetry_->Info("hookd.ready", absl::StrCat("version ", version, ", grpc ", api_->address(), ", http ",
                                                  http_->address()));
@@ -213,6 +216,7 @@ class Application::Impl {
       engine_->Stop();
     }
     api_.reset();
+    rest_.Close();
     if (tools_ != nullptr) tools_->Stop();
     http_.reset();
     engine_.reset();
@@ -331,6 +335,7 @@ class Application::Impl {
   std::unique_ptr<Telemetry> telemetry_;
   Gateway gateway_;
   BinStore bins_{RealClock()};
+  ProviderRest rest_;
   std::unique_ptr<HttpPort> http_;
   std::unique_ptr<DeliveryStore> store_;
   std::unique_ptr<const ToolRules> rules_;
