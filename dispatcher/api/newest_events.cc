@@ -1,9 +1,8 @@
 #include "dispatcher/api/newest_events.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
-
-#include <absl/container/flat_hash_set.h>
 
 #include "base/status_macros.h"
 #include "dispatcher/api/page_token.h"
@@ -17,7 +16,7 @@ absl::StatusOr<NewestEvents> ReadNewest(Engine& engine, const NewestQuery& query
   deliveries.event_type = query.event_type;
   deliveries.newest_first = true;
   NewestEvents newest;
-  absl::flat_hash_set<EventId> seen;
+  std::set<EventId> seen;
   size_t looked_at = 0;
   size_t bytes = 0;
   do {

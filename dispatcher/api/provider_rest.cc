@@ -7,6 +7,14 @@
 #include "dispatcher/api/webhook_config.h"
 
 namespace hookd {
+namespace {
+
+// In the words that the target's caller knows.
+RestAnswer Unavailable(std::string_view target, std::string_view why) {
+  return IsMessageGet(target) ? MessageGetFailed(503, why) : WebhookConfigFailed(500, why, {});
+}
+
+}  // namespace
 
 const std::string* FindHeader(const RestRequest& request, std::string_view name) {
   for (const auto& [each, value] : request.headers) {
@@ -51,12 +59,13 @@ void ProviderRest::Start(RestRequest request, boost::asio::any_io_executor execu
   });
 }
 
+RestAnswer ProviderRest::Busy(std::string_view target) {
+  return Unavailable(target, "too many requests at a time: try again");
+}
+
 RestAnswer ProviderRest::Answer(const RestRequest& request) {
   absl::ReaderMutexLock lock(&mutex_);  // Close waits for it
-  if (engine_ == nullptr) {
-    return IsMessageGet(request.target) ? MessageGetFailed(503, "hookd is starting or shutting down")
-                                        : WebhookConfigFailed(500, "hookd is starting or shutting down", {});
-  }
+  if (engine_ == nullptr) return Unavailable(request.target, "hookd is starting or shutting down");
   if (IsMessageGet(request.target)) return GetMessages(*engine_, request);
   return ConfigureWebhook(*engine_, tools_, request);
 }

@@ -54,8 +54,9 @@ class ProviderRest {
   // What was begun is answered when it returns; nothing uses the engine after it. Idempotent.
   void Close();
 
-  // Null: there are kMaxRestRequests already.
+  // Null: there are kMaxRestRequests already, and Busy is the answer.
   std::shared_ptr<void> TakePlace();
+  static RestAnswer Busy(std::string_view target);
   // Answers on `executor`. One request after the other, as each may change what the next one reads.
   void Start(RestRequest request, boost::asio::any_io_executor executor,
              std::function<void(RestAnswer)> done);

@@ -21,8 +21,7 @@ RestExchange::RestExchange(boost::beast::tcp_stream& stream, boost::beast::flat_
 
 void RestExchange::Start(HeaderParser&& parser) {
   place_ = rest_.TakePlace();
-  if (place_ == nullptr)
-    return done_({503, R"({"err":1,"err_msg":"too many requests at a time: try again"})"});
+  if (place_ == nullptr) return done_(ProviderRest::Busy(ToString(parser.get().target())));
   const uint64_t announced = parser.content_length().value_or(0);
   parser_.emplace(std::move(parser));
   parser_->body_limit(kMaxRestBodyBytes);  // acts on chunks; what was announced has passed already

@@ -154,9 +154,9 @@ TEST_F(WebhookConfigTest, OnlyAKeyOfTheSubscriberInItsProfilesHeader) {
   Open();
   ExpectFailure(Call("GET", kPath, ""), 401);
   ExpectFailure(Get("adafABC43"), 401);
-  ExpectFailure(Get(Key({"shop"}), "API-KEY"), 401);   // of cbot
-  ExpectFailure(Get(Key({"boiler"})), 401);            // whose header is another
-  ExpectFailure(Get(Key({"acme"})), 401);              // has no profile
+  ExpectFailure(Get(Key({"shop"}), "API-KEY"), 401);  // of cbot
+  ExpectFailure(Get(Key({"boiler"})), 401);           // whose header is another
+  ExpectFailure(Get(Key({"acme"})), 401);             // has no profile
   ExpectFailure(Get(Key({}, OldTokens::kKeep, TokenRole::kOperator)), 401);
   EXPECT_EQ(Get(Key({"boiler"}), "api-key").status, 404);
   ExpectFailure(Call("PUT", kPath, ""), 405);
@@ -183,7 +183,8 @@ TEST_F(WebhookConfigTest, SaysWhatIsWrongAndChangesNothing) {
   refused(Body(kUrl, R"({"a b": "x"})"), "headers");
   refused(Body(kUrl, R"({"a": "x\r\nb: c"})"), "headers");
   refused(Body(kUrl, R"({"webhook-id": "x"})"), "headers");
-  const Got type = Call("POST", kPath, Concat("WHIZARD-KEY: ", key, "\r\nContent-Type: text/plain\r\n"), Body(kUrl));
+  const Got type =
+      Call("POST", kPath, Concat("WHIZARD-KEY: ", key, "\r\nContent-Type: text/plain\r\n"), Body(kUrl));
   ExpectFailure(type, 400);
   EXPECT_THAT(type.detail(), HasSubstr("Content-Type"));
   ExpectFailure(Post(key, std::string(kMaxRestBodyBytes + 1, ' ')), 413);
