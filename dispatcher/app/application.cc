@@ -19,6 +19,7 @@
 #include "dispatcher/api/api_server.h"
 #include "dispatcher/api/gateway.h"
 #include "dispatcher/api/http_port.h"
+#include "dispatcher/api/provider_rest.h"
 #include "dispatcher/app/alert_mail.h"
 #include "dispatcher/app/descriptors.h"
 #include "dispatcher/app/profile_folders.h"
@@ -147,6 +148,7 @@ class Application::Impl {
     http_options.ready = [this] { return readiness_.Check(); };
     http_options.gateway = &gateway_;
     http_options.bins = &bins_;
+    http_options.rest = &rest_;
     ASSIGN_OR_RETURN(http_, HttpPort::Start(std::move(http_options)));
 
     RocksDbOptions store_options;
@@ -196,6 +198,7 @@ class Application::Impl {
     api_options.tools = tools_.get();
     ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
 
+    rest_.Open(*engine_, tools_.get());
     readiness_.Set();
     telemetry_->Info("hookd.ready", absl::StrCat("version ", version, ", grpc ", api_->address(), ", http ",
                                                  http_->address()));
@@ -208,6 +211,7 @@ class Application::Impl {
       telemetry_->Info("hookd.draining", "intake has ended");
       api_->StopIntake();
     }
+    rest_.Close();
     if (mailer_ != nullptr) mailer_->Stop();
     if (engine_ != nullptr) {
       engine_->Drain(FromProto(config_.shutdown().deadline()));
@@ -361,6 +365,7 @@ class Application::Impl {
   std::unique_ptr<Telemetry> telemetry_;
   Gateway gateway_;
   BinStore bins_{RealClock()};
+  ProviderRest rest_;
   std::unique_ptr<HttpPort> http_;
   std::unique_ptr<DeliveryStore> store_;
   std::unique_ptr<const ToolRules> rules_;
