@@ -89,8 +89,8 @@ class MailDesk {
   MailCursor cursor_;
   std::vector<SteadyTime> deferred_due_;  // of cursor_.deferred
   bool unsaved_ = false;
-  SteadyTime saved_;     // when, and
-  EventId saved_after_;  // how far it was then
+  SteadyTime saved_;        // when, and
+  EventId saved_after_;     // how far it was then
   EventId read_;            // every event up to it is in the window or passed over
   bool caught_up_ = false;  // with what there was when it started
   MailWindow window_;

@@ -161,7 +161,7 @@ absl::StatusOr<std::function<void()>> FillNewest(Engine& engine, const Poll& pol
   } else {
     RETURN_IF_ERROR(engine.GetSubscriber(poll.query.subscriber_id).status());
   }
-  ASSIGN_OR_RETURN(NewestEvents newest,
+  ASSIGN_OR_RETURN(NewestPage newest,
                    ReadNewest(engine, {poll.query.endpoint, poll.query.subscriber_id, poll.query.event_type,
                                        poll.query.ordering_key, poll.newest}));
   std::string cursor = MakePageToken(poll.name, newest.newest.ToString());

@@ -94,7 +94,7 @@ absl::StatusOr<RestAnswer> Carry(Engine& engine, const RestRequest& request) {
   const ProfileMessageGets& gets = *(*profile)->message_gets;
   ASSIGN_OR_RETURN(NewestQuery query, MakeQuery(call, gets));
   query.subscriber_id = view->subscriber.id;
-  ASSIGN_OR_RETURN(const NewestEvents newest, ReadNewest(engine, query));
+  ASSIGN_OR_RETURN(const NewestPage newest, ReadNewest(engine, query));
   json::array messages;
   for (const std::shared_ptr<const Event>& event : newest.events) {
     boost::system::error_code error;

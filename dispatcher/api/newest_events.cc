@@ -9,13 +9,13 @@
 
 namespace hookd {
 
-absl::StatusOr<NewestEvents> ReadNewest(Engine& engine, const NewestQuery& query) {
+absl::StatusOr<NewestPage> ReadNewest(Engine& engine, const NewestQuery& query) {
   DeliveryQuery deliveries;
   deliveries.endpoint = query.endpoint;
   deliveries.subscriber_id = query.subscriber_id;
   deliveries.event_type = query.event_type;
   deliveries.newest_first = true;
-  NewestEvents newest;
+  NewestPage newest;
   std::set<EventId> seen;
   size_t looked_at = 0;
   size_t bytes = 0;

@@ -27,13 +27,13 @@ struct NewestQuery {
   size_t limit = kMaxNewestEvents;
 };
 
-struct NewestEvents {
+struct NewestPage {
   std::vector<std::shared_ptr<const Event>> events;  // the newest first, each once
   EventId newest;                                    // of all that were looked at; all zero = there was none
   bool incomplete = false;                           // a bound ended the read: there may be more that fit
 };
 
 // Of events that deliveries were made of as they were accepted. Reads the disk. Errors: the engine's.
-absl::StatusOr<NewestEvents> ReadNewest(Engine& engine, const NewestQuery& query);
+absl::StatusOr<NewestPage> ReadNewest(Engine& engine, const NewestQuery& query);
 
 }  // namespace hookd
