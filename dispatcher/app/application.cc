@@ -19,6 +19,7 @@
 #include "dispatcher/api/api_server.h"
 #include "dispatcher/api/gateway.h"
 #include "dispatcher/api/http_port.h"
+#include "dispatcher/api/provider_rest.h"
 #include "dispatcher/app/alert_mail.h"
 #include "dispatcher/app/descriptors.h"
 #include "dispatcher/app/profile_folders.h"
@@ -147,6 +148,7 @@ class Application::Impl {
     http_options.ready = [this] { return readiness_.Check(); };
     http_options.gateway = &gateway_;
     http_options.bins = &bins_;
+    http_options.rest = &rest_;
     ASSIGN_OR_RETURN(http_, HttpPort::Start(std::move(http_options)));
 
     RocksDbOptions store_options;
@@ -173,6 +175,9 @@ class Application::Impl {
         },
         *rules_, bins_, *store_, RealClock(), http_->address());
     engine_options.captures = &tools_->captures();
+    engine_options.on_configured = [this](const Endpoint& endpoint) {
+      tools_->prober().Configured(endpoint);
+    };
 
     engine_ = std::make_unique<Engine>(
         engine_options, *store_, RealClock(), *telemetry_,
@@ -182,6 +187,7 @@ class Application::Impl {
         [this](const absl::Status& status) { Die(status); });
     RETURN_IF_ERROR(engine_->Start());
     RETURN_IF_ERROR(StartMail(std::move(mail)));
+    StartProber();
     telemetry_->SetGauges([this] { return ReadGauges(); });
 
     ApiServerOptions api_options;
@@ -192,6 +198,7 @@ class Application::Impl {
     api_options.tools = tools_.get();
     ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
 
+    rest_.Open(*engine_, tools_.get());
     readiness_.Set();
     telemetry_->Info("hookd.ready", absl::StrCat("version ", version, ", grpc ", api_->address(), ", http ",
                                                  http_->address()));
@@ -204,6 +211,7 @@ class Application::Impl {
       telemetry_->Info("hookd.draining", "intake has ended");
       api_->StopIntake();
     }
+    rest_.Close();
     if (mailer_ != nullptr) mailer_->Stop();
     if (engine_ != nullptr) {
       engine_->Drain(FromProto(config_.shutdown().deadline()));
@@ -280,6 +288,16 @@ class Application::Impl {
     return absl::OkStatus();
   }
 
+  void StartProber() {
+    Prober::Hooks hooks;
+    hooks.enable = [this](const Endpoint& probed) {
+      return engine_->EnableProbed(probed, "a probe succeeded").status();
+    };
+    hooks.may_send = [this] { return !engine_->Status().operations.paused; };
+    hooks.done = [this](ErrorKind error) { telemetry_->ProbeDone(error); };
+    tools_->prober().Start(std::move(hooks), engine_->Status().endpoints_disabled > 0);
+    tools_->prober().Run();
+  }
   Gauges ReadGauges() {
     const EngineStatus status = engine_->Status();
     Gauges gauges;
@@ -347,6 +365,7 @@ class Application::Impl {
   std::unique_ptr<Telemetry> telemetry_;
   Gateway gateway_;
   BinStore bins_{RealClock()};
+  ProviderRest rest_;
   std::unique_ptr<HttpPort> http_;
   std::unique_ptr<DeliveryStore> store_;
   std::unique_ptr<const ToolRules> rules_;

@@ -312,6 +312,11 @@ void Committer::CommitRound(Round& round) {
   ShowState();
   size_t news_bytes = 0;
   for (const ShardNews& one : news) {
+    if (options_.on_configured != nullptr) {
+      for (const ShardNews::Configured& configured : one.configured) {
+        options_.on_configured(*configured.endpoint);
+      }
+    }
     for (const NewDelivery& delivery : one.accepted) news_bytes += delivery.event->payload.size();
   }
   if (news_bytes > 0) {

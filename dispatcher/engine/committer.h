@@ -33,6 +33,7 @@ struct CommitterOptions {
   size_t max_items = 1024;
   size_t max_bytes = 4u << 20;
   std::shared_ptr<const Profiles> profiles = nullptr;
+  std::function<void(const Endpoint&)> on_configured = nullptr;
 };
 
 // Events that may wait for their commit, whatever their size.

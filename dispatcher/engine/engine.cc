@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "base/concat.h"
 #include "base/status_macros.h"
-#include "dispatcher/core/access_token.h"
+#include "dispatcher/core/probe_schedule.h"
 #include "dispatcher/engine/bulk_change.h"
 #include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/engine/committer.h"
@@ -486,6 +486,17 @@ absl::Status Engine::DeleteEndpoint(EndpointId id) { return impl_->DeleteEndpoin
 absl::StatusOr<EndpointView> Engine::EnableEndpoint(EndpointId id, const std::string& note) {
   return impl_->UpdateEndpoint(id, UpdateFor(EndpointAction::kEnable, note));
 }
+absl::StatusOr<EndpointView> Engine::EnableProbed(const Endpoint& probed, const std::string& note) {
+  const EndpointUpdate enable = UpdateFor(EndpointAction::kEnable, note);
+  return impl_->UpdateEndpoint(probed.id, [&](Endpoint& endpoint, WallMs now, bool& reset_failures) {
+    if (!DisabledByItself(endpoint) || endpoint.disabled_ms != probed.disabled_ms ||
+        endpoint.url != probed.url) {
+      return absl::FailedPreconditionError(
+          Concat("endpoint ", probed.id.ToString(), " was changed while it was probed"));
+    }
+    return enable(endpoint, now, reset_failures);
+  });
+}
 absl::StatusOr<EndpointView> Engine::DisableEndpoint(EndpointId id, const std::string& note) {
   return impl_->UpdateEndpoint(id, UpdateFor(EndpointAction::kDisable, note));
 }
@@ -514,13 +525,7 @@ absl::Status Engine::RevokeToken(uint64_t id) {
       .status();
 }
 absl::StatusOr<AccessToken> Engine::Authenticate(std::string_view text) {
-  const absl::Status unknown = absl::UnauthenticatedError("the API key is not known, or not valid any more");
-  const std::optional<uint64_t> id = TokenIdOf(text);
-  if (!id) return unknown;
-  absl::StatusOr<AccessToken> token = impl_->store().ReadToken(*id);
-  if (absl::IsNotFound(token.status())) return unknown;
-  if (token.ok() && !Verifies(*token, text, impl_->now())) return unknown;
-  return token;
+  return TokenOf(impl_->store(), text, impl_->now());
 }
 absl::Status Engine::SetPaused(bool paused, const std::string& note) {
   return impl_->ChangeOperations([&](Operations& operations, WallMs now) {

@@ -48,6 +48,7 @@ std::vector<ShardNews> Ledger::Committed() {
   for (size_t state = 0; state < ended_.size(); ++state) {
     if (ended_[state] > 0) telemetry_.DeliveriesEnded(static_cast<DeliveryState>(state), ended_[state]);
   }
+  for (const size_t members : std::exchange(formed_, {})) telemetry_.BatchFormed(members);
   accepted_ = created_ = duplicates_ = 0;
   ended_.fill(0);
   open_keys_.clear();
@@ -293,6 +294,7 @@ void Ledger::Report(LaneReport report) {
     }
   } else if (const auto* formed = std::get_if<BatchFormed>(&report)) {
     delivery = formed->members.front().delivery;
+    formed_.push_back(formed->members.size());
     Apply(*formed);
   } else {
     const auto& parked = std::get<DeliveryParked>(report);

@@ -218,6 +218,7 @@ class Ledger {
   uint64_t created_ = 0;
   uint64_t duplicates_ = 0;
   std::array<uint64_t, 8> ended_{};  // by DeliveryState
+  std::vector<size_t> formed_;       // of each batch, its members
 };
 
 }  // namespace hookd

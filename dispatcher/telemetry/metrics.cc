@@ -39,6 +39,7 @@ constexpr std::array<int64_t, 15> kDelayBuckets = {
     1'000'000,   5'000'000,     15'000'000,     60'000'000,     300'000'000,
     900'000'000, 3'600'000'000, 14'400'000'000, 43'200'000'000, 90'000'000'000};
 constexpr std::array<int64_t, 13> kItemBuckets = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096};
+constexpr std::array<int64_t, 5> kMemberBuckets = {1, 2, 5, 10, 25};
 constexpr double kMicros = 1e6;
 
 using Latency = HistogramSeries<kLatencyBuckets.size()>;
@@ -54,12 +55,19 @@ constexpr std::array<std::pair<DeliveryState, const char*>, 4> kEnds = {
      {DeliveryState::kExhausted, "exhausted"},
      {DeliveryState::kExpired, "expired"},
      {DeliveryState::kCanceled, "canceled"}}};
+constexpr std::array<const char*, 3> kProbeResults = {"success", "failure", "local"};
 constexpr std::array<const char*, 5> kPhases = {"name", "connect", "tls", "first_byte", "total"};
 
 // An index into kStatusClasses. Only an attempt that was judged by its status has a class.
 size_t StatusClass(ErrorKind error, int status) {
   if (error != ErrorKind::kNone && error != ErrorKind::kStatus) return 0;
   return status >= 100 && status < 600 ? static_cast<size_t>(status / 100) : kStatusClasses.size() - 1;
+}
+
+// An index into kProbeResults.
+size_t ProbeResult(ErrorKind error) {
+  if (error == ErrorKind::kNone) return 0;
+  return error == ErrorKind::kLocal ? 2 : 1;
 }
 
 int64_t Micros(std::chrono::microseconds time) { return time.count(); }
@@ -124,6 +132,8 @@ class Metrics::Impl {
   Delay first_attempt{kDelayBuckets, kMicros};
   Delay success{kDelayBuckets, kMicros};
   std::array<CounterSeries, 6> ended;  // by DeliveryState
+  HistogramSeries<kMemberBuckets.size()> batch_members{kMemberBuckets, 1};
+  std::array<CounterSeries, kProbeResults.size()> probes;
   std::array<CounterSeries, kAlertKinds> alerts;
   CounterSeries job_examined;
   CounterSeries job_created;
@@ -161,6 +171,11 @@ void Metrics::Impl::Collect(Collector& to) const {
   to.Histo("hookd_first_attempt_delay_seconds", "From acceptance to the start of the first attempt",
            first_attempt);
   to.Histo("hookd_success_delay_seconds", "From acceptance to the success, retries included", success);
+
+  to.Histo("hookd_batch_members", "Deliveries that were put together as one request", batch_members);
+  to.Family("hookd_probes_total", "Test events sent to disabled endpoints by themselves, by result",
+            MetricType::Counter);
+  for (size_t i = 0; i < kProbeResults.size(); ++i) to.Add({{"result", kProbeResults[i]}}, probes[i]);
 
   to.Histo("hookd_commit_duration_seconds", "One group commit, with its fsync", commit_duration);
   to.Histo("hookd_commit_batch_items", "Items in one group commit", commit_items);
@@ -227,6 +242,10 @@ void Metrics::DeliveriesEnded(DeliveryState state, uint64_t count) {
   HOOKD_CHECK(IsTerminal(state), "only a terminal state ends a delivery");
   impl_->ended[static_cast<size_t>(state)].Add(count);
 }
+
+void Metrics::BatchFormed(size_t members) { impl_->batch_members.Observe(static_cast<int64_t>(members)); }
+
+void Metrics::ProbeDone(ErrorKind error) { impl_->probes[ProbeResult(error)].Add(); }
 
 void Metrics::JobProgress(uint64_t examined, uint64_t created) {
   impl_->job_examined.Add(examined);

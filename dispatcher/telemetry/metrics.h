@@ -27,6 +27,8 @@ class Metrics {
   void Alert(AlertKind kind);
   // `state` is terminal.
   void DeliveriesEnded(DeliveryState state, uint64_t count);
+  void BatchFormed(size_t members);
+  void ProbeDone(ErrorKind error);
   void JobProgress(uint64_t examined, uint64_t created);
   void JobEnded(JobEnd end);
   void MailTried(MailResult result);

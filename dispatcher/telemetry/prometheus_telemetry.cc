@@ -39,6 +39,8 @@ class PrometheusTelemetry : public Telemetry {
     if (state == DeliveryState::kSucceeded) deliveries_succeeded_.fetch_add(count, std::memory_order_relaxed);
   }
 
+  void BatchFormed(size_t members) override { metrics_.BatchFormed(members); }
+  void ProbeDone(ErrorKind error) override { metrics_.ProbeDone(error); }
   void JobProgress(uint64_t examined, uint64_t created) override { metrics_.JobProgress(examined, created); }
   void JobEnded(JobEnd end) override { metrics_.JobEnded(end); }
 

@@ -121,6 +121,10 @@ class Telemetry {
   virtual void Committed(std::chrono::microseconds took, size_t items, size_t bytes) = 0;
   virtual void AttemptDone(const AttemptEvent& event) = 0;
   virtual void DeliveriesEnded(DeliveryState state, uint64_t count) = 0;
+  // So many deliveries were put together, for good.
+  virtual void BatchFormed(size_t members) = 0;
+  // A disabled endpoint was probed; kNone = it answered with success.
+  virtual void ProbeDone(ErrorKind error) = 0;
   // A durable job looked at `examined` more deliveries or events and made `created` new deliveries of them.
   virtual void JobProgress(uint64_t examined, uint64_t created) = 0;
   virtual void JobEnded(JobEnd end) = 0;

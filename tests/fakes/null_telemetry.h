@@ -23,6 +23,13 @@ class NullTelemetry : public Telemetry {
   void DeliveriesEnded(DeliveryState state, uint64_t count) override {
     if (state == DeliveryState::kSucceeded) succeeded_ += count;
   }
+  void BatchFormed(size_t members) override {
+    ++batches_;
+    batched_ += members;
+  }
+  uint64_t batches() const { return batches_; }
+  uint64_t batched() const { return batched_; }
+  void ProbeDone(ErrorKind) override {}
   void JobProgress(uint64_t, uint64_t) override {}
   void JobEnded(JobEnd) override {}
   void Alert(AlertKind kind, EndpointId, std::string_view, std::string_view) override {
@@ -44,6 +51,8 @@ class NullTelemetry : public Telemetry {
   std::atomic<uint64_t> accepted_{0};
   std::atomic<uint64_t> succeeded_{0};
   std::atomic<uint64_t> failed_{0};
+  std::atomic<uint64_t> batches_{0};
+  std::atomic<uint64_t> batched_{0};
   std::array<std::atomic<uint64_t>, kAlertKinds> alerts_{};
   std::array<std::atomic<uint64_t>, kMailResults> mails_{};
 };

@@ -62,7 +62,7 @@ PRIVATE = {
     r"(prometheus|spdlog|fmt)/": ["dispatcher/telemetry"],
     r"yaml-cpp/": ["config", "cli"],
     r"boost/url": ["dispatcher/core"],
-    r"boost/json": ["dispatcher/core", "cli"],
+    r"boost/json": ["dispatcher/core", "dispatcher/api", "cli"],
     r"valijson/": ["dispatcher/core"],
     r"openssl/": ["dispatcher/core", "dispatcher/transport"],
     r"boost/beast": ["dispatcher/api"],
