@@ -141,8 +141,8 @@ TEST_F(EngineTokensTest, WhatAPersonDisabledStaysDisabledWithANewUrl) {
 
 TEST_F(EngineTokensTest, WhatIsUnverifiedStaysThatWithANewUrl) {
   CreateSubscriber();
-  const EndpointId id = CreateEndpoint(DeliveryMode::kOrdered,
-                                       [](Endpoint& it) { it.disabled = DisableReason::kUnverified; });
+  const EndpointId id =
+      CreateEndpoint(DeliveryMode::kOrdered, [](Endpoint& it) { it.disabled = DisableReason::kUnverified; });
   Make(For({"acme"}), OldTokens::kRevokeAndClear);
   SetUrl(id, "http://127.0.0.1:1/other");
   EXPECT_EQ(engine_->GetEndpoint(id)->endpoint->disabled, DisableReason::kUnverified);
