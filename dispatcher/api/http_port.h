@@ -1,4 +1,5 @@
-// The HTTP port: /metrics, /healthz, /readyz, the request bins, and the gateway's procedures. A small server
+// The HTTP port: /metrics, /healthz, /readyz, the request bins, the calls of ProviderRest, and the gateway's
+// procedures. A small server
 // of its own, on its own thread, so that it answers when everything else is busy.
 #pragma once
 
@@ -14,6 +15,7 @@ namespace hookd {
 
 class BinStore;
 class Gateway;
+class ProviderRest;
 
 // What an endpoint may add to a request that goes to a bin fits.
 inline constexpr size_t kMaxHttpHeaderBytes = 24 * 1024;
@@ -31,6 +33,7 @@ struct HttpPortOptions {
   std::function<absl::Status()> ready;   // not OK: its message says why not
   Gateway* gateway = nullptr;            // outlives the port, which closes it; null = no procedures
   BinStore* bins = nullptr;              // outlives the port; null = no bins
+  ProviderRest* rest = nullptr;          // outlives the port; null = no calls of providers' customers
   std::chrono::milliseconds request_timeout = kRequestTimeout;
   std::chrono::milliseconds answer_timeout = kAnswerTimeout;
 };

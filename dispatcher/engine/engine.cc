@@ -10,7 +10,6 @@
 #include "base/check.h"
 #include "base/concat.h"
 #include "base/status_macros.h"
-#include "dispatcher/core/access_token.h"
 #include "dispatcher/core/probe_schedule.h"
 #include "dispatcher/engine/bulk_change.h"
 #include "dispatcher/engine/capture_sink.h"
@@ -526,13 +525,7 @@ absl::Status Engine::RevokeToken(uint64_t id) {
       .status();
 }
 absl::StatusOr<AccessToken> Engine::Authenticate(std::string_view text) {
-  const absl::Status unknown = absl::UnauthenticatedError("the API key is not known, or not valid any more");
-  const std::optional<uint64_t> id = TokenIdOf(text);
-  if (!id) return unknown;
-  absl::StatusOr<AccessToken> token = impl_->store().ReadToken(*id);
-  if (absl::IsNotFound(token.status())) return unknown;
-  if (token.ok() && !Verifies(*token, text, impl_->now())) return unknown;
-  return token;
+  return TokenOf(impl_->store(), text, impl_->now());
 }
 absl::Status Engine::SetPaused(bool paused, const std::string& note) {
   return impl_->ChangeOperations([&](Operations& operations, WallMs now) {
@@ -550,6 +543,11 @@ absl::StatusOr<std::shared_ptr<const Event>> Engine::GetEvent(EventId id) {
 }
 absl::StatusOr<EventPage> Engine::ListEvents(const EventQuery& query) {
   return impl_->store().ListEvents(query);
+}
+NewestEvents Engine::newest_events() const { return impl_->committer().newest_events(); }
+std::string Engine::MailCursor() const { return impl_->committer().mail_cursor(); }
+absl::Status Engine::SaveMailCursor(const std::string& text) {
+  return impl_->OnCommitter([&text](Ledger& ledger) { ledger.SetMailCursor(text); });
 }
 absl::StatusOr<std::vector<DeliveryId>> Engine::DeliveriesOf(const Event& event, size_t limit) {
   return impl_->store().DeliveriesOf(event, limit);

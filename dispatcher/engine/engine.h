@@ -165,6 +165,12 @@ struct TopEndpoint {
   Statistics statistics;
 };
 
+// Of what was accepted since the start, as of one commit; all zero = nothing was.
+struct NewestEvents {
+  EventId any;
+  EventId operational;  // of kOperationsSubscriber
+};
+
 // Which endpoints a change in bulk is for: all that is set has to fit.
 struct EndpointFilter {
   std::string subscriber_id;
@@ -201,6 +207,7 @@ enum class OldTokens : uint8_t {
                     // new URL
 };
 
+inline constexpr size_t kMaxMailCursorBytes = 64 * 1024;
 inline constexpr size_t kMaxRunningJobs = 16;
 inline constexpr size_t kMaxEndedJobs = 1000;  // the oldest beyond are forgotten
 inline constexpr uint64_t kMaxDryRunCount = 1'000'000;
@@ -306,6 +313,14 @@ class Engine {
 
   // The number of the newest commit. Cheap.
   uint64_t last_commit() const;
+
+  // Cheap.
+  NewestEvents newest_events() const;
+
+  // How far the mails about operational events are, in their own words; empty = there is none. What was saved
+  // is on disk. At most kMaxMailCursorBytes.
+  std::string MailCursor() const;
+  absl::Status SaveMailCursor(const std::string& text);
 
   // A pending delivery that is the next of its lane is due now; of a terminal one a new delivery is made,
   // which is returned. NOT_FOUND: it, its endpoint, or its payload; FAILED_PRECONDITION: in flight, or behind

@@ -24,6 +24,7 @@ Ledger::Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64
 
 void Ledger::Recovered(const DeliveryStore::Recovered& recovered) {
   operations_ = recovered.operations;
+  mail_cursor_ = recovered.mail_cursor;
   next_endpoint_number_ = recovered.next_endpoint_number;
   subscribers_ = recovered.subscribers;
   endpoints_ = recovered.endpoints;
@@ -57,6 +58,10 @@ std::vector<ShardNews> Ledger::Committed() {
 
 void Ledger::Apply(const Fact& fact) {
   store_.Apply(fact);
+  if (const auto* accepted = std::get_if<Accepted>(&fact)) {
+    newest_event_ = accepted->event->id;
+    if (accepted->event->subscriber_id == kOperationsSubscriber) newest_operational_ = newest_event_;
+  }
   has_facts_ = true;
 }
 
@@ -319,6 +324,12 @@ void Ledger::Keep(const Retention& retention, bool disk_full) {
     dropped_early |= early;
     Apply(BucketDropped{bucket.bucket, false});
   }
+}
+
+void Ledger::SetMailCursor(const std::string& text) {
+  HOOKD_CHECK(text.size() <= kMaxMailCursorBytes, "a mail cursor has its bound");
+  mail_cursor_ = text;
+  Apply(MailCursorChanged{text});
 }
 
 void Ledger::SetOperations(Operations operations) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -131,6 +132,16 @@ absl::Status ReleaseTokens(Ledger& ledger, const std::string& subscriber_id) {
     if (!token.subscriber_ids.empty()) ledger.Apply(TokenMade{token});
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<AccessToken> TokenOf(const DeliveryStore& store, std::string_view text, WallMs now) {
+  const absl::Status unknown = absl::UnauthenticatedError("the API key is not known, or not valid any more");
+  const std::optional<uint64_t> id = TokenIdOf(text);
+  if (!id) return unknown;
+  absl::StatusOr<AccessToken> token = store.ReadToken(*id);
+  if (absl::IsNotFound(token.status())) return unknown;
+  if (token.ok() && !Verifies(*token, text, now)) return unknown;
+  return token;
 }
 
 }  // namespace hookd

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
@@ -20,5 +21,8 @@ absl::StatusOr<MadeToken> MakeToken(Ledger& ledger, AccessToken token, OldTokens
 
 // The subscriber is going: what is bound to it alone ends, and others lose it.
 absl::Status ReleaseTokens(Ledger& ledger, const std::string& subscriber_id);
+
+// Whose text it is. UNAUTHENTICATED: nobody's, or it has expired. Any thread.
+absl::StatusOr<AccessToken> TokenOf(const DeliveryStore& store, std::string_view text, WallMs now);
 
 }  // namespace hookd

@@ -138,6 +138,7 @@ class Metrics::Impl {
   CounterSeries job_examined;
   CounterSeries job_created;
   std::array<CounterSeries, kJobEnds> jobs_ended;
+  std::array<CounterSeries, kMailResults> mails;
 };
 
 void Metrics::Impl::Collect(Collector& to) const {
@@ -187,6 +188,10 @@ void Metrics::Impl::Collect(Collector& to) const {
   to.Counter("hookd_job_items_examined_total", "Deliveries and events that durable jobs looked at",
              job_examined);
   to.Counter("hookd_job_deliveries_created_total", "Deliveries that durable jobs made", job_created);
+  to.Family("hookd_alert_mails_total", "Tries to send a mail about alerts, by result", MetricType::Counter);
+  for (size_t i = 0; i < kMailResults; ++i) {
+    to.Add({{"result", std::string(ToString(static_cast<MailResult>(i)))}}, mails[i]);
+  }
   to.Family("hookd_jobs_ended_total", "Durable jobs that ended, by result", MetricType::Counter);
   for (size_t i = 0; i < kJobEnds; ++i) {
     to.Add({{"result", std::string(ToString(static_cast<JobEnd>(i)))}}, jobs_ended[i]);
@@ -246,6 +251,8 @@ void Metrics::JobProgress(uint64_t examined, uint64_t created) {
   impl_->job_examined.Add(examined);
   impl_->job_created.Add(created);
 }
+
+void Metrics::MailTried(MailResult result) { impl_->mails[static_cast<size_t>(result)].Add(); }
 
 void Metrics::JobEnded(JobEnd end) { impl_->jobs_ended[static_cast<size_t>(end)].Add(); }
 

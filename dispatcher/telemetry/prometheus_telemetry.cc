@@ -44,6 +44,8 @@ class PrometheusTelemetry : public Telemetry {
   void JobProgress(uint64_t examined, uint64_t created) override { metrics_.JobProgress(examined, created); }
   void JobEnded(JobEnd end) override { metrics_.JobEnded(end); }
 
+  void MailTried(MailResult result) override { metrics_.MailTried(result); }
+
   void Alert(AlertKind kind, EndpointId endpoint, std::string_view subscriber_id,
              std::string_view message) override {
     JsonLine line;
@@ -122,6 +124,18 @@ std::string_view ToString(AlertKind kind) {
       return "clock";
     case AlertKind::kDisk:
       return "disk";
+  }
+  return "unknown";
+}
+
+std::string_view ToString(MailResult result) {
+  switch (result) {
+    case MailResult::kSent:
+      return "sent";
+    case MailResult::kRetried:
+      return "retried";
+    case MailResult::kRefused:
+      return "refused";
   }
   return "unknown";
 }

@@ -36,6 +36,8 @@ class NullTelemetry : public Telemetry {
     ++alerts_[static_cast<size_t>(kind)];
   }
   uint64_t alerts(AlertKind kind) const { return alerts_[static_cast<size_t>(kind)]; }
+  void MailTried(MailResult result) override { ++mails_[static_cast<size_t>(result)]; }
+  uint64_t mails(MailResult result) const { return mails_[static_cast<size_t>(result)]; }
   void Info(std::string_view, std::string_view) override {}
   void Warn(std::string_view, std::string_view) override {}
   void Error(std::string_view, std::string_view) override {}
@@ -52,6 +54,7 @@ class NullTelemetry : public Telemetry {
   std::atomic<uint64_t> batches_{0};
   std::atomic<uint64_t> batched_{0};
   std::array<std::atomic<uint64_t>, kAlertKinds> alerts_{};
+  std::array<std::atomic<uint64_t>, kMailResults> mails_{};
 };
 
 }  // namespace hookd
