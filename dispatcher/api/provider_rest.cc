@@ -46,7 +46,7 @@ void ProviderRest::Close() {
 std::shared_ptr<void> ProviderRest::TakePlace() {
   if (*places_ == kMaxRestRequests) return nullptr;
   ++*places_;
-  return {nullptr, [places = places_](void*) { --*places; }};
+  return {places_.get(), [places = places_](void*) { --*places; }};
 }
 
 void ProviderRest::Start(RestRequest request, boost::asio::any_io_executor executor,

@@ -196,6 +196,7 @@ TEST_F(WebhookConfigTest, OurOwnTroubleIs500) {
   Open();
   const std::string key = Key({"shop"});
   engine_->Drain(Duration::zero());
+  engine_->Stop();
   ExpectFailure(Post(key, Body(kUrl)), 500);
 }
 
