@@ -14,6 +14,7 @@
 #include "config/value.h"
 #include "dispatcher/app/application.h"
 #include "dispatcher/app/profile_folders.h"
+#include "dispatcher/app/secrets.h"
 #include "dispatcher/app/signals.h"
 #include "dispatcher/app/supervisor.h"
 
@@ -64,6 +65,10 @@ int Run(const Flags& flags) {
   if (flags.check_config) {
     if (const absl::Status profiles = ReadProfiles(*config).status(); !profiles.ok()) {
       std::fprintf(stderr, "%s\n", std::string(profiles.message()).c_str());
+      return kExitUsage;
+    }
+    if (const absl::Status keys = ReadSecretKeys(config->secrets()).status(); !keys.ok()) {
+      std::fprintf(stderr, "%s\n", std::string(keys.message()).c_str());
       return kExitUsage;
     }
     std::puts("configuration is valid");

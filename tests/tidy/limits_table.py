@@ -16,8 +16,9 @@ METRICS = "docs/metrics.md"
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
         kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
-        kFingerprintBytes kGeneratedKeyBytes kIdBytes kIdDigits kJobEnds kLaneClasses kLast kLastMs kLevels kMaxTimeoutDigits
-        kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSecretBytes kSha256Bytes kStorageFormat kTextBytes""",
+        kFingerprintBytes kGeneratedKeyBytes kIdBytes kIdDigits kJobEnds kKeyBytes kLaneClasses kLast kLastMs kLevels kMaxTimeoutDigits
+        kMaxTimestampSeconds kMicros kMinTimestampSeconds kNonceBytes kPartitions kSecondUs kSecretBytes
+        kSecretKeyBytes kSha256Bytes kStorageFormat kTagBytes kTextBytes""",
     "an exit code or an HTTP status": """
         kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
@@ -25,12 +26,12 @@ NOT_BOUNDS = {
         kAccountCost kAnsweredLately kBarCells kBlobThreshold kCacheShardBits kClassFactor kDefaultBurst
         kDefaultFactor kDefaultFailures kDefaultJitter kDefaultLingerSeconds kDefaultMembers
         kDefaultProbeCapSeconds kDefaultSpanSeconds kEndpointCost kFirstClassUs
-        kLatencyClasses kLeap kMinHosts kOverheadBytes kReadCost kRequestOverhead kResultBytes kRings kRowBytes kRowsOfSeveral
+        kLatencyClasses kLeap kMinHosts kOverheadBytes kPurgeDeliveries kPurgeEvents kPurgeFiles kReadCost kRekeyFiles kRequestOverhead kResultBytes kRings kRowBytes kRowsOfSeveral
         kRowsShown kSlowUs kStepsPerSecond""",
     "how often something is looked at or tried again": """
         kAcceptPause kBusyPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
         kLastReconnectMs kLater kLineEvery kLookEvery kPollEvery kPumpEvery kReadRetry kRedrawEvery kRefreshEvery
-        kRefusedPause kRetentionEveryLooks kSafetyNetSeconds""",
+        kRefusedPause kRetentionEveryLooks kSafetyNetSeconds kSnapshotPoll""",
     "of the store in memory, which is for tests": "kIdempotencyMs",
 }
 
