@@ -205,7 +205,8 @@ absl::Status RocksDbStore::RecoverLanes(Recovered& recovered) {
       if (!endpoints->Valid() || endpoints->key() != lanes->key()) {
         return absl::DataLossError(Concat("a lane without its endpoint: ", id->ToString()));
       }
-      ASSIGN_OR_RETURN(Endpoint endpoint, records::DecodeEndpoint(*id, endpoints->value().ToStringView()));
+      ASSIGN_OR_RETURN(Endpoint endpoint,
+                       records::DecodeEndpoint(*id, endpoints->value().ToStringView(), sealer_));
       const auto [subscriber, first] = subscribers.try_emplace(endpoint.subscriber_id);
       if (first) {
         ASSIGN_OR_RETURN(subscriber->second, SubscriberOf(endpoint.subscriber_id));

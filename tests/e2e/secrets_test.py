@@ -19,13 +19,15 @@ FAST = ("--backoff", "100ms:500ms:0", "--rate-limit", "0", "--max-retries", "3")
 
 
 def files_with(folder, needle):
-    """Of the folder and all below it."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):  # the database removes files as it goes
-            if path.is_file() and needle in path.read_bytes():
-                found.append(str(path.relative_to(folder)))
-    return found
+    """Of the folder and all below it, but for the ballast, which is empty."""
+    while True:
+        paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "ballast")
+        try:
+            found = [str(path.relative_to(folder)) for path in paths if needle in path.read_bytes()]
+        except FileNotFoundError:
+            continue  # the database has rewritten a file: what it held is in another
+        if sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "ballast") == paths:
+            return found
 
 
 class Talker:
@@ -44,9 +46,11 @@ class Talker:
                 self.send_response(talker.status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
+                if talker.status != 204:
+                    self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                if talker.status != 204:
+                    self.wfile.write(body)
 
             def do_GET(self):  # hub_challenge, which is not answered as it should be
                 talker.seen.append((self.path, dict(self.headers.items()), b""))
@@ -68,6 +72,11 @@ class Talker:
         self._server.server_close()
 
 
+def random_mark():
+    """Of its own letters from the beginning, so that no compression of tables hides it behind another text."""
+    return "".join(secrets.choice("GHJKLMNPQRSTUVWXYZ") for _ in range(16))
+
+
 def key_file(space, name):
     path = space.folder / name
     path.write_text(base64.b64encode(secrets.token_bytes(32)).decode() + "\n", encoding="utf-8")
@@ -81,9 +90,8 @@ class PlantedSecretsTest(harness.TestCase):
     def setUp(self):
         self.key = key_file(self.space, "key")
         self.hookd = self.space.hookd(secrets={"key_file": self.key}, log={"level": "trace"}).start()
-        mark = secrets.token_hex(4)
         self.plants = {}
-        self.mark = lambda name: self.plants.setdefault(name, f"PLANT{mark}{name}")
+        self.mark = lambda name: self.plants.setdefault(name, random_mark())
         self.said = []
         self.talker = Talker(500, b"no: " + self.mark("answer").encode(), {"Set-Cookie": f"id={self.mark('cookie')}"})
         self.addCleanup(self.talker.close)
@@ -148,7 +156,6 @@ class PlantedSecretsTest(harness.TestCase):
         wait_for(lambda: self.hookd.pending() == 0 or len(self.talker.seen) > 12, "the lane to go on")
         run("endpoints", "test", self.endpoint, "--type", "t", "--payload", '{"n": 1}')
         run("endpoints", "verify", self.endpoint, "--method", "hub_challenge", "--verify-token", self.mark("hub"))
-        run("endpoints", "captures", "start", self.endpoint)
         run("captures", "start", self.endpoint, "--duration", "1m")
         self.publish(1)
         wait_for(lambda: self.hookd.ask("captures", "list", self.endpoint).get("requests"), "what is captured")
@@ -182,7 +189,8 @@ class PlantedSecretsTest(harness.TestCase):
         manifest = self.space.folder / "manifest.yaml"
         manifest.write_text(json.dumps({"subscribers": [{"id": "acme", "endpoints": [{
             "name": "another", "url": self.url + "x",
-            "headers": [{"name": "Authorization", "value": self.mark("manifest"), "secret": True}]}]}]}),
+            "headers": [{"name": "Authorization", "value": self.mark("manifest"), "secret": True},
+                        {"name": "X-Api-Key", "value": self.mark("plain")}]}]}]}),
             encoding="utf-8")
         self.run_hookctl("apply", "-f", manifest, "--dry-run")
         self.run_hookctl("apply", "-f", manifest, "--yes", "--secrets")
@@ -347,7 +355,7 @@ class RekeyTest(harness.TestCase):
         receiver = self.space.receiver()
         first, second = key_file(self.space, "first"), key_file(self.space, "second")
         hookd = self.space.hookd().start()  # in clear to begin with
-        mark = "PLANT" + secrets.token_hex(6)
+        mark = random_mark()
         hookd.ask("subscribers", "create", "s0")
         sending = hookd.create_endpoint(receiver, "s0", "/hooks?key=" + mark, *FAST)
         manifest = {"subscribers": [{"id": "many", "endpoints": [
@@ -409,15 +417,15 @@ class RekeyTest(harness.TestCase):
 
 class PurgeTest(harness.TestCase):
     def setUp(self):
-        self.mark = "PURGE" + secrets.token_hex(6)
-        self.talker = Talker(500, f"answer {self.mark}".encode(), {"X-Answer": f"header-{self.mark}"})
+        self.mark, self.answer, self.header = random_mark(), random_mark(), random_mark()
+        self.talker = Talker(500, self.answer.encode(), {"X-Answer": self.header})
         self.addCleanup(self.talker.close)
         self.hookd = self.space.hookd().start()
         for subscriber in ("acme", "other"):
             self.hookd.ask("subscribers", "create", subscriber)
             self.hookd.ask("endpoints", "create", "--subscriber", subscriber, "--url",
-                           f"http://127.0.0.1:{self.talker.port}/{subscriber}", *FAST, "--mode", "parallel",
-                           "--backoff", "1h:1h", "--keep-bodies", "all")
+                           f"http://127.0.0.1:{self.talker.port}/{subscriber}", "--mode", "parallel",
+                           "--rate-limit", "0", "--backoff", "1h:1h", "--keep-bodies", "all")
 
     def publish(self, subscriber, text, count):
         """Small ones are in tables, large ones in blob files."""
@@ -433,7 +441,7 @@ class PurgeTest(harness.TestCase):
         return files_with(self.hookd.data, text.encode())
 
     def test_a_subscriber_is_purged_from_the_files(self):
-        stays = "STAYS" + secrets.token_hex(6)
+        stays = random_mark()
         self.publish("acme", self.mark, 40)
         self.publish("other", stays, 40)
         wait_for(lambda: len(self.talker.seen) >= 80, "an attempt of each")
@@ -443,7 +451,8 @@ class PurgeTest(harness.TestCase):
         wait_for(lambda: len(self.talker.seen) >= 100, "an attempt of the rest")
         self.hookd.ask("subscribers", "pause", "acme")
         self.publish("acme", self.mark, 20)
-        self.assertGreaterEqual(len(self.files(self.mark)), 2)
+        for text in (self.mark, self.answer, self.header):
+            self.assertNotEqual(self.files(text), [], text)
 
         refused = self.hookd.hookctl("jobs", "purge", "--subscriber", "acme", input="")
         self.assertNotEqual(refused.code, OK, "it asks first")
@@ -451,19 +460,20 @@ class PurgeTest(harness.TestCase):
         self.assertEqual(int(dry["matched"]), 160)
         job = self.hookd.ask("jobs", "purge", "--subscriber", "acme", "--yes", "--wait", "--reason", "they asked")
         self.assertEqual((job["kind"], job["state"], int(job["done"])), ("JOB_KIND_PURGE", "JOB_STATE_DONE", 160))
-        # The answers to `other` hold the mark of the answers, and stay: that subscriber is purged below.
-        wait_for(lambda: self.files('"text": "' + self.mark) == [], "payloads to be gone from the files")
-        self.assertNotEqual(self.files(stays), [])
-        self.assertNotEqual(self.files("answer " + self.mark), [], "of the other's attempts")
+        wait_for(lambda: self.files(self.mark) == [], "payloads to be gone from the files")
+        for text in (stays, self.answer, self.header):
+            self.assertNotEqual(self.files(text), [], "the other's")
         for delivery in self.hookd.ask("deliveries", "list", "--subscriber", "acme", "--limit", "0")["deliveries"]:
             self.assertTrue(delivery["state"].endswith("CANCELED"), delivery)
             self.assertEqual(delivery["end_reason"], "purged")
-        self.assertNotIn(self.mark, str(self.hookd.ask("deliveries", "get", delivery["id"])))
+        shown = str(self.hookd.ask("deliveries", "get", delivery["id"]))
+        for text in (self.mark, self.answer, self.header):
+            self.assertNotIn(text, shown)
         self.assertEqual(self.hookd.hookctl("deliveries", "retry", delivery["id"]).code, REFUSED)
 
         job = self.hookd.ask("jobs", "purge", "--subscriber", "other", "--yes", "--wait")
         self.assertEqual(job["state"], "JOB_STATE_DONE")
-        for text in (self.mark, stays):
+        for text in (self.mark, stays, self.answer, self.header):
             wait_for(lambda text=text: self.files(text) == [], f"{text} to be gone from the files")
         self.assertEqual(self.hookd.pending(), 0)
         self.hookd.kill()
@@ -472,7 +482,7 @@ class PurgeTest(harness.TestCase):
 
     def test_one_event_is_purged(self):
         self.publish("acme", self.mark, 1)
-        stays = "STAYS" + secrets.token_hex(6)
+        stays = random_mark()
         self.publish("acme", stays, 2)
         wait_for(lambda: len(self.talker.seen) >= 3, "an attempt of each")
         deliveries = self.hookd.ask("deliveries", "list", "--subscriber", "acme", "--order", "oldest")["deliveries"]
@@ -480,7 +490,7 @@ class PurgeTest(harness.TestCase):
         self.assertEqual(int(self.hookd.ask("jobs", "purge", "--event", event, "--dry-run")["matched"]), 1)
         job = self.hookd.ask("jobs", "purge", "--event", event, "--yes", "--wait")
         self.assertEqual((job["state"], job["event_id"]), ("JOB_STATE_DONE", event))
-        wait_for(lambda: self.files('"text": "' + self.mark) == [], "the payload to be gone from the files")
+        wait_for(lambda: self.files(self.mark) == [], "the payload to be gone from the files")
         self.assertEqual(self.hookd.hookctl("events", "get", event).code, REFUSED)
         self.assertNotEqual(self.files(stays), [])
         self.assertEqual(self.hookd.ask("events", "get", deliveries[1]["event_id"])["subscriber_id"], "acme")

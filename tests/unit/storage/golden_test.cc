@@ -279,8 +279,8 @@ std::map<std::string, std::string> Current() {
       {"key.idempotency", keys::OfIdempotency(keys::DayOf(kEvent.accepted_ms()), idempotency.key)},
       {"record.subscriber", records::Encode(SomeSubscriber())},
       {"record.subscriber_whole", records::Encode(WholeSubscriber())},
-      {"record.endpoint", records::Encode(SomeEndpoint())},
-      {"record.endpoint_whole", records::Encode(WholeEndpoint())},
+      {"record.endpoint", records::Encode(SomeEndpoint(), Sealer())},
+      {"record.endpoint_whole", records::Encode(WholeEndpoint(), Sealer())},
       {"record.lane", records::Encode(SomeLane())},
       {"record.queued", records::Encode(records::Queued{kEvent})},
       {"record.queued_anew", records::Encode(records::Queued{kEvent, SomeRemade()})},
@@ -324,7 +324,7 @@ TEST(StorageFormatTest, PinnedSecretsOpen) {
   EXPECT_EQ(endpoint->headers.back(), (Header{"X-Sealed", "hush", true}));
   EXPECT_EQ(endpoint->signing_keys.back(), std::string(24, 's'));
   EXPECT_EQ(*records::HasStaleSecrets(record, keys.newest->id()), true);  // those before are in clear
-  EXPECT_EQ(records::DecodeEndpoint(kEndpoint, record).status().code(),
+  EXPECT_EQ(records::DecodeEndpoint(kEndpoint, record, Sealer()).status().code(),
             absl::StatusCode::kFailedPrecondition);
   const EndpointId other = EndpointId::Make(0x0abc, 43);
   EXPECT_EQ(records::DecodeEndpoint(other, record, Sealer(keys)).status().code(),
@@ -333,7 +333,8 @@ TEST(StorageFormatTest, PinnedSecretsOpen) {
 
 // Decoding what is pinned gives every field back: a symmetric mistake in encoder and decoder shows here.
 TEST(StorageFormatTest, PinnedRecordsReadBackWhole) {
-  const Endpoint endpoint = *records::DecodeEndpoint(kEndpoint, records::Encode(SomeEndpoint()));
+  const Endpoint endpoint =
+      *records::DecodeEndpoint(kEndpoint, records::Encode(SomeEndpoint(), Sealer()), Sealer());
   EXPECT_EQ(endpoint.url, SomeEndpoint().url);
   EXPECT_EQ(endpoint.headers, SomeEndpoint().headers);
   EXPECT_EQ(endpoint.policy, SomeEndpoint().policy);
@@ -343,7 +344,8 @@ TEST(StorageFormatTest, PinnedRecordsReadBackWhole) {
   EXPECT_EQ(endpoint.disabled_ms, 3);
   EXPECT_EQ(endpoint.state_note, "note");
   EXPECT_EQ(endpoint.profile, "");
-  const Endpoint whole = *records::DecodeEndpoint(kEndpoint, records::Encode(WholeEndpoint()));
+  const Endpoint whole =
+      *records::DecodeEndpoint(kEndpoint, records::Encode(WholeEndpoint(), Sealer()), Sealer());
   EXPECT_EQ(whole.policy, WholeEndpoint().policy);
   EXPECT_EQ(whole.disabled, DisableReason::kUnverified);
   EXPECT_EQ(whole.profile, "chat-api");
@@ -393,7 +395,7 @@ TEST(StorageFormatTest, PinnedRecordsReadBackWhole) {
 
 TEST(StorageFormatTest, DamagedRecordsAreDataLoss) {
   const std::string junk = "\xff\xff\xff";
-  EXPECT_EQ(records::DecodeEndpoint(kEndpoint, junk).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(records::DecodeEndpoint(kEndpoint, junk, Sealer()).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(records::DecodeEnd(junk).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(records::DecodeEnd("").status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(records::DecodeQueued("").status().code(), absl::StatusCode::kDataLoss);

@@ -288,6 +288,22 @@ TEST_F(SealedFolderTest, AnOldKeyStaysNeededUntilItIsForgotten) {
   ExpectWhole(1);
 }
 
+TEST_F(SealedFolderTest, AStartReadsTheEndpointsOfActiveLanes) {
+  ASSERT_TRUE(Open(Keys('a')).ok());
+  Put(1);
+  auto event = std::make_shared<Event>();
+  event->id = EventId::Make(1, 1, PartitionOf("acme"), 7);
+  event->accepted_ms = 1;
+  event->subscriber_id = "acme";
+  Accepted fact;
+  fact.event = event;
+  fact.deliveries = {{EndpointId::Make(PartitionOf("acme"), 1), 1}};
+  store_->Apply(fact);
+  ASSERT_TRUE(store_->Commit(1).ok());
+  ASSERT_TRUE(Open(Keys('b', "a")).ok());
+  ExpectWhole(1);
+}
+
 TEST_F(SealedFolderTest, PagesOfStaleSecretsEndWhereTheEndpointsDo) {
   ASSERT_TRUE(Open(SecretKeys{}).ok());
   for (uint64_t i = 1; i <= 5; ++i) Put(i);
