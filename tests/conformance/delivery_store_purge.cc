@@ -119,8 +119,8 @@ TEST_P(DeliveryStoreSuite, ARemadeDeliveryKeepsWhatItWasMadeFor) {
 
 TEST_P(DeliveryStoreSuite, ScouringLeavesWhatIsThere) {
   const EndpointId endpoint = AddEndpoint(1);
-  const DeliveryRef gone = Accept(endpoint, kT0, std::string(8'000, ' ') + "1");
-  const DeliveryRef stays = Accept(endpoint, kT0 + 1, std::string(8'000, ' ') + "2");
+  const DeliveryRef gone = Accept(endpoint, kT0, std::string(8'001, '1'));
+  const DeliveryRef stays = Accept(endpoint, kT0 + 1, std::string(8'001, '2'));
   Attempt(gone, 1, ErrorKind::kNone);
   Commit();
   store().Apply(EventErased{gone.event, 8'001});
