@@ -81,6 +81,8 @@ std::string_view ToString(EndReason reason) {
       return "expired_by_person";
     case EndReason::kSuperseded:
       return "superseded";
+    case EndReason::kPurged:
+      return "purged";
   }
   return "unknown";
 }

@@ -322,6 +322,7 @@ enum class EndReason : uint8_t {
   kCanceledByPerson = 7,
   kExpiredByPerson = 8,  // ExpireBacklog
   kSuperseded = 9,       // a newer event with the same coalesce_key came
+  kPurged = 10,          // PurgeEvent, PurgeSubscriber
 };
 std::string_view ToString(EndReason reason);
 
@@ -379,7 +380,13 @@ struct AccessToken {
 inline constexpr size_t kMaxTokenSubscribers = 1'000;
 
 // Numbers are stored and sent: never reuse one.
-enum class JobKind : uint8_t { kExpire = 1, kRecover = 2, kReplay = 3 };
+enum class JobKind : uint8_t {
+  kExpire = 1,
+  kRecover = 2,
+  kReplay = 3,
+  kPurge = 4,  // payloads and what is kept of answers go, from the files too
+  kRekey = 5,  // stored secrets are sealed under the newest key
+};
 enum class JobState : uint8_t { kRunning = 1, kDone = 2, kCanceled = 3, kFailed = 4 };
 
 // Work on many deliveries. It is stored with every commit of what it does.
@@ -394,9 +401,10 @@ struct Job {
   std::string event_type;  // exact, or a prefix such as "message:*"
   WallMs from_ms = 0;      // inclusive
   WallMs before_ms = 0;    // exclusive; never 0 once it runs: what comes later is not its matter
-  std::optional<DeliveryState> only_state;  // kRecover: EXHAUSTED or EXPIRED alone
-  uint32_t rate = 1000;                     // deliveries per second
-  std::string reason;                       // for people
+  std::optional<EventId> event = std::nullopt;  // kPurge: this one alone
+  std::optional<DeliveryState> only_state;      // kRecover: EXHAUSTED or EXPIRED alone
+  uint32_t rate = 1000;                         // deliveries per second
+  std::string reason;                           // for people
   // How far it is.
   std::string position;   // of its list, behind the last that it looked at; empty = at the beginning
   uint32_t phase = 0;     // of its lists, the one it is in

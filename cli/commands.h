@@ -18,6 +18,7 @@ void AddApplyCommand(CLI::App& app, Session& session);
 void AddProfileCommands(CLI::App& app, Session& session);
 void AddOperationsCommands(CLI::App& app, Session& session);
 void AddTokenCommands(CLI::App& app, Session& session);
+void AddSecretCommands(CLI::App& app, Session& session);
 void AddConfigCommands(CLI::App& app, Session& session);
 // Of all commands that `app` has by the time it runs.
 void AddCompletionCommand(CLI::App& app);

@@ -50,6 +50,7 @@ class Hookctl : public CLI::App {
     AddProfileCommands(*this, session);
     AddOperationsCommands(*this, session);
     AddTokenCommands(*this, session);
+    AddSecretCommands(*this, session);
     AddConfigCommands(*this, session);
     AddCompletionCommand(*this);
   }

@@ -1,10 +1,8 @@
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <memory>
-#include <optional>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include <absl/strings/ascii.h>
@@ -13,7 +11,7 @@
 #include "cli/call.h"
 #include "cli/commands.h"
 #include "cli/confirm.h"
-#include "cli/job_text.h"
+#include "cli/job_watch.h"
 #include "cli/output.h"
 #include "cli/paging.h"
 #include "cli/progress.h"
@@ -27,14 +25,11 @@ namespace {
 
 using Stub = v1::JobService::Stub;
 
-constexpr std::chrono::milliseconds kPollEvery{500};
-// A restart of the server is waited for.
-constexpr std::chrono::seconds kWithoutAnswer{60};
-
 struct Flags {
   std::string id;
   std::string endpoint;
   std::string subscriber;
+  std::string event;
   std::string host;
   std::string type;
   std::string state;
@@ -49,48 +44,11 @@ struct Flags {
   int64_t limit = 100;
 };
 
-void Show(Session& session, const v1::Job& job) {
-  if (session.json) return PrintJson(job);
-  std::cout << JobText(job);
-}
-
-// Until it has ended. What it does goes on without us.
-void Watch(Session& session, const Flags& flags, const std::string& id) {
-  const Clock& clock = RealClock();
-  const auto stub = v1::JobService::NewStub(session.Connect());
-  Progress progress(flags.progress, clock);
-  v1::Job job;
-  std::optional<uint64_t> first;
-  SteadyTime answered = clock.Steady();
-  for (;;) {
-    grpc::ClientContext context;
-    session.Prepare(context);
-    const grpc::Status status = stub->GetJob(&context, ById<v1::GetJobRequest>(id), &job);
-    if (status.ok()) {
-      answered = clock.Steady();
-      if (job.state() != v1::JOB_STATE_RUNNING) break;
-      if (!first) first = job.matched();
-      if (progress.Due()) progress.Show(JobProgressText(job, *first, progress.Elapsed()));
-    } else if (!(MayTryAgain(status) || status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) ||
-               clock.Steady() - answered > kWithoutAnswer) {
-      session.Check(status);
-      return;
-    }
-    std::this_thread::sleep_for(kPollEvery);
-  }
-  progress.End();
-  Show(session, job);
-  if (job.state() != v1::JOB_STATE_DONE) session.exit_code = kExitRefused;
-}
-
 // Starts what `request` says; asks with `question` first, unless that is empty.
 template <typename Request, typename Method>
-void Start(Session& session, const Flags& flags, Request request, Method method,
-           const std::string& question = "") {
-  request.set_rate(flags.rate);
+void StartAny(Session& session, const Flags& flags, Request request, Method method,
+              const std::string& question) {
   request.set_reason(flags.reason);
-  request.set_endpoint_id(flags.endpoint);
-  request.set_event_type(flags.type);
   v1::Job job;
   if (!question.empty() && !flags.dry_run && !flags.yes) {
     if (!CanConfirm(session, false, question)) return;
@@ -101,9 +59,18 @@ void Start(Session& session, const Flags& flags, Request request, Method method,
   }
   request.set_dry_run(flags.dry_run);
   if (!Ask<v1::JobService>(session, method, request, job)) return;
-  if (!flags.wait || flags.dry_run) return Show(session, job);
+  if (!flags.wait || flags.dry_run) return ShowJob(session, job);
   std::cerr << "hookctl: " << job.id() << " runs; it goes on also if hookctl is stopped\n";
-  Watch(session, flags, job.id());
+  WatchJob(session, flags.progress, job.id());
+}
+
+template <typename Request, typename Method>
+void Start(Session& session, const Flags& flags, Request request, Method method,
+           const std::string& question = "") {
+  request.set_rate(flags.rate);
+  request.set_endpoint_id(flags.endpoint);
+  request.set_event_type(flags.type);
+  StartAny(session, flags, std::move(request), method, question);
 }
 
 void Expire(Session& session, const Flags& flags) {
@@ -140,6 +107,22 @@ void Replay(Session& session, const Flags& flags) {
   if (times) Start(session, flags, request, &Stub::ReplayEvents);
 }
 
+void Purge(Session& session, const Flags& flags) {
+  if (flags.event.empty() == flags.subscriber.empty()) {
+    return session.UsageError("give --event or --subscriber, and not both");
+  }
+  const std::string question = "erase payloads and kept answers of ";
+  if (!flags.event.empty()) {
+    v1::PurgeEventRequest request;
+    request.set_event_id(flags.event);
+    return StartAny(session, flags, request, &Stub::PurgeEvent, question + "event " + flags.event);
+  }
+  v1::PurgeSubscriberRequest request;
+  request.set_subscriber_id(flags.subscriber);
+  request.set_rate(flags.rate);
+  StartAny(session, flags, request, &Stub::PurgeSubscriber, question + "subscriber " + flags.subscriber);
+}
+
 void List(Session& session, const Flags& flags) {
   const auto stub = v1::JobService::NewStub(session.Connect());
   v1::ListJobsRequest request;
@@ -171,17 +154,21 @@ void Cancel(Session& session, const Flags& flags) {
   if (!Confirm(session, flags.yes, "cancel " + flags.id + "; what it has done stays")) return;
   v1::Job job;
   if (Ask<v1::JobService>(session, &Stub::CancelJob, ById<v1::CancelJobRequest>(flags.id), job)) {
-    Show(session, job);
+    ShowJob(session, job);
   }
 }
 
-void AddStarterOptions(CLI::App& command, Flags& flags) {
-  command.add_option("--type", flags.type, "of the event, or a prefix as \"message:*\"");
+void AddRunOptions(CLI::App& command, Flags& flags) {
   command.add_option("--rate", flags.rate, "deliveries per second; 0 = 1,000");
   command.add_option("--reason", flags.reason, "why, for people");
   command.add_flag("--dry-run", flags.dry_run, "count, and start nothing");
   command.add_flag("--wait", flags.wait, "until it has ended");
   AddProgress(command, flags.progress);
+}
+
+void AddStarterOptions(CLI::App& command, Flags& flags) {
+  command.add_option("--type", flags.type, "of the event, or a prefix as \"message:*\"");
+  AddRunOptions(command, flags);
 }
 
 void AddStarters(CLI::App& noun, Session& session, const std::shared_ptr<Flags>& flags) {
@@ -192,6 +179,13 @@ void AddStarters(CLI::App& noun, Session& session, const std::shared_ptr<Flags>&
   AddStarterOptions(*expire, *flags);
   AddYes(*expire, flags->yes);
   expire->callback([&session, flags] { Expire(session, *flags); });
+
+  CLI::App* purge = noun.add_subcommand("purge", "erase payloads and kept answers now, from the files too");
+  purge->add_option("--event", flags->event, "evt_...");
+  purge->add_option("--subscriber", flags->subscriber, "the platform's own id");
+  AddRunOptions(*purge, *flags);
+  AddYes(*purge, flags->yes);
+  purge->callback([&session, flags] { Purge(session, *flags); });
 
   CLI::App* recover = noun.add_subcommand("recover", "deliver again what ended EXHAUSTED or EXPIRED");
   recover->add_option("--endpoint", flags->endpoint, "ep_...");
@@ -229,7 +223,7 @@ void AddJobCommands(CLI::App& app, Session& session) {
   verb("get", "show a job")->callback([&session, flags] {
     v1::Job job;
     if (Ask<v1::JobService>(session, &Stub::GetJob, ById<v1::GetJobRequest>(flags->id), job)) {
-      Show(session, job);
+      ShowJob(session, job);
     }
   });
   CLI::App* list = noun.add_subcommand("list", "show jobs, the newest first");
@@ -241,7 +235,7 @@ void AddJobCommands(CLI::App& app, Session& session) {
   cancel->callback([&session, flags] { Cancel(session, *flags); });
   CLI::App* watch = verb("watch", "wait until a job has ended, and show it");
   AddProgress(*watch, flags->progress);
-  watch->callback([&session, flags] { Watch(session, *flags, flags->id); });
+  watch->callback([&session, flags] { WatchJob(session, flags->progress, flags->id); });
 }
 
 }  // namespace hookd::cli

@@ -23,6 +23,7 @@ std::string JobText(const v1::Job& job) {
                      {"error", job.error()},
                      {"endpoint", job.endpoint_id()},
                      {"subscriber", job.subscriber_id()},
+                     {"event", job.event_id()},
                      {"host", job.host()},
                      {"type", job.event_type()},
                      {"from", TimeText(job.time_from())},

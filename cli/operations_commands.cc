@@ -27,6 +27,12 @@ std::string IntakeText(const std::string& closed) {
   return absl::StrCat("closed: ", OneLine(closed, 256));
 }
 
+std::string SecretsText(const v1::ServerStatus& status) {
+  std::string text = status.secrets_key().empty() ? "in clear" : "sealed under key " + status.secrets_key();
+  for (const std::string& key : status.secrets_old_keys()) text += "; key " + key + " is still needed";
+  return text;
+}
+
 void Show(const v1::ServerStatus& status) {
   PrintFields(
       {{"version", status.version()},
@@ -48,6 +54,7 @@ void Show(const v1::ServerStatus& status) {
        {"attempts failed", std::to_string(status.attempts_failed())},
        {"last commit", std::to_string(status.last_commit())},
        {"bytes on disk", std::to_string(status.bytes_on_disk())},
+       {"secrets", SecretsText(status)},
        {"storage format", std::to_string(status.storage_format())}});
 }
 

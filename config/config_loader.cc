@@ -51,6 +51,11 @@ void CheckTogether(const Config& config, config::Document& document) {
         "storage.disk_low_percent", "is not below storage.disk_high_percent: lower it");
   check(config.retention().payloads().seconds() <= config.retention().history().seconds(),
         "retention.payloads", "is above retention.history: lower it or raise retention.history");
+  const config::v1::Secrets& secrets = config.secrets();
+  check(int{!secrets.key_file().empty()} + int{!secrets.key_env().empty()} +
+                int{!secrets.credential().empty()} <=
+            1,
+        "secrets.key_file", "is one of several keys: give one of key_file, key_env and credential");
 }
 
 // A value of a section as bytes that differ when the values do.

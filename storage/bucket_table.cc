@@ -48,6 +48,13 @@ void BucketTable::Apply(const AttemptRecorded& fact) {
 
 void BucketTable::Apply(const DeliveryEnded& fact) { End(fact.delivery, fact.event, fact.at_ms); }
 
+void BucketTable::Apply(const EventErased& fact) {
+  const BucketView* found = Find(fact.event.bucket());
+  HOOKD_CHECK(found != nullptr && !found->payloads_gone && found->payload_bytes >= fact.payload_bytes,
+              "what is erased is there");
+  Change(fact.event.bucket()).payload_bytes -= fact.payload_bytes;
+}
+
 void BucketTable::Apply(const BucketDropped& fact) {
   const BucketView* found = Find(fact.bucket);
   HOOKD_CHECK(found != nullptr && found->pending == 0 && found->pins == 0,

@@ -23,6 +23,7 @@ class BucketTable {
   void Apply(const AttemptRecorded& fact);
   void Apply(const DeliveryEnded& fact);
   void Apply(const BucketDropped& fact);
+  void Apply(const EventErased& fact);
 
   // Null = nothing is stored of it.
   const BucketView* Find(Bucket bucket) const;

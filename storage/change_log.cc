@@ -97,7 +97,7 @@ absl::Status DecodeChanges(std::string_view bytes, std::vector<StateChange>& cha
     StateChange change;
     if (group.event_id().size() != change.event.bytes.size() || group.deliveries_size() % 2 != 0 ||
         !records::UpTo(DeliveryState::kCanceled, group.state()) ||
-        !records::UpTo(EndReason::kSuperseded, group.reason()) ||
+        !records::UpTo(EndReason::kPurged, group.reason()) ||
         !records::UpTo(ErrorKind::kRefusedAddress, group.error())) {
       return records::Damaged("changes");
     }

@@ -15,6 +15,7 @@
 
 #include "base/concat.h"
 #include "base/status_macros.h"
+#include "storage/durable_file.h"
 #include "storage/format.h"
 
 namespace hookd {
@@ -25,28 +26,8 @@ constexpr char kIdentityLine[] = "hookd data folder";
 
 absl::Status SystemError(const std::string& what) { return absl::ErrnoToStatus(errno, what); }
 
-absl::Status SyncFolder(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return SystemError(Concat("open ", path));
-  const int failed = fsync(fd);
-  close(fd);
-  return failed == 0 ? absl::OkStatus() : SystemError(Concat("fsync ", path));
-}
-
-// Through a temporary file, so that a crash never leaves half an identity.
 absl::Status WriteIdentity(const std::string& path) {
-  const std::string target = Concat(path, "/", kIdentityFile);
-  const std::string temporary = Concat(target, ".new");
-  const std::string text = Concat(kIdentityLine, "\nformat ", kStorageFormat, "\n");
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return SystemError(Concat("create ", temporary));
-  const bool written =
-      write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
-  const absl::Status status = written ? absl::OkStatus() : SystemError(Concat("write ", temporary));
-  close(fd);
-  RETURN_IF_ERROR(status);
-  if (rename(temporary.c_str(), target.c_str()) != 0) return SystemError(Concat("rename to ", target));
-  return SyncFolder(path);
+  return WriteDurably(path, kIdentityFile, Concat(kIdentityLine, "\nformat ", kStorageFormat, "\n"));
 }
 
 absl::Status CheckIdentity(int fd, const std::string& path) {

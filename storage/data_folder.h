@@ -12,8 +12,8 @@ namespace hookd {
 // Of the file system of `path`.
 absl::StatusOr<DiskSpace> SpaceOf(const std::string& path);
 
-// Holds the folder's lock as long as it lives. Layout: `HOOKD` (identity and format, locked), `db/` (RocksDB)
-// and `ballast` (storage/ballast.h).
+// Holds the folder's lock as long as it lives. Layout: `HOOKD` (identity and format, locked), `db/`
+// (RocksDB), `SECRETS` (storage/key_list.h) and `ballast` (storage/ballast.h).
 class DataFolder {
  public:
   // Makes an empty or missing folder hookd's. FAILED_PRECONDITION, and nothing is touched, when the folder is

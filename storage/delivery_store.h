@@ -1,6 +1,7 @@
 // The durable queue, as everything outside storage/ sees it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -142,6 +143,22 @@ struct ChangePage {
   bool more = false;
 };
 
+// Endpoints whose stored secrets are not sealed under the newest key.
+struct StalePage {
+  std::vector<EndpointId> stale;
+  EndpointId last;    // looked at: where the next page begins
+  bool more = false;  // there may be more
+};
+
+// Of the keys that stored secrets are sealed under; 0 = in clear.
+struct SecretKeyIds {
+  uint32_t newest = 0;
+  std::vector<uint32_t> old;  // that may still be in use: they have to stay configured
+};
+
+// What a scouring takes out of the files.
+enum class Scoured : uint8_t { kPayloads, kSecrets };
+
 struct DeliveryPage {
   std::vector<Delivery> deliveries;  // without attempts
   std::string next_position;         // empty = this was the last page
@@ -270,6 +287,16 @@ class DeliveryStore {
   // State changes of the commits after `after_commit`, about `limit` of them. OUT_OF_RANGE: those are older
   // than kChangesKept and gone, or later than the newest commit.
   virtual absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const = 0;
+
+  // By id, after `after`; looks at `limit` endpoints.
+  virtual absl::StatusOr<StalePage> StaleSecrets(EndpointId after, size_t limit) const = 0;
+  virtual SecretKeyIds Secrets() const = 0;
+
+  // What was deleted or overwritten before this call is in no file any more once it returns OK. Takes minutes
+  // where much is stored: rewrites it, beside the traffic. CANCELLED: `stop` became true. One at a time.
+  virtual absl::Status Scour(Scoured what, std::atomic<bool>& stop) = 0;
+  // Nothing is sealed under the old keys any more: they need not be configured at the next opening.
+  virtual absl::Status ForgetOldKeys() = 0;
 
   virtual StoreStats Stats() const = 0;
 

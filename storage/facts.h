@@ -177,9 +177,21 @@ struct MailCursorChanged {
   std::string text;
 };
 
+// A purge: what was kept of the exchanges of a delivery that has ended goes; its figures stay. As it is read
+// with all of its attempts, and without bodies and headers.
+struct ResponsesErased {
+  Delivery delivery;
+};
+
+// A purge: an event's payload goes, and all else that its row holds. No delivery of it is pending.
+struct EventErased {
+  EventId event;
+  uint64_t payload_bytes = 0;
+};
+
 using Fact = std::variant<SubscriberChanged, SubscriberDeleted, EndpointChanged, EndpointDeleted, Accepted,
                           AttemptRecorded, DeliveryParked, DeliveryEnded, LaneRemoved, BucketDropped,
                           OperationsChanged, Redelivered, JobChanged, JobDeleted, TokenMade, BatchFormed,
-                          TokenRevoked, MailCursorChanged>;
+                          TokenRevoked, MailCursorChanged, ResponsesErased, EventErased>;
 
 }  // namespace hookd

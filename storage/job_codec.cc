@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <absl/status/statusor.h>
 
 #include "hookd/storage/v1/records.pb.h"
@@ -31,14 +33,19 @@ std::string Encode(const Job& job) {
   record.set_created_ms(job.created_ms);
   record.set_updated_ms(job.updated_ms);
   record.set_ended_ms(job.ended_ms);
+  if (job.event) {
+    record.set_event(
+        std::string(reinterpret_cast<const char*>(job.event->bytes.data()), job.event->bytes.size()));
+  }
   return record.SerializeAsString();
 }
 
 absl::StatusOr<Job> DecodeJob(uint64_t id, std::string_view bytes) {
   pb::JobRecord record;
-  if (!Parse(record, bytes) || record.kind() == 0 || !UpTo(JobKind::kReplay, record.kind()) ||
+  if (!Parse(record, bytes) || record.kind() == 0 || !UpTo(JobKind::kRekey, record.kind()) ||
       record.state() == 0 || !UpTo(JobState::kFailed, record.state()) ||
-      !UpTo(DeliveryState::kCanceled, record.only_state())) {
+      !UpTo(DeliveryState::kCanceled, record.only_state()) ||
+      (!record.event().empty() && record.event().size() != sizeof(EventId::bytes))) {
     return Damaged("job");
   }
   Job job;
@@ -64,6 +71,9 @@ absl::StatusOr<Job> DecodeJob(uint64_t id, std::string_view bytes) {
   job.created_ms = record.created_ms();
   job.updated_ms = record.updated_ms();
   job.ended_ms = record.ended_ms();
+  if (!record.event().empty()) {
+    std::copy(record.event().begin(), record.event().end(), job.event.emplace().bytes.begin());
+  }
   return job;
 }
 

@@ -214,6 +214,22 @@ struct MemoryStore::Tables {
 
   void Apply(const TokenRevoked& fact) { tokens.erase(fact.token.id); }
 
+  void Apply(const ResponsesErased& fact) {
+    Delivery& delivery = deliveries.at(KeyOf(fact.delivery.id));
+    HOOKD_CHECK(IsTerminal(delivery.state) && delivery.attempts.size() == fact.delivery.attempts.size(),
+                "only what ended is erased, and all of it");
+    delivery.attempts = fact.delivery.attempts;
+  }
+
+  void Apply(const EventErased& fact) {
+    HOOKD_CHECK(std::none_of(deliveries.begin(), deliveries.end(),
+                             [&](const auto& entry) {
+                               return entry.second.event == fact.event && !IsTerminal(entry.second.state);
+                             }),
+                "what is pending needs its payload");
+    HOOKD_CHECK(events.erase(fact.event) == 1, "no such event");
+  }
+
   // The newest commit's, with the time of the store.
   void KeepChanges(const std::string& record) {
     if (!record.empty()) changes[last_commit] = record;

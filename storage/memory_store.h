@@ -56,6 +56,13 @@ class MemoryStore final : public DeliveryStore {
   absl::StatusOr<EventPage> ListEvents(const EventQuery& query) const override;
   absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override;
   absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override;
+  // It has no files, and seals nothing.
+  absl::StatusOr<StalePage> StaleSecrets(EndpointId after, size_t) const override {
+    return StalePage{{}, after};
+  }
+  SecretKeyIds Secrets() const override { return {}; }
+  absl::Status Scour(Scoured, std::atomic<bool>&) override { return absl::OkStatus(); }
+  absl::Status ForgetOldKeys() override { return absl::OkStatus(); }
   StoreStats Stats() const override;
   uint64_t LastCommit() const override { return Stats().last_commit; }
   bool Stalled() const override { return false; }

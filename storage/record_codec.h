@@ -11,14 +11,18 @@
 #include "base/ids.h"
 #include "base/model.h"
 #include "storage/delivery_store.h"
+#include "storage/seal.h"
 
 namespace hookd::records {
 
 std::string Encode(const Subscriber& subscriber);
 absl::StatusOr<Subscriber> DecodeSubscriber(std::string_view bytes);
 
-std::string Encode(const Endpoint& endpoint);  // without its id, which is the key
-absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes);
+// Without its id, which is the key. FAILED_PRECONDITION: sealed under a key that `sealer` lacks.
+std::string Encode(const Endpoint& endpoint, const Sealer& sealer);
+absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes, const Sealer& sealer);
+// Whether one of its secrets is not sealed under this key (0 = is not in clear).
+absl::StatusOr<bool> HasStaleSecrets(std::string_view endpoint, uint32_t key_id);
 
 std::string Encode(const LaneState& lane);
 absl::StatusOr<LaneState> DecodeLane(std::string_view bytes);

@@ -105,7 +105,8 @@ absl::StatusOr<std::vector<StoredEndpoint>> RocksDbStore::ListEndpoints(const st
                               [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
                                 const std::optional<EndpointId> id = keys::ParseEndpoint(key);
                                 if (!id) return absl::DataLossError("an unknown row in the family endpoints");
-                                ASSIGN_OR_RETURN(Endpoint endpoint, records::DecodeEndpoint(*id, value));
+                                ASSIGN_OR_RETURN(Endpoint endpoint,
+                                                 records::DecodeEndpoint(*id, value, sealer_));
                                 return add(std::move(endpoint));
                               }));
   return endpoints;

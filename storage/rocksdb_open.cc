@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "storage/ballast.h"
 #include "storage/key_codec.h"
+#include "storage/key_list.h"
 #include "storage/rocksdb_status.h"
 #include "storage/rocksdb_store_impl.h"
 
@@ -47,6 +48,10 @@ rocksdb::ReadOptions RecoveryScan() {
 
 absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOptions& options, const Clock&) {
   ASSIGN_OR_RETURN(DataFolder folder, DataFolder::Open(options.path));
+  RETURN_IF_ERROR(CheckSecretKeys(options.secrets));
+  Sealer sealer(options.secrets);
+  // Before the database writes anything.
+  ASSIGN_OR_RETURN(std::vector<uint32_t> key_ids, CheckKeyList(options.path, sealer));
   auto listener = std::make_shared<DatabaseListener>(options.on_failure);
   rocksdb::DBOptions db_options = DatabaseOptions(options);
   db_options.listeners.push_back(listener);
@@ -58,6 +63,8 @@ absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOpt
         Concat("open ", options.path));
   };
 
+  absl::Status listed;
+
   // Where the log surely does not fit, RocksDB may end the process instead of failing.
   bool freed = !HasRoom(folder, LogBytes(folder.db_path())) && FreeBallast(folder.ballast_path());
   absl::Status opened = open();
@@ -66,16 +73,27 @@ absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOpt
     opened = open();
   }
   RETURN_IF_ERROR(opened);
-  auto store = std::make_unique<RocksDbStore>(std::move(folder), std::move(listener),
-                                              std::unique_ptr<rocksdb::DB>(db), std::move(families));
+  std::unique_ptr<rocksdb::DB> owned(db);
+  // Before anything is sealed.
+  const uint32_t newest = sealer.key_id();
+  if (newest != 0 && (key_ids.empty() || key_ids.front() != newest)) {
+    std::erase(key_ids, newest);
+    key_ids.insert(key_ids.begin(), newest);
+    listed = WriteKeyList(options.path, sealer, key_ids);
+  }
+  auto store = std::make_unique<RocksDbStore>(std::move(folder), std::move(sealer), std::move(key_ids),
+                                              std::move(listener), std::move(owned), std::move(families));
+  RETURN_IF_ERROR(listed);  // the store closes the database
   if (!freed) RETURN_IF_ERROR(store->KeepBallast(options.ballast_bytes));
   return store;
 }
 
-RocksDbStore::RocksDbStore(DataFolder folder, std::shared_ptr<DatabaseListener> listener,
-                           std::unique_ptr<rocksdb::DB> db,
+RocksDbStore::RocksDbStore(DataFolder folder, Sealer sealer, std::vector<uint32_t> key_ids,
+                           std::shared_ptr<DatabaseListener> listener, std::unique_ptr<rocksdb::DB> db,
                            std::vector<rocksdb::ColumnFamilyHandle*> families)
     : folder_(std::move(folder)),
+      sealer_(std::move(sealer)),
+      key_ids_(std::move(key_ids)),
       listener_(std::move(listener)),
       db_(std::move(db)),
       families_(std::move(families)),
@@ -189,7 +207,8 @@ absl::Status RocksDbStore::RecoverLanes(Recovered& recovered) {
       if (!endpoints->Valid() || endpoints->key() != lanes->key()) {
         return absl::DataLossError(Concat("a lane without its endpoint: ", id->ToString()));
       }
-      ASSIGN_OR_RETURN(Endpoint endpoint, records::DecodeEndpoint(*id, endpoints->value().ToStringView()));
+      ASSIGN_OR_RETURN(Endpoint endpoint,
+                       records::DecodeEndpoint(*id, endpoints->value().ToStringView(), sealer_));
       const auto [subscriber, first] = subscribers.try_emplace(endpoint.subscriber_id);
       if (first) {
         ASSIGN_OR_RETURN(subscriber->second, SubscriberOf(endpoint.subscriber_id));

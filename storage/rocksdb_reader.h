@@ -69,7 +69,7 @@ class RocksDbStore::Reader {
     std::string value;
     ASSIGN_OR_RETURN(const bool found, Get(kEndpoints, keys::OfEndpoint(id), value));
     if (!found) return std::nullopt;
-    ASSIGN_OR_RETURN(Endpoint endpoint, records::DecodeEndpoint(id, value));
+    ASSIGN_OR_RETURN(Endpoint endpoint, records::DecodeEndpoint(id, value, store_.sealer_));
     return endpoint;
   }
 

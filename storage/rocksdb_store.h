@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "storage/delivery_store.h"
+#include "storage/secret_keys.h"
 
 namespace hookd {
 
@@ -17,13 +18,16 @@ struct RocksDbOptions {
   size_t wal_bytes = 128u << 20;  // bounds restart time and the space that a reopening needs
   size_t block_cache_bytes = 64u << 20;
   size_t ballast_bytes = 0;  // of a file that is given up when the disk is too full to open; 0 = none
+  SecretKeys secrets = {};   // have passed CheckSecretKeys
   // A background error happened: the store is poisoned, and the process must stop. Runs on a thread of the
   // database.
   std::function<void(absl::Status)> on_failure;
 };
 
 // Opens or makes the data folder. FAILED_PRECONDITION: it is somebody else's, of a newer format, or in use;
-// DATA_LOSS: it is damaged. The folder stays locked until the store is destroyed. `clock` outlives the store.
+// or holds
+// secrets under a key that is not given: nothing was written then; DATA_LOSS: it is damaged. The folder stays
+// locked until the store is destroyed. `clock` outlives the store.
 absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOptions& options,
                                                                 const Clock& clock);
 

@@ -1,6 +1,6 @@
 // The class behind OpenRocksDbStore: opening and recovery in rocksdb_open.cc, writes in rocksdb_writes.cc,
 // reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc, rocksdb_list.cc, rocksdb_stats.cc
-// and rocksdb_tokens.cc.
+// and rocksdb_tokens.cc; what concerns secrets and purges in rocksdb_scour.cc.
 #pragma once
 
 #include <atomic>
@@ -28,6 +28,7 @@
 #include "storage/lane_table.h"
 #include "storage/record_codec.h"
 #include "storage/rocksdb_status.h"
+#include "storage/seal.h"
 
 namespace hookd {
 
@@ -68,7 +69,9 @@ class RocksDbStore final : public DeliveryStore {
  public:
   class Reader;  // consistent reads under one snapshot
 
-  RocksDbStore(DataFolder folder, std::shared_ptr<DatabaseListener> listener, std::unique_ptr<rocksdb::DB> db,
+  // `key_ids`: of the list of keys, the newest first.
+  RocksDbStore(DataFolder folder, Sealer sealer, std::vector<uint32_t> key_ids,
+               std::shared_ptr<DatabaseListener> listener, std::unique_ptr<rocksdb::DB> db,
                std::vector<rocksdb::ColumnFamilyHandle*> families);
   ~RocksDbStore() override;
 
@@ -100,6 +103,10 @@ class RocksDbStore final : public DeliveryStore {
   absl::StatusOr<EventPage> ListEvents(const EventQuery& query) const override;
   absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override;
   absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override;
+  absl::StatusOr<StalePage> StaleSecrets(EndpointId after, size_t limit) const override;
+  SecretKeyIds Secrets() const override;
+  absl::Status Scour(Scoured what, std::atomic<bool>& stop) override;
+  absl::Status ForgetOldKeys() override;
   StoreStats Stats() const override;
   uint64_t LastCommit() const override { return last_commit_.load(std::memory_order_relaxed); }
   DatabaseStats Database() const override;
@@ -144,10 +151,15 @@ class RocksDbStore final : public DeliveryStore {
   void Write(const TokenMade& fact);
   void Write(const TokenRevoked& fact);
   void Write(const MailCursorChanged& fact);
+  void Write(const ResponsesErased& fact);
+  void Write(const EventErased& fact);
 
   rocksdb::ColumnFamilyHandle* Cf(Family family) const { return families_[family]; }
 
   const DataFolder folder_;  // outlives the database: its lock goes last
+  const Sealer sealer_;
+  mutable absl::Mutex key_ids_mutex_;
+  std::vector<uint32_t> key_ids_ ABSL_GUARDED_BY(key_ids_mutex_);
   const std::shared_ptr<DatabaseListener> listener_;
   const std::unique_ptr<rocksdb::DB> db_;
   const std::vector<rocksdb::ColumnFamilyHandle*> families_;

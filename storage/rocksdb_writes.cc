@@ -66,7 +66,7 @@ void RocksDbStore::Write(const EndpointChanged& fact) {
   lanes_.Apply(fact);
   const uint64_t number = id.value & ((uint64_t{1} << 48) - 1);
   state_.next_endpoint_number = std::max(state_.next_endpoint_number, number + 1);
-  Put(kEndpoints, keys::OfEndpoint(id), records::Encode(*fact.endpoint));
+  Put(kEndpoints, keys::OfEndpoint(id), records::Encode(*fact.endpoint, sealer_));
   Put(kSubscribers, keys::OfSubscribersEndpoint(fact.endpoint->subscriber_id, id), "");
 }
 

@@ -266,6 +266,7 @@ v1::Job ToProto(const Job& job) {
   if (job.from_ms != 0) *proto.mutable_time_from() = ToTimestamp(job.from_ms);
   if (job.before_ms != 0) *proto.mutable_time_before() = ToTimestamp(job.before_ms);
   proto.set_reason(job.reason);
+  if (job.event) proto.set_event_id(job.event->ToString());
   return proto;
 }
 

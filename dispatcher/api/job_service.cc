@@ -24,11 +24,7 @@ absl::StatusOr<Job> MakeJob(JobKind kind, const Request& request) {
   if (endpoint) job.endpoint = *endpoint;
   RETURN_IF_ERROR(CheckTypePattern(request.event_type()));
   job.event_type = request.event_type();
-  if (request.rate() > kMaxJobRate) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("rate: is 1 to ", kMaxJobRate, " per second, or 0 for ", kDefaultJobRate));
-  }
-  job.rate = request.rate() == 0 ? kDefaultJobRate : request.rate();
+  ASSIGN_OR_RETURN(job.rate, CheckJobRate(request.rate()));
   RETURN_IF_ERROR(CheckStateNote(request.reason()));
   job.reason = request.reason();
   return job;
@@ -87,12 +83,46 @@ absl::StatusOr<Job> MakeReplay(const v1::ReplayEventsRequest& request) {
   return job;
 }
 
+absl::StatusOr<Job> MakePurge(const v1::PurgeEventRequest& request) {
+  Job job;
+  job.kind = JobKind::kPurge;
+  const absl::StatusOr<EventId> event = EventId::Parse(request.event_id());
+  if (!event.ok()) {
+    return absl::Status(event.status().code(), absl::StrCat("event_id: ", event.status().message()));
+  }
+  job.event = *event;
+  RETURN_IF_ERROR(CheckStateNote(request.reason()));
+  job.reason = request.reason();
+  return job;
+}
+
+absl::StatusOr<Job> MakePurge(const v1::PurgeSubscriberRequest& request) {
+  Job job;
+  job.kind = JobKind::kPurge;
+  if (request.subscriber_id().empty()) {
+    return absl::InvalidArgumentError("subscriber_id: is empty, say whose events are erased");
+  }
+  job.subscriber_id = request.subscriber_id();
+  ASSIGN_OR_RETURN(job.rate, CheckJobRate(request.rate()));
+  RETURN_IF_ERROR(CheckStateNote(request.reason()));
+  job.reason = request.reason();
+  return job;
+}
+
 grpc::Status Answer(const absl::StatusOr<Job>& job, v1::Job& response) {
   if (job.ok()) response = ToProto(*job);
   return ToGrpc(job.status());
 }
 
 }  // namespace
+
+absl::StatusOr<uint32_t> CheckJobRate(uint32_t rate) {
+  if (rate > kMaxJobRate) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("rate: is 1 to ", kMaxJobRate, " per second, or 0 for ", kDefaultJobRate));
+  }
+  return rate == 0 ? kDefaultJobRate : rate;
+}
 
 grpc::Status JobService::Start(absl::StatusOr<Job> job, bool dry_run, v1::Job& response) {
   if (!job.ok()) return ToGrpc(job.status());
@@ -112,6 +142,16 @@ grpc::Status JobService::RecoverDeliveries(grpc::ServerContext*, const v1::Recov
 grpc::Status JobService::ReplayEvents(grpc::ServerContext*, const v1::ReplayEventsRequest* request,
                                       v1::Job* response) {
   return Start(MakeReplay(*request), request->dry_run(), *response);
+}
+
+grpc::Status JobService::PurgeEvent(grpc::ServerContext*, const v1::PurgeEventRequest* request,
+                                    v1::Job* response) {
+  return Start(MakePurge(*request), request->dry_run(), *response);
+}
+
+grpc::Status JobService::PurgeSubscriber(grpc::ServerContext*, const v1::PurgeSubscriberRequest* request,
+                                         v1::Job* response) {
+  return Start(MakePurge(*request), request->dry_run(), *response);
 }
 
 grpc::Status JobService::GetJob(grpc::ServerContext*, const v1::GetJobRequest* request, v1::Job* response) {

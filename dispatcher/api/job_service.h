@@ -11,6 +11,8 @@ namespace hookd {
 // Deliveries per second that a job may make or end.
 inline constexpr uint32_t kDefaultJobRate = 1000;
 inline constexpr uint32_t kMaxJobRate = 100'000;
+// 0 stands for the default. INVALID_ARGUMENT "rate: ...".
+absl::StatusOr<uint32_t> CheckJobRate(uint32_t rate);
 
 class JobService final : public v1::JobService::Service {
  public:
@@ -22,6 +24,10 @@ class JobService final : public v1::JobService::Service {
                                  v1::Job* response) override;
   grpc::Status ReplayEvents(grpc::ServerContext* context, const v1::ReplayEventsRequest* request,
                             v1::Job* response) override;
+  grpc::Status PurgeEvent(grpc::ServerContext* context, const v1::PurgeEventRequest* request,
+                          v1::Job* response) override;
+  grpc::Status PurgeSubscriber(grpc::ServerContext* context, const v1::PurgeSubscriberRequest* request,
+                               v1::Job* response) override;
   grpc::Status GetJob(grpc::ServerContext* context, const v1::GetJobRequest* request,
                       v1::Job* response) override;
   grpc::Status ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,

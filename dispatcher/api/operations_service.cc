@@ -2,11 +2,20 @@
 
 #include <utility>
 
+#include <absl/strings/str_cat.h>
+
+#include "dispatcher/api/convert.h"
 #include "dispatcher/api/grpc_status.h"
+#include "dispatcher/api/job_service.h"
 #include "dispatcher/api/time_convert.h"
 #include "dispatcher/core/endpoint_rules.h"
 
 namespace hookd {
+namespace {
+
+std::string KeyText(uint32_t id) { return absl::StrCat(absl::Hex(id, absl::kZeroPad8)); }
+
+}  // namespace
 
 OperationsService::OperationsService(std::string version, uint32_t storage_format, Engine& engine,
                                      const Telemetry& telemetry, const Clock& clock)
@@ -40,6 +49,20 @@ grpc::Status OperationsService::ConfirmClock(grpc::ServerContext*, const v1::Con
   return Answer(engine_.ConfirmClock(), *response);
 }
 
+grpc::Status OperationsService::RekeySecrets(grpc::ServerContext*, const v1::RekeySecretsRequest* request,
+                                             v1::Job* response) {
+  if (absl::Status bad = CheckStateNote(request->reason()); !bad.ok()) return ToGrpc(bad);
+  const absl::StatusOr<uint32_t> rate = CheckJobRate(request->rate());
+  if (!rate.ok()) return ToGrpc(rate.status());
+  Job job;
+  job.kind = JobKind::kRekey;
+  job.rate = *rate;
+  job.reason = request->reason();
+  const absl::StatusOr<Job> started = engine_.StartJob(std::move(job), request->dry_run());
+  if (started.ok()) *response = ToProto(*started);
+  return ToGrpc(started.status());
+}
+
 grpc::Status OperationsService::Answer(const absl::Status& changed, v1::ServerStatus& response) const {
   if (!changed.ok()) return ToGrpc(changed);
   const EngineStatus status = engine_.Status();
@@ -64,6 +87,8 @@ grpc::Status OperationsService::Answer(const absl::Status& changed, v1::ServerSt
   response.set_clock_suspect(status.operations.clock_suspect);
   response.set_intake_closed(status.intake_closed);
   response.set_auto_disable_suspended(status.auto_disable_suspended);
+  if (status.secrets.newest != 0) response.set_secrets_key(KeyText(status.secrets.newest));
+  for (const uint32_t id : status.secrets.old) response.add_secrets_old_keys(KeyText(id));
   return grpc::Status::OK;
 }
 

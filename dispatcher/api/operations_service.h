@@ -27,6 +27,8 @@ class OperationsService final : public v1::OperationsService::Service {
                                 v1::ServerStatus* response) override;
   grpc::Status ConfirmClock(grpc::ServerContext* context, const v1::ConfirmClockRequest* request,
                             v1::ServerStatus* response) override;
+  grpc::Status RekeySecrets(grpc::ServerContext* context, const v1::RekeySecretsRequest* request,
+                            v1::Job* response) override;
 
  private:
   // The status after a change; a change that failed has none.

@@ -25,6 +25,7 @@
 #include "dispatcher/app/profile_folders.h"
 #include "dispatcher/app/proto_time.h"
 #include "dispatcher/app/readiness.h"
+#include "dispatcher/app/secrets.h"
 #include "dispatcher/core/egress_rules.h"
 #include "dispatcher/core/operational_event.h"
 #include "dispatcher/core/url_rules.h"
@@ -139,6 +140,8 @@ class Application::Impl {
     transport_options.egress = egress_;
     RETURN_IF_ERROR(CheckPublicUrl(config.tools().public_url()));
     ASSIGN_OR_RETURN(std::optional<AlertMail> mail, ReadAlertMail(config));
+    RocksDbOptions store_options;
+    ASSIGN_OR_RETURN(store_options.secrets, ReadSecretKeys(config.secrets()));
     InitCurl();
 
     telemetry_ = MakeTelemetry({config.log().level(), config.log().file()});
@@ -151,13 +154,14 @@ class Application::Impl {
     http_options.rest = &rest_;
     ASSIGN_OR_RETURN(http_, HttpPort::Start(std::move(http_options)));
 
-    RocksDbOptions store_options;
     store_options.path = config.data_dir();
     store_options.wal_bytes = static_cast<size_t>(config.storage().wal_bytes().bytes());
     store_options.block_cache_bytes = static_cast<size_t>(config.storage().block_cache().bytes());
     store_options.ballast_bytes = static_cast<size_t>(config.storage().ballast().bytes());
     store_options.on_failure = [this](const absl::Status& status) { Die(status); };
     ASSIGN_OR_RETURN(store_, OpenRocksDbStore(store_options, RealClock()));
+
+    TellSecrets();
 
     CurlTransportOptions tool_transport = transport_options;
     tool_transport.multis = tool_transport.http2_multis = kToolMultis;
@@ -326,6 +330,25 @@ class Application::Impl {
     gauges.intake_held = !status.intake_closed.empty();
     gauges.auto_disable_suspended = status.auto_disable_suspended;
     return gauges;
+  }
+
+  void TellSecrets() {
+    const SecretKeyIds ids = store_->Secrets();
+    if (ids.newest == 0) {
+      telemetry_->Warn(
+          "secrets.clear",
+          "signing keys, secret headers and URLs are stored in clear: no secrets.key_file, key_env or "
+          "credential is configured");
+    } else {
+      telemetry_->Info("secrets.sealed", absl::StrCat("under key ", KeyIdText(ids.newest)));
+    }
+    for (const uint32_t id : ids.old) {
+      telemetry_->Warn("secrets.old_key",
+                       absl::StrCat("key ", KeyIdText(id), " is still needed: run hookctl secrets rekey"));
+    }
+    for (const std::string& path : OpenKeyFiles(config_.secrets())) {
+      telemetry_->Warn("secrets.mode", absl::StrCat(path, ": others may read this key: chmod 600"));
+    }
   }
 
   DatabaseGauges ReadDatabase() const {

@@ -15,6 +15,7 @@
 #include "dispatcher/app/alert_mail.h"
 #include "dispatcher/app/application.h"
 #include "dispatcher/app/profile_folders.h"
+#include "dispatcher/app/secrets.h"
 #include "dispatcher/app/signals.h"
 #include "dispatcher/app/supervisor.h"
 
@@ -66,6 +67,10 @@ int Run(const Flags& flags) {
     for (const absl::Status& read : {ReadProfiles(*config).status(), ReadAlertMail(*config).status()}) {
       if (read.ok()) continue;
       std::fprintf(stderr, "%s\n", std::string(read.message()).c_str());
+      return kExitUsage;
+    }
+    if (const absl::Status keys = ReadSecretKeys(config->secrets()).status(); !keys.ok()) {
+      std::fprintf(stderr, "%s\n", std::string(keys.message()).c_str());
       return kExitUsage;
     }
     std::puts("configuration is valid");

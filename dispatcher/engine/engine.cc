@@ -55,10 +55,9 @@ class Engine::Impl {
         sweeper_(store, committer_, telemetry, readers_),
         housekeeper_(options_.tunables, store, committer_, telemetry, readers_),
         jobs_({store, clock, telemetry, committer_,
-               [this](const Delivery& delivery, std::function<void(absl::Status)> done) {
-                 ShardOf(delivery.id.endpoint)
-                     .EndDelivery(delivery, DeliveryState::kExpired, EndReason::kExpiredByPerson,
-                                  std::move(done));
+               [this](const Delivery& delivery, DeliveryState state, EndReason reason,
+                      std::function<void(absl::Status)> done) {
+                 ShardOf(delivery.id.endpoint).EndDelivery(delivery, state, reason, std::move(done));
                },
                *options_.profiles}),
         steering_(
@@ -342,6 +341,7 @@ class Engine::Impl {
     status.auto_disable_suspended = committer_.auto_disable_suspended();
     status.jobs_running = jobs_.table().running();
     status.store = store_.Stats();
+    status.secrets = store_.Secrets();
     return status;
   }
 

@@ -79,6 +79,7 @@ struct EngineStatus {
   bool auto_disable_suspended = false;  // more than half of the active hosts fail to connect
   uint64_t jobs_running = 0;
   StoreStats store;
+  SecretKeyIds secrets;
 };
 
 struct Retention {

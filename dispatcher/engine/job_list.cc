@@ -11,6 +11,7 @@
 #include "base/status_macros.h"
 #include "dispatcher/core/filter.h"
 #include "dispatcher/engine/host_filter.h"
+#include "dispatcher/engine/job_purge.h"
 
 namespace hookd {
 namespace {
@@ -154,6 +155,18 @@ absl::StatusOr<JobPage> EventPageFor(const DeliveryStore& store, const Profiles&
   return page;
 }
 
+absl::Status CountStale(const DeliveryStore& store, JobCount& count) {
+  EndpointId after;
+  if (!count.next.position.empty()) {
+    ASSIGN_OR_RETURN(after, EndpointId::Parse(count.next.position));
+  }
+  ASSIGN_OR_RETURN(const StalePage page, store.StaleSecrets(after, kCountPage));
+  count.matched += page.stale.size();
+  count.next.position = page.last.ToString();
+  count.last = !page.more;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckJob(const Job& job) {
@@ -179,6 +192,12 @@ absl::Status CheckJob(const Job& job) {
       if (job.endpoint.value == 0) return Refuse("endpoint_id: is required");
       if (job.from_ms == 0) return Refuse("accept_time_from: is required");
       return absl::OkStatus();
+    case JobKind::kPurge:
+      if (job.subscriber_id.empty() && !job.event)
+        return Refuse("subscriber_id: name a subscriber, or an event");
+      return absl::OkStatus();
+    case JobKind::kRekey:
+      return absl::OkStatus();
   }
   return Refuse("kind: is required");
 }
@@ -193,6 +212,9 @@ absl::StatusOr<JobPage> ReadJobPage(const DeliveryStore& store, const Profiles& 
       return RecoveryPageFor(store, job, from, limit);
     case JobKind::kReplay:
       return EventPageFor(store, profiles, job, from, limit);
+    case JobKind::kPurge:
+    case JobKind::kRekey:
+      break;  // they have pages of their own
   }
   return absl::InternalError("kind: is none");
 }
@@ -206,6 +228,8 @@ absl::Status CountJobPage(const DeliveryStore& store, const Profiles& profiles, 
     count.last = page.last;
     return absl::OkStatus();
   }
+  if (job.kind == JobKind::kPurge) return CountPurgePage(store, job, kCountPage, count);
+  if (job.kind == JobKind::kRekey) return CountStale(store, count);
   ASSIGN_OR_RETURN(Listed listed, ListFor(store, job, count.next, kCountPage));
   count.matched += listed.deliveries.size();
   count.next = std::move(listed.next);

@@ -9,6 +9,7 @@
 
 #include "base/concat.h"
 #include "base/status_macros.h"
+#include "dispatcher/engine/job_purge.h"
 #include "dispatcher/engine/job_step.h"
 
 namespace hookd {
@@ -25,6 +26,10 @@ std::string_view KindName(JobKind kind) {
       return "recover";
     case JobKind::kReplay:
       return "replay";
+    case JobKind::kPurge:
+      return "purge";
+    case JobKind::kRekey:
+      return "rekey";
   }
   return "unknown";
 }
@@ -65,6 +70,7 @@ void JobRunner::Stop() {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
   }
+  stop_scouring_ = true;
   if (thread_.joinable()) thread_.join();
 }
 
@@ -121,6 +127,13 @@ absl::Status JobRunner::CheckTarget(const Job& job) const {
     }
     RETURN_IF_ERROR(found);
   }
+  if (job.event) {
+    const absl::Status found = context_.store.ReadEvent(*job.event).status();
+    if (absl::IsNotFound(found)) {
+      return absl::NotFoundError(Concat("event_id: no event ", job.event->ToString(), ", or it is gone"));
+    }
+    RETURN_IF_ERROR(found);
+  }
   if (!job.subscriber_id.empty()) {
     const absl::Status found = context_.store.ReadSubscriber(job.subscriber_id).status();
     if (absl::IsNotFound(found)) {
@@ -136,6 +149,7 @@ absl::StatusOr<Job> JobRunner::DryRun(Job job) const {
   FixTime(job, now + 1, now);
   const SteadyTime deadline = context_.clock.Steady() + kDryRunTime;
   JobCount count;
+  count.next.phase = job.phase;
   while (!count.last && count.matched < kMaxDryRunCount) {
     if (stopping()) return absl::UnavailableError("hookd is shutting down");
     if (context_.clock.Steady() > deadline) {
@@ -152,6 +166,7 @@ absl::StatusOr<Job> JobRunner::DryRun(Job job) const {
 absl::StatusOr<Job> JobRunner::StartJob(Job job, bool dry_run) {
   RETURN_IF_ERROR(CheckJob(job));
   RETURN_IF_ERROR(CheckTarget(job));
+  if (job.event) job.phase = kPurgeEvents;
   if (dry_run) return DryRun(std::move(job));
   {
     absl::MutexLock lock(&mutex_);
@@ -255,6 +270,8 @@ bool JobRunner::Busy() const {
 }
 
 void JobRunner::Step(const Job& job, Course& course) {
+  if (job.kind == JobKind::kPurge) return PurgeStep(job, course);
+  if (job.kind == JobKind::kRekey) return RekeyStep(job, course);
   const absl::StatusOr<JobPage> page =
       ReadJobPage(context_.store, context_.profiles, job, course.place, course.pace.Step());
   if (!page.ok()) {
@@ -266,7 +283,11 @@ void JobRunner::Step(const Job& job, Course& course) {
     return;
   }
   Ends ends;
-  if (job.kind == JobKind::kExpire) ends = Expire(page->items);
+  if (job.kind == JobKind::kExpire) {
+    std::vector<Delivery> deliveries;
+    for (const JobItem& item : page->items) deliveries.push_back(item.delivery);
+    ends = End(deliveries, DeliveryState::kExpired, EndReason::kExpiredByPerson);
+  }
   if (!ends.damaged.ok()) {
     Fail(job.id, ends.damaged);
     return;
@@ -313,7 +334,8 @@ void JobRunner::Step(const Job& job, Course& course) {
   if (stored->state == JobState::kDone) Tell(*stored);
 }
 
-JobRunner::Ends JobRunner::Expire(const std::vector<JobItem>& items) {
+JobRunner::Ends JobRunner::End(const std::vector<Delivery>& deliveries, DeliveryState state,
+                               EndReason reason) {
   struct Shared {
     absl::Mutex mutex;
     size_t waiting ABSL_GUARDED_BY(mutex) = 0;
@@ -323,10 +345,10 @@ JobRunner::Ends JobRunner::Expire(const std::vector<JobItem>& items) {
   const auto shared = std::make_shared<Shared>();
   {
     absl::MutexLock lock(&shared->mutex);
-    shared->waiting = items.size();
+    shared->waiting = deliveries.size();
   }
-  for (const JobItem& item : items) {
-    context_.expire(item.delivery, [shared](const absl::Status& status) {
+  for (const Delivery& delivery : deliveries) {
+    context_.end(delivery, state, reason, [shared](const absl::Status& status) {
       absl::MutexLock lock(&shared->mutex);
       --shared->waiting;
       if (status.ok()) {

@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -37,8 +38,8 @@ struct JobContext {
   const Clock& clock;
   Telemetry& telemetry;
   Committer& committer;
-  // Ends a pending delivery as EXPIRED, as Shard::EndDelivery does.
-  std::function<void(const Delivery&, std::function<void(absl::Status)> done)> expire;
+  // As Shard::EndDelivery.
+  std::function<void(const Delivery&, DeliveryState, EndReason, std::function<void(absl::Status)> done)> end;
   const Profiles& profiles;
 };
 
@@ -83,8 +84,16 @@ class JobRunner {
   Course& CourseOf(const Job& job);
   void Count(const Job& job, Course& course);
   void Step(const Job& job, Course& course);
-  // Ends the items' deliveries, and waits until that is on disk.
-  Ends Expire(const std::vector<JobItem>& items);
+  // A turn of a purge or a rekey.
+  void PurgeStep(const Job& job, Course& course);
+  void RekeyStep(const Job& job, Course& course);
+  // `apply` and the job's new place, in one commit; unless `apply` gives false, and nothing is kept.
+  void StoreStep(const Job& job, Course& course, const JobPlace& next, uint64_t looked_at,
+                 const std::function<bool(Ledger&)>& apply);
+  // The last turn of either.
+  void FilesStep(const Job& job, Course& course, Scoured what);
+  // Ends the deliveries, and waits until that is on disk.
+  Ends End(const std::vector<Delivery>& deliveries, DeliveryState state, EndReason reason);
   void Fail(uint64_t id, const absl::Status& why);
   bool Busy() const;
   bool stopping() const;
@@ -100,6 +109,7 @@ class JobRunner {
   bool started_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> stop_scouring_{false};
   std::map<uint64_t, Course> courses_;  // the thread's
   std::thread thread_;
 };

@@ -316,7 +316,7 @@ LaneStep Lane::NextStep(Now now) {
   if (deleted_ || endpoint_ == nullptr || loading_parked_) return step;
   SeeCapture(now);
   const bool captured = Captured(now) && HasPending();
-  const bool trims = trims_ > 0 || check_age_;
+  const bool trims = trims_ > 0 || check_age_ || !purged_.empty();
   if (!trims && !captured && !Sends()) return step;
   if (!parked_known_ && (trims || !captured)) {
     loading_parked_ = true;

@@ -312,6 +312,8 @@ class Lane {
   // The next step, apart from what the budget asks for.
   LaneStep NextStep(Now now);
   std::optional<LaneStep> TrimStep();
+  // Ends a batch of purged_; nullopt = there is none.
+  std::optional<LaneStep> PurgeStep();
   LaneStep AttemptStep(Now now);
   // The first of the window that may go, or has to be parked; nullopt = none. `wait`: lowered to the time
   // at which the head may go.
@@ -393,6 +395,7 @@ class Lane {
   std::deque<Windowed> window_;  // by sequence, never attempted; gaps: KEYED took from the middle
   Sequence window_end_;          // the first sequence that is not in memory yet
   Sequence tail_;                // one above the newest that is on disk
+  std::set<Sequence> purged_;    // first members of batches that end because one of them is purged
   bool loading_queue_ = false;
   Sequence load_end_ = 0;  // the read under way was asked for rows below this
   // Ended by order while they were on disk, and recorded while a read was under way that may show them.

@@ -37,9 +37,30 @@ std::optional<Lane::Verdict> Lane::EndsInstead(const Event& event, Sequence sequ
   return std::nullopt;
 }
 
+std::optional<LaneStep> Lane::PurgeStep() {
+  while (!purged_.empty()) {
+    const Sequence first = *purged_.begin();
+    const auto it = parked_.find(first);
+    if (it != parked_.end() && it->second.batch != nullptr) {
+      if (std::optional<LaneStep> load = LoadMissing(first, it->second)) return load;
+      purged_.erase(first);
+      Parked parked = TakeParked(first);
+      const uint64_t key = parked.key;
+      LaneStep step = Settle(Kind::kEnd, WorkOf(first, std::move(parked)), key, {});
+      step.state = DeliveryState::kCanceled;
+      step.reason = EndReason::kPurged;
+      return step;
+    }
+    purged_.erase(first);  // in flight, or ended: who asked for it asks again
+  }
+  return std::nullopt;
+}
+
 // Ends the oldest that is not in flight, when it has to go; nullopt = it has not.
 std::optional<LaneStep> Lane::TrimStep() {
   if (in_flight_.size() - attempts_in_flight_ >= kMaxSettling) return LaneStep();
+  if (std::optional<LaneStep> purge = PurgeStep()) return purge;
+  if (trims_ == 0 && !check_age_) return std::nullopt;
   // The backlog leaves batches whole; what is too old ends as a whole.
   const auto parked_head = trims_ > 0 ? FirstUnbatched() : parked_.cbegin();
   const Sequence first_parked = parked_head == parked_.end() ? UINT64_MAX : parked_head->first;

@@ -179,7 +179,11 @@ EndAnswer Lane::End(const EndOrder& order, const std::shared_ptr<const Event>& r
   Work work;
   uint64_t key = 0;
   if (const auto it = parked_.find(PlaceOf(sequence)); it != parked_.end()) {
-    if (it->second.batch != nullptr) return {EndAnswer::Kind::kBatched, {}};
+    if (it->second.batch != nullptr) {
+      if (order.reason != EndReason::kPurged) return {EndAnswer::Kind::kBatched, {}};
+      purged_.insert(it->first);  // its payloads are read first
+      return {EndAnswer::Kind::kBusy, {}};
+    }
     Parked parked = TakeParked(sequence);
     key = parked.key;
     auto event = std::make_shared<Event>();  // as much of it as an end needs

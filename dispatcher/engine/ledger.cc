@@ -200,13 +200,20 @@ absl::StatusOr<NewDelivery> Ledger::NextDelivery(const Registry::Account& accoun
   return delivery;
 }
 
+void Ledger::LearnBuckets() {
+  if (kept_) return;
+  kept_.emplace();
+  for (const BucketView& view : store_.Buckets()) kept_->emplace(view.bucket, !view.payloads_gone);
+}
+
 bool Ledger::PayloadsKept(Bucket bucket) {
-  if (!kept_) {
-    kept_.emplace();
-    for (const BucketView& view : store_.Buckets()) {
-      if (!view.payloads_gone) kept_->insert(view.bucket);
-    }
-  }
+  LearnBuckets();
+  const auto it = kept_->find(bucket);
+  return it != kept_->end() && it->second;
+}
+
+bool Ledger::HistoryKept(Bucket bucket) {
+  LearnBuckets();
   return kept_->contains(bucket);
 }
 
@@ -228,6 +235,9 @@ absl::StatusOr<DeliveryId> Ledger::Redeliver(const std::shared_ptr<const Event>&
   if (!PayloadsKept(event->id.bucket())) {
     return absl::NotFoundError(Concat("event ", event->id.ToString(), ": its payload is gone (retention)"));
   }
+  if (erased_.contains(event->id.bytes)) {
+    return absl::NotFoundError(Concat("event ", event->id.ToString(), ": its payload is gone (purged)"));
+  }
   ASSIGN_OR_RETURN(const Registry::Account* account, registry_.Find(settings->subscriber_id));
   ASSIGN_OR_RETURN(NewDelivery delivery, NextDelivery(*account, settings));
   // Not before any delivery of the lane; and no event after it is accepted earlier.
@@ -248,8 +258,38 @@ absl::StatusOr<DeliveryId> Ledger::Redeliver(const std::shared_ptr<const Event>&
   delivery.remade = fact.remade;
   NewsFor(endpoint).accepted.push_back(std::move(delivery));
   Apply(fact);
+  remade_.emplace_back(event->id, store_.LastCommit() + 1);
+  if (remade_.size() > kReplacedLately) remade_.pop_front();
   ++created_;
   return MakeDeliveryId(event->id, fact.remade, endpoint, fact.delivery.sequence);
+}
+
+void Ledger::EraseResponses(Delivery delivery) {
+  if (HistoryKept(delivery.id.bucket)) Apply(ResponsesErased{std::move(delivery)});
+}
+
+bool Ledger::EraseEvent(const Event& event, uint64_t seen) {
+  if (remade_.size() == kReplacedLately && remade_.front().second > seen) return false;  // some are forgotten
+  for (auto it = remade_.rbegin(); it != remade_.rend() && it->second > seen; ++it) {
+    if (it->first == event.id) return false;
+  }
+  if (!PayloadsKept(event.id.bucket())) return true;
+  RememberErased(event.id);
+  Apply(EventErased{event.id, event.payload.size()});
+  return true;
+}
+
+void Ledger::RememberErased(const EventId& event) {
+  if (!erased_.insert(event.bytes).second) return;
+  erased_order_.push_back(event);
+  if (erased_order_.size() <= kReplacedLately) return;
+  erased_.erase(erased_order_.front().bytes);
+  erased_order_.pop_front();
+}
+
+void Ledger::Reseal(EndpointId id) {
+  const absl::StatusOr<std::shared_ptr<const Endpoint>> endpoint = registry_.Find(id);
+  if (endpoint.ok() && *endpoint != nullptr) Apply(EndpointChanged{*endpoint});
 }
 
 WallMs Ledger::NextInstant() {

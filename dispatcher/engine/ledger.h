@@ -110,6 +110,14 @@ class Ledger {
   bool ReplacedLately(DeliveryId delivery) const {
     return replaced_.contains({delivery.endpoint, delivery.sequence});
   }
+  // A purge's. What is kept of the exchanges of a delivery that has ended: `delivery` is as it was read, with
+  // all attempts, and without it.
+  void EraseResponses(Delivery delivery);
+  // An event's payload, of which nothing was pending as of commit `seen`. False: a delivery of it was made
+  // since; look again.
+  bool EraseEvent(const Event& event, uint64_t seen);
+  // Stores the endpoint as it is, so that its secrets are sealed under the newest key.
+  void Reseal(EndpointId id);
   void Report(LaneReport report);
   // A time that everything accepted so far is before, and nothing accepted later.
   WallMs NextInstant();
@@ -166,7 +174,10 @@ class Ledger {
   // Counts it in its state (1), or no more (-1).
   void Count(const Endpoint& endpoint, int by);
   bool PayloadsKept(Bucket bucket);
+  bool HistoryKept(Bucket bucket);
+  void LearnBuckets();
   void RememberReplaced(DeliveryId delivery);
+  void RememberErased(const EventId& event);
   absl::StatusOr<std::optional<IdempotencyHit>> FindKey(const IdempotencyKey& key);
   EventId NextEventId(WallMs now, Partition partition);
   // What ledger_alerts.cc knows of the endpoint.
@@ -203,6 +214,11 @@ class Ledger {
   std::string mail_cursor_;
   absl::flat_hash_set<std::pair<EndpointId, Sequence>> replaced_;
   std::deque<std::pair<EndpointId, Sequence>> replaced_order_;  // the oldest first
+  // Events that lately got a delivery anew, and in which commit; events that lately lost their payloads: what
+  // was read before that may not show it.
+  std::deque<std::pair<EventId, uint64_t>> remade_;
+  absl::flat_hash_set<std::array<uint8_t, 16>> erased_;
+  std::deque<EventId> erased_order_;  // the oldest first
   std::mt19937_64 random_;
 
   // Of the round.
@@ -212,7 +228,8 @@ class Ledger {
   std::vector<ShardNews> news_;
   // Idempotency keys of the open batch, which the store does not find yet.
   absl::flat_hash_map<std::array<uint8_t, 16>, IdempotencyHit> open_keys_;
-  std::optional<absl::flat_hash_set<Bucket>> kept_;  // buckets with payloads, once somebody asked
+  std::optional<absl::flat_hash_map<Bucket, bool>>
+      kept_;  // buckets, and whether they have payloads, once asked
   // For the counters, once it is on disk.
   uint64_t accepted_ = 0;
   uint64_t created_ = 0;

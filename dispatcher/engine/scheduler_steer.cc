@@ -69,6 +69,7 @@ EndAnswer::Kind Scheduler::End(const EndOrder& order, const std::shared_ptr<cons
     MakeReady(*entry);
     host_.Settle(entry->lane, std::move(answer.step));
   }
+  if (answer.kind == EndAnswer::Kind::kBusy) MakeReady(*entry);  // it may have a step to make first
   return answer.kind;
 }
 

@@ -72,6 +72,7 @@ void Shard::EndNow(const std::shared_ptr<Ending>& ending, const std::shared_ptr<
       ReadRow(ending);
       break;
     case EndAnswer::Kind::kBusy:
+      Pump();
       if (++ending->tries < kEndTries) {
         TryEnd(ending);
       } else {

@@ -116,7 +116,7 @@ absl::StatusOr<DeliveryView> Steering::Redeliver(const Delivery& delivery) const
   const absl::StatusOr<std::shared_ptr<const Event>> event = store_.ReadEvent(delivery.event);
   if (absl::IsNotFound(event.status())) {
     return absl::NotFoundError(
-        Concat("event ", delivery.event.ToString(), ": its payload is gone (retention)"));
+        Concat("event ", delivery.event.ToString(), ": its payload is gone (retention, or a purge)"));
   }
   RETURN_IF_ERROR(event.status());
   const EndpointId endpoint = delivery.id.endpoint;

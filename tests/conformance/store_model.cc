@@ -104,6 +104,9 @@ struct Applier {
   void operator()(const JobDeleted& fact) { model.jobs.erase(fact.id); }
   void operator()(const TokenMade& fact) { model.tokens[fact.token.id] = fact.token; }
   void operator()(const TokenRevoked& fact) { model.tokens.erase(fact.token.id); }
+  // Purges are no part of the walk: delivery_store_purge.cc.
+  void operator()(const ResponsesErased&) {}
+  void operator()(const EventErased&) {}
   void operator()(const AttemptRecorded& fact) {
     ModelDelivery& row = model.Get(fact.delivery);
     row.delivery.attempts.push_back(fact.attempt);

@@ -67,6 +67,12 @@ class ForwardingStore : public DeliveryStore {
   absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override {
     return inner_->ReadChanges(after_commit, limit);
   }
+  absl::StatusOr<StalePage> StaleSecrets(EndpointId after, size_t limit) const override {
+    return inner_->StaleSecrets(after, limit);
+  }
+  SecretKeyIds Secrets() const override { return inner_->Secrets(); }
+  absl::Status Scour(Scoured what, std::atomic<bool>& stop) override { return inner_->Scour(what, stop); }
+  absl::Status ForgetOldKeys() override { return inner_->ForgetOldKeys(); }
   StoreStats Stats() const override { return inner_->Stats(); }
   uint64_t LastCommit() const override { return inner_->LastCommit(); }
   DatabaseStats Database() const override { return inner_->Database(); }

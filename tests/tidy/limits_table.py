@@ -18,7 +18,8 @@ NOT_BOUNDS = {
         kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
         kFingerprintBytes kGeneratedKeyBytes kIdBytes kIdDigits kJobEnds kLaneClasses kLast kLastMs kLevels kMailResults kMaxTimeoutDigits
         kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSecretBytes kSha256Bytes kStorageFormat kTextBytes
-        kQuotedLine kWordBytes""",
+        kQuotedLine kWordBytes
+        kKeyBytes kNonceBytes kSecretKeyBytes kTagBytes""",
     "an exit code or an HTTP status": """
         kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
@@ -26,12 +27,12 @@ NOT_BOUNDS = {
         kAccountCost kAnsweredLately kBarCells kBlobThreshold kCacheShardBits kClassFactor kDefaultBurst
         kDefaultFactor kDefaultFailures kDefaultJitter kDefaultLingerSeconds kDefaultMembers
         kDefaultProbeCapSeconds kDefaultSpanSeconds kEndpointCost kFirstClassUs
-        kLatencyClasses kLeap kMinHosts kOverheadBytes kReadCost kRequestOverhead kResultBytes kRings kRowBytes kRowsOfSeveral
+        kLatencyClasses kLeap kMinHosts kOverheadBytes kPurgeDeliveries kPurgeEvents kPurgeFiles kReadCost kRekeyFiles kRequestOverhead kResultBytes kRings kRowBytes kRowsOfSeveral
         kRowsShown kSlowUs kStepsPerSecond""",
     "how often something is looked at or tried again": """
         kAcceptPause kBusyPause kCursorEvery kMailPause kMailPoll kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
         kLastReconnectMs kLater kLineEvery kLookEvery kPollEvery kPumpEvery kReadRetry kRedrawEvery kRefreshEvery
-        kRefusedPause kRetentionEveryLooks kSafetyNetSeconds""",
+        kRefusedPause kRetentionEveryLooks kSafetyNetSeconds kSnapshotPoll""",
     "of the store in memory, which is for tests": "kIdempotencyMs",
 }
 

@@ -241,6 +241,9 @@ TEST(ConfigLoaderTest, ChecksWhatKeysSayTogether) {
               StartsWith("hookd.yaml:2: delivery.max_in_flight: is below delivery.shards"));
   EXPECT_THAT(ErrorOf("intake: {bytes: 8MiB}\ncommit: {max_bytes: 16MiB}"),
               StartsWith("hookd.yaml:2: commit.max_bytes: is above intake.bytes"));
+  EXPECT_THAT(ErrorOf("secrets: {key_file: /a, key_env: B}"),
+              StartsWith("hookd.yaml:1: secrets.key_file: is one of several keys"));
+  EXPECT_EQ(ErrorOf("secrets: {credential: hookd-key, old_key_files: [/a, /b]}"), "");
   // The fault lies with a default: there is no line to name.
   EXPECT_THAT(ErrorOf("grpc: {listen: '127.0.0.1:7071'}"),
               StartsWith("hookd.yaml: http.listen: is the same"));

@@ -1,0 +1,14 @@
+// Small files that are there as a whole or not at all.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <absl/status/status.h>
+
+namespace hookd {
+
+// Through `NAME.new`, fsync and rename, and the folder's fsync: a crash leaves the old file or the new one.
+absl::Status WriteDurably(const std::string& folder, const std::string& name, std::string_view text);
+
+}  // namespace hookd

@@ -1,0 +1,232 @@
+// Endpoints, whose secrets are sealed.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include "base/concat.h"
+#include "base/status_macros.h"
+#include "hookd/storage/v1/records.pb.h"
+#include "storage/record_codec.h"
+#include "storage/record_parts.h"
+#include "storage/seal.h"
+
+namespace hookd::records {
+namespace {
+
+namespace pb = hookd::storage::v1;
+
+pb::PolicyRecord ToRecord(const DeliveryPolicy& policy) {
+  pb::PolicyRecord record;
+  record.set_mode(static_cast<uint32_t>(policy.mode));
+  record.set_max_in_flight(policy.max_in_flight);
+  record.set_timeout_ms(policy.timeout.count());
+  for (const StatusRange& range : policy.success) {
+    pb::StatusRangeRecord* out = record.add_success();
+    out->set_first(static_cast<uint32_t>(range.first));
+    out->set_last(static_cast<uint32_t>(range.last));
+  }
+  record.set_max_retries(policy.max_retries);
+  record.set_backoff_step_ms(policy.backoff.step.count());
+  record.set_backoff_cap_ms(policy.backoff.cap.count());
+  record.set_backoff_jitter(policy.backoff.jitter);
+  record.set_rate_per_second(policy.rate.per_second);
+  record.set_rate_burst(policy.rate.burst);
+  record.set_backoff_kind(static_cast<uint32_t>(policy.backoff.kind));
+  record.set_backoff_factor(policy.backoff.factor);
+  for (const Millis wait : policy.backoff.schedule) record.add_backoff_schedule_ms(wait.count());
+  record.set_retry_after_max_ms(policy.retry_after_max.count());
+  record.set_alert_after(policy.alert_after);
+  record.set_disable_failures(policy.disable.failures);
+  record.set_disable_span_ms(policy.disable.span.count());
+  record.set_disable_on_gone(policy.disable.on_gone);
+  record.set_backlog(policy.backlog);
+  record.set_http_version(static_cast<uint32_t>(policy.http_version));
+  record.set_keep_all_bodies(policy.keep_all_bodies);
+  record.set_backoff_exact_first(policy.backoff.exact_first);
+  record.set_disable_count_429(policy.disable.count_429);
+  if (policy.rate.unit != RateUnit::kRequest) record.set_rate_unit(static_cast<uint32_t>(policy.rate.unit));
+  if (!policy.batch.event_types.empty()) {
+    for (const std::string& type : policy.batch.event_types) record.add_batch_event_types(type);
+    record.set_batch_max_members(policy.batch.max_members);
+    record.set_batch_linger_ms(policy.batch.linger.count());
+  }
+  record.set_coalesce(policy.coalesce);
+  record.set_mail_subscriber(policy.mail_subscriber);
+  if (policy.probe.first != Millis(0)) {
+    record.set_probe_first_ms(policy.probe.first.count());
+    record.set_probe_cap_ms(policy.probe.cap.count());
+  }
+  return record;
+}
+
+bool FromRecord(const pb::PolicyRecord& record, DeliveryPolicy& policy) {
+  policy.mode = static_cast<DeliveryMode>(record.mode());
+  if (record.mode() < 1 || record.mode() > static_cast<uint32_t>(DeliveryMode::kKeyed)) return false;
+  if (record.backoff_kind() < 1 || record.backoff_kind() > static_cast<uint32_t>(BackoffKind::kSchedule)) {
+    return false;
+  }
+  if (record.http_version() < 1 || record.http_version() > static_cast<uint32_t>(HttpVersion::kHttp2)) {
+    return false;
+  }
+  if (!UpTo(RateUnit::kMember, record.rate_unit())) return false;
+  policy.max_in_flight = record.max_in_flight();
+  policy.timeout = Millis(record.timeout_ms());
+  policy.success.clear();
+  for (const pb::StatusRangeRecord& range : record.success()) {
+    policy.success.push_back({static_cast<int>(range.first()), static_cast<int>(range.last())});
+  }
+  policy.max_retries = record.max_retries();
+  policy.backoff.step = Millis(record.backoff_step_ms());
+  policy.backoff.cap = Millis(record.backoff_cap_ms());
+  policy.backoff.jitter = record.backoff_jitter();
+  policy.rate.per_second = record.rate_per_second();
+  policy.rate.burst = record.rate_burst();
+  policy.backoff.kind = static_cast<BackoffKind>(record.backoff_kind());
+  policy.backoff.factor = record.backoff_factor();
+  policy.backoff.schedule.clear();
+  for (const int64_t wait : record.backoff_schedule_ms()) policy.backoff.schedule.emplace_back(wait);
+  policy.retry_after_max = Millis(record.retry_after_max_ms());
+  policy.alert_after = record.alert_after();
+  policy.disable.failures = record.disable_failures();
+  policy.disable.span = Millis(record.disable_span_ms());
+  policy.disable.on_gone = record.disable_on_gone();
+  policy.backlog = record.backlog();
+  policy.http_version = static_cast<HttpVersion>(record.http_version());
+  policy.keep_all_bodies = record.keep_all_bodies();
+  policy.backoff.exact_first = record.backoff_exact_first();
+  policy.disable.count_429 = record.disable_count_429();
+  if (record.rate_unit() != 0) policy.rate.unit = static_cast<RateUnit>(record.rate_unit());
+  if (!record.batch_event_types().empty()) {
+    policy.batch.event_types.assign(record.batch_event_types().begin(), record.batch_event_types().end());
+    policy.batch.max_members = record.batch_max_members();
+    policy.batch.linger = Millis(record.batch_linger_ms());
+  }
+  policy.coalesce = record.coalesce();
+  policy.mail_subscriber = record.mail_subscriber();
+  if (record.probe_first_ms() != 0) {
+    policy.probe = {Millis(record.probe_first_ms()), Millis(record.probe_cap_ms())};
+  }
+  return true;
+}
+
+std::string PlaceOf(EndpointId id, std::string_view field) {
+  return Concat("endpoint/", id.ToString(), "/", field);
+}
+
+std::string HeaderPlace(EndpointId id, std::string_view name) { return PlaceOf(id, Concat("header/", name)); }
+
+// By reflection, so that a secret in a field that comes later is not forgotten.
+bool AllSealedUnder(const google::protobuf::Message& message, uint32_t key_id) {
+  if (message.GetDescriptor() == pb::SealedValue::descriptor()) {
+    return static_cast<const pb::SealedValue&>(message).key_id() == key_id;
+  }
+  const google::protobuf::Reflection& fields = *message.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> set;
+  fields.ListFields(message, &set);
+  for (const google::protobuf::FieldDescriptor* field : set) {
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (!field->is_repeated()) {
+      if (!AllSealedUnder(fields.GetMessage(message, field), key_id)) return false;
+      continue;
+    }
+    for (int i = 0; i < fields.FieldSize(message, field); ++i) {
+      if (!AllSealedUnder(fields.GetRepeatedMessage(message, field, i), key_id)) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string Encode(const Endpoint& endpoint, const Sealer& sealer) {
+  pb::EndpointRecord record;
+  record.set_subscriber_id(endpoint.subscriber_id);
+  record.set_description(endpoint.description);
+  sealer.Seal(endpoint.url, PlaceOf(endpoint.id, "url"), *record.mutable_url());
+  for (const std::string& type : endpoint.event_types) record.add_event_types(type);
+  for (const std::string& channel : endpoint.channels) record.add_channels(channel);
+  for (const Header& header : endpoint.headers) {
+    pb::HeaderRecord* out = record.add_headers();
+    out->set_name(header.name);
+    if (header.secret) {
+      sealer.Seal(header.value, HeaderPlace(endpoint.id, header.name), *out->mutable_sealed_value());
+    } else {
+      out->set_value(header.value);
+    }
+  }
+  *record.mutable_policy() = ToRecord(endpoint.policy);
+  for (const std::string& key : endpoint.signing_keys) {
+    sealer.Seal(key, PlaceOf(endpoint.id, "signing_key"), *record.add_signing_keys());
+  }
+  record.set_paused(endpoint.paused);
+  record.set_disabled(static_cast<uint32_t>(endpoint.disabled));
+  record.set_disabled_ms(endpoint.disabled_ms);
+  record.set_state_note(endpoint.state_note);
+  record.set_created_ms(endpoint.created_ms);
+  record.set_updated_ms(endpoint.updated_ms);
+  record.set_profile(endpoint.profile);
+  for (const auto& [name, on] : endpoint.settings) {
+    pb::SettingRecord* out = record.add_settings();
+    out->set_name(name);
+    out->set_on(on);
+  }
+  for (const std::string& type : endpoint.muted_event_types) record.add_muted_event_types(type);
+  if (endpoint.capture) {
+    pb::CaptureRecord* out = record.mutable_capture();
+    out->set_bin(endpoint.capture->bin);
+    out->set_until_ms(endpoint.capture->until_ms);
+    out->set_delivers(endpoint.capture->delivers);
+  }
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes, const Sealer& sealer) {
+  pb::EndpointRecord record;
+  Endpoint endpoint;
+  if (!Parse(record, bytes) || !FromRecord(record.policy(), endpoint.policy) ||
+      !UpTo(DisableReason::kUnverified, record.disabled())) {
+    return Damaged("endpoint");
+  }
+  endpoint.id = id;
+  endpoint.subscriber_id = record.subscriber_id();
+  endpoint.description = record.description();
+  ASSIGN_OR_RETURN(endpoint.url, sealer.Open(record.url(), PlaceOf(id, "url")));
+  endpoint.event_types.assign(record.event_types().begin(), record.event_types().end());
+  endpoint.channels.assign(record.channels().begin(), record.channels().end());
+  for (const pb::HeaderRecord& header : record.headers()) {
+    Header out{header.name(), header.value(), header.has_sealed_value()};
+    if (out.secret) {
+      ASSIGN_OR_RETURN(out.value, sealer.Open(header.sealed_value(), HeaderPlace(id, header.name())));
+    }
+    endpoint.headers.push_back(std::move(out));
+  }
+  for (const pb::SealedValue& key : record.signing_keys()) {
+    ASSIGN_OR_RETURN(std::string plain, sealer.Open(key, PlaceOf(id, "signing_key")));
+    endpoint.signing_keys.push_back(std::move(plain));
+  }
+  endpoint.paused = record.paused();
+  endpoint.disabled = static_cast<DisableReason>(record.disabled());
+  endpoint.disabled_ms = record.disabled_ms();
+  endpoint.state_note = record.state_note();
+  endpoint.created_ms = record.created_ms();
+  endpoint.updated_ms = record.updated_ms();
+  endpoint.profile = record.profile();
+  for (const pb::SettingRecord& setting : record.settings()) endpoint.settings[setting.name()] = setting.on();
+  endpoint.muted_event_types.assign(record.muted_event_types().begin(), record.muted_event_types().end());
+  if (record.has_capture()) {
+    const pb::CaptureRecord& capture = record.capture();
+    endpoint.capture = {capture.bin(), capture.until_ms(), capture.delivers()};
+  }
+  return endpoint;
+}
+
+absl::StatusOr<bool> HasStaleSecrets(std::string_view endpoint, uint32_t key_id) {
+  pb::EndpointRecord record;
+  if (!Parse(record, endpoint)) return Damaged("endpoint");
+  return !AllSealedUnder(record, key_id);
+}
+
+}  // namespace hookd::records
