@@ -137,6 +137,7 @@ void Shard::StartAttempt(Lane& lane, Work work) {
 std::string Shard::Divert(const Endpoint& endpoint, WallMs now, HttpRequest& request) {
   if (!Capturing(endpoint, now) || !endpoint.capture->delivers || context_.captures == nullptr) return "";
   request.url = context_.captures->BinUrl(endpoint);
+  request.tls.reset();
   request.to_self = true;
   request.http_version = HttpVersion::kHttp11;
   return endpoint.capture->bin;
