@@ -157,6 +157,17 @@ absl::Status CheckFormat(v1::Format format, absl::string_view text) {
     if (IsHost(text)) return absl::OkStatus();
     return Refuse(text, "is not a host name: write it like example.com, without dots around it");
   }
+  if (format == v1::FORMAT_IP) {
+    if (ParseIp(std::string_view(text.data(), text.size()))) return absl::OkStatus();
+    return Refuse(text, "is not an IP address: write it like 192.0.2.1 or 2001:db8::1");
+  }
+  if (format == v1::FORMAT_PROXY) {
+    const bool http = absl::ConsumePrefix(&text, "http://");
+    const std::optional<IpPort> proxy = ParseIpPort(text);
+    if (http && proxy && proxy->port > 0) return absl::OkStatus();
+    return Refuse(text,
+                  "is not a proxy: write http://IP:PORT, like http://10.0.0.5:3128 (names are not accepted)");
+  }
   const std::optional<IpPort> address = ParseIpPort(text);
   if (!address) {
     return Refuse(

@@ -8,10 +8,12 @@
 
 namespace hookd {
 
-OperationsService::OperationsService(std::string version, uint32_t storage_format, Engine& engine,
+OperationsService::OperationsService(std::string version, uint32_t storage_format,
+                                     std::vector<std::string> egress_addresses, Engine& engine,
                                      const Telemetry& telemetry, const Clock& clock)
     : version_(std::move(version)),
       storage_format_(storage_format),
+      egress_addresses_(std::move(egress_addresses)),
       engine_(engine),
       telemetry_(telemetry),
       clock_(clock),
@@ -38,6 +40,12 @@ grpc::Status OperationsService::ResumeDeliveries(grpc::ServerContext*, const v1:
 grpc::Status OperationsService::ConfirmClock(grpc::ServerContext*, const v1::ConfirmClockRequest*,
                                              v1::ServerStatus* response) {
   return Answer(engine_.ConfirmClock(), *response);
+}
+
+grpc::Status OperationsService::GetEgressAddresses(grpc::ServerContext*, const v1::GetEgressAddressesRequest*,
+                                                   v1::EgressAddresses* response) {
+  for (const std::string& address : egress_addresses_) response->add_addresses(address);
+  return grpc::Status::OK;
 }
 
 grpc::Status OperationsService::Answer(const absl::Status& changed, v1::ServerStatus& response) const {

@@ -70,9 +70,9 @@ struct LaneGauges {
 
 // Of the receivers' certificates seen within the last day.
 struct CertificateGauges {
-  uint64_t seen = 0;        // hosts
-  uint64_t expiring = 0;    // of them, those whose certificate ends within 14 days, or has
-  WallMs soonest_ms = 0;    // the first end of all; 0 = none was seen
+  uint64_t seen = 0;      // hosts
+  uint64_t expiring = 0;  // of them, those whose certificate ends within 14 days, or has
+  WallMs soonest_ms = 0;  // the first end of all; 0 = none was seen
 };
 
 struct Gauges {
