@@ -7,11 +7,9 @@
 namespace hookd {
 namespace {
 
-constexpr WallMs kHour = 3'600'000;
-
 std::string Words(const std::string& host, WallMs left_ms) {
   if (left_ms <= 0) return Concat(host, ": its certificate has ended: attempts fail until it is renewed");
-  return Concat(host, ": its certificate ends in ", left_ms / kHour, " h");
+  return Concat(host, ": its certificate ends in ", left_ms / 3'600'000, " h");
 }
 
 }  // namespace
