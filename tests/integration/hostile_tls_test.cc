@@ -196,7 +196,8 @@ TEST_F(HostileDnsTest, AnswersThatAreNone) {
   CurlTransportOptions options;
   options.dns_servers = {dns.address()};
   size_t tried = 0;
-  for (const auto& [name, answer] : names) {
+  for (const auto& entry : names) {
+    const std::string& name = entry.first;
     Make(options);  // nothing is known of a name server that answered before
     size_t ended = 0;
     for (size_t i = 0; i < kAtOnce; ++i) {
