@@ -119,6 +119,17 @@ struct Header {
   bool operator==(const Header&) const = default;
 };
 
+// How an endpoint's receiver is checked, and who hookd is to it. Empty fields: as for every endpoint.
+struct TlsSettings {
+  std::string ca_pem;                    // what these certificates issued is trusted, and nothing else
+  std::vector<std::string> pinned_keys;  // "sha256//" and base64: the receiver's key is one of them
+  std::string client_certificate_pem;    // shown to the receiver, with its chain
+  std::string client_key_pem;            // secret; where there is a certificate
+  bool operator==(const TlsSettings&) const = default;
+};
+inline constexpr size_t kMaxTlsPemBytes = 32 * 1024;  // of each of the three
+inline constexpr size_t kMaxPinnedKeys = 8;
+
 struct Subscriber {
   std::string id;  // the platform's own
   std::string name;
@@ -178,6 +189,7 @@ struct Endpoint {
   std::map<std::string, bool> settings;
   std::vector<std::string> muted_event_types;  // exact, or a prefix; not sent although event_types takes them
   std::optional<Capture> capture;
+  std::shared_ptr<const TlsSettings> tls;  // null = none of its own
 };
 
 // True: its subscriber holds the only channel that the endpoint serves, so no attempt starts.

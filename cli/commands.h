@@ -17,6 +17,7 @@ void AddJobCommands(CLI::App& app, Session& session);
 void AddApplyCommand(CLI::App& app, Session& session);
 void AddProfileCommands(CLI::App& app, Session& session);
 void AddOperationsCommands(CLI::App& app, Session& session);
+void AddEgressCommands(CLI::App& app, Session& session);
 void AddTokenCommands(CLI::App& app, Session& session);
 void AddSecretCommands(CLI::App& app, Session& session);
 void AddConfigCommands(CLI::App& app, Session& session);

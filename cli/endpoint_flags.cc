@@ -85,6 +85,30 @@ std::string FillBatch(const EndpointFlags& flags, v1::DeliveryPolicy& policy) {
   return "";
 }
 
+bool GivesTls(const EndpointFlags& flags) {
+  return flags.tls_ca_file || !flags.tls_pinned_keys.empty() || flags.tls_client_certificate_file ||
+         flags.tls_client_key_file;
+}
+
+std::string FillTls(const EndpointFlags& flags, v1::Endpoint& endpoint) {
+  if (!GivesTls(flags)) return "";
+  v1::Tls& tls = *endpoint.mutable_tls();
+  const auto fill = [](const std::optional<std::string>& path, std::string& text) -> std::string {
+    if (!path) return "";
+    absl::StatusOr<std::string> read = ReadFile(*path);
+    if (!read.ok()) return std::string(read.status().message());
+    text = *std::move(read);
+    return text.empty() ? absl::StrCat(*path, " is empty") : "";
+  };
+  for (const std::string& key : flags.tls_pinned_keys) tls.add_pinned_keys(key);
+  if (std::string wrong = fill(flags.tls_ca_file, *tls.mutable_ca_pem()); !wrong.empty()) return wrong;
+  if (std::string wrong = fill(flags.tls_client_certificate_file, *tls.mutable_client_certificate_pem());
+      !wrong.empty()) {
+    return wrong;
+  }
+  return fill(flags.tls_client_key_file, *tls.mutable_client_key_pem());
+}
+
 std::string FillPolicy(const EndpointFlags& flags, v1::DeliveryPolicy& policy) {
   if (flags.mode) policy.set_mode(ModeOf(*flags.mode));
   if (flags.max_in_flight) policy.set_max_in_flight(*flags.max_in_flight);
@@ -173,6 +197,14 @@ void AddEndpointOptions(CLI::App& command, EndpointFlags& flags) {
   command.add_option(
       "--setting", flags.settings,
       "of its profile: NAME=on or NAME=off; repeat it; update: those not given take their default");
+  command.add_option("--tls-ca-file", flags.tls_ca_file,
+                     "PEM: what this CA issued is trusted, and nothing else; update: all --tls-... together");
+  command.add_option("--tls-pinned-key", flags.tls_pinned_keys,
+                     "sha256//BASE64 of a public key that the receiver may have; repeat it");
+  command.add_option("--tls-client-certificate-file", flags.tls_client_certificate_file,
+                     "PEM: shown to the receiver");
+  command.add_option("--tls-client-key-file", flags.tls_client_key_file,
+                     "PEM: its key, never shown again; without it, update keeps the stored one");
   command.add_option("--backlog", flags.backlog, "deliveries that may be pending; 0 = as the disk allows");
   command.add_option("--http", flags.http, "version: 1.1 or 2")->check(CLI::IsMember({"1.1", "2"}));
   command.add_option("--keep-bodies", flags.keep_bodies, "of responses: failures or all")
@@ -201,6 +233,7 @@ std::string FillEndpoint(const EndpointFlags& flags, v1::Endpoint& endpoint) {
     if (!setting) return "--setting is NAME=on or NAME=off";
     (*endpoint.mutable_settings())[setting->first] = setting->second;
   }
+  if (std::string wrong = FillTls(flags, endpoint); !wrong.empty()) return wrong;
   return FillPolicy(flags, *endpoint.mutable_policy());
 }
 
@@ -235,6 +268,7 @@ std::vector<std::string> MaskPaths(const EndpointFlags& flags) {
   add(flags.mail_subscriber.has_value(), "policy.mail_subscriber");
   add(flags.auto_probe.has_value(), "policy.auto_probe");
   add(!flags.settings.empty(), "settings");
+  add(GivesTls(flags), "tls");
   return paths;
 }
 

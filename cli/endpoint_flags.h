@@ -50,6 +50,10 @@ struct EndpointFlags {
   std::optional<std::string> mail_subscriber;
   std::optional<std::string> auto_probe;
   std::vector<std::string> settings;
+  std::optional<std::string> tls_ca_file;
+  std::vector<std::string> tls_pinned_keys;
+  std::optional<std::string> tls_client_certificate_file;
+  std::optional<std::string> tls_client_key_file;
   std::optional<std::string> profile;  // create alone
   bool show_query = false;             // get and list
   std::vector<std::string> reset;

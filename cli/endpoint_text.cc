@@ -1,5 +1,6 @@
 #include "cli/endpoint_text.h"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -167,6 +168,19 @@ std::string DisabledText(const v1::Endpoint& endpoint) {
   return absl::StrCat(why, ", since ", TimeText(endpoint.disabled().time()));
 }
 
+std::string TlsText(const v1::Endpoint& endpoint) {
+  std::vector<std::string> parts;
+  // PEM is long: what tells two apart is enough.
+  const auto pem = [&parts](const char* name, const std::string& text) {
+    if (text.empty()) return;
+    parts.push_back(absl::StrCat(name, " ", absl::Hex(std::hash<std::string>()(text), absl::kZeroPad16)));
+  };
+  pem("ca", endpoint.tls().ca_pem());
+  for (const std::string& key : endpoint.tls().pinned_keys()) parts.push_back(key);
+  pem("client certificate", endpoint.tls().client_certificate_pem());
+  return parts.empty() ? "none of its own" : absl::StrJoin(parts, ", ");
+}
+
 void ShowEndpoint(const v1::Endpoint& endpoint) {
   Fields fields = {
       {"id", endpoint.id()},
@@ -187,6 +201,7 @@ void ShowEndpoint(const v1::Endpoint& endpoint) {
     fields.emplace_back("header",
                         absl::StrCat(header.name(), ": ", header.secret() ? "(secret)" : header.value()));
   }
+  fields.emplace_back("tls", TlsText(endpoint));
   AddPolicy(endpoint.policy(), fields);
   AddState(endpoint, fields);
   PrintFields(fields);

@@ -33,4 +33,7 @@ std::string DisabledText(const v1::Endpoint& endpoint);
 // "name   value" lines on standard output.
 void ShowEndpoint(const v1::Endpoint& endpoint);
 
+// Equal texts are equal settings, but for the client's key, which no text has.
+std::string TlsText(const v1::Endpoint& endpoint);
+
 }  // namespace hookd::cli

@@ -49,6 +49,7 @@ class Hookctl : public CLI::App {
     AddApplyCommand(*this, session);
     AddProfileCommands(*this, session);
     AddOperationsCommands(*this, session);
+    AddEgressCommands(*this, session);
     AddTokenCommands(*this, session);
     AddSecretCommands(*this, session);
     AddConfigCommands(*this, session);

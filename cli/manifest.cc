@@ -52,6 +52,25 @@ absl::Status ReadHeader(const YamlValue& value, v1::Header& header) {
   return header.name().empty() ? value.Fault("has no name") : absl::OkStatus();
 }
 
+absl::Status ReadTls(const YamlValue& value, v1::Tls& tls) {
+  return value.EachKey([&tls](const std::string& key, const YamlValue& part) -> absl::Status {
+    if (key == "pinned_keys") return ReadTexts(part, *tls.mutable_pinned_keys());
+    std::string* const text = key == "ca_file"                   ? tls.mutable_ca_pem()
+                              : key == "client_certificate_file" ? tls.mutable_client_certificate_pem()
+                              : key == "client_key_file"         ? tls.mutable_client_key_pem()
+                                                                 : nullptr;
+    if (text == nullptr) {
+      return part.UnknownKey("ca_file, pinned_keys, client_certificate_file, client_key_file");
+    }
+    // As --tls-...-file reads them, so that both give the same settings.
+    ASSIGN_OR_RETURN(const std::string path, part.Text());
+    absl::StatusOr<std::string> read = ReadFile(path);
+    if (!read.ok()) return part.Fault(std::string(read.status().message()));
+    *text = *std::move(read);
+    return text->empty() ? part.Fault(path + " is empty") : absl::OkStatus();
+  });
+}
+
 absl::Status ReadState(const YamlValue& value, std::optional<bool>& state) {
   ASSIGN_OR_RETURN(state, value.Bool());
   return absl::OkStatus();
@@ -77,6 +96,9 @@ absl::Status ReadEndpointField(const std::string& key, const YamlValue& value, W
     RETURN_IF_ERROR(
         value.EachItem([&](const YamlValue& item) { return ReadHeader(item, *endpoint.add_headers()); }));
     wanted.paths.push_back(key);
+  } else if (key == "tls") {
+    RETURN_IF_ERROR(ReadTls(value, *endpoint.mutable_tls()));
+    wanted.paths.push_back(key);
   } else if (key == "signing_secret_file") {
     ASSIGN_OR_RETURN(*endpoint.mutable_signing_secret(), SecretOf(value));
   } else if (key == "profile") {
@@ -97,8 +119,8 @@ absl::Status ReadEndpointField(const std::string& key, const YamlValue& value, W
     return ReadState(value, wanted.disabled);
   } else {
     return value.UnknownKey(
-        "name, url, event_types, channels, headers, signing_secret_file, profile, settings, policy, paused, "
-        "disabled");
+        "name, url, event_types, channels, headers, tls, signing_secret_file, profile, settings, policy, "
+        "paused, disabled");
   }
   return absl::OkStatus();
 }

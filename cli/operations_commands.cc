@@ -99,6 +99,21 @@ void ShowHealth(Session& session) {
 
 }  // namespace
 
+void AddEgressCommands(CLI::App& app, Session& session) {
+  CLI::App* egress = app.add_subcommand("egress", "how requests leave hookd");
+  egress->require_subcommand(1);
+  egress->add_subcommand("addresses", "where requests come from, for receivers' firewalls")
+      ->callback([&session] {
+        v1::EgressAddresses answer;
+        if (!Ask<v1::OperationsService>(session, &v1::OperationsService::Stub::GetEgressAddresses,
+                                        v1::GetEgressAddressesRequest(), answer)) {
+          return;
+        }
+        if (session.json) return PrintJson(answer);
+        for (const std::string& address : answer.addresses()) std::cout << address << "\n";
+      });
+}
+
 void AddOperationsCommands(CLI::App& app, Session& session) {
   using Stub = v1::OperationsService::Stub;
   app.add_subcommand("status", "what the server says about itself")->callback([&session] {

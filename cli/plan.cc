@@ -123,7 +123,10 @@ class Planner {
     for (const std::string& path : wanted.paths) {
       const std::string before = created ? "" : EndpointFieldText(*there, path);
       const std::string after = EndpointFieldText(step.endpoint, path);
-      const bool resent = !created && options_.secrets && path == "headers" && HasSecret(wanted.endpoint);
+      const bool secret = path == "headers"
+                              ? HasSecret(wanted.endpoint)
+                              : path == "tls" && !wanted.endpoint.tls().client_key_pem().empty();
+      const bool resent = !created && options_.secrets && secret;
       const bool other_query = !created && path == "url" && there->url() != wanted.endpoint.url();
       if (!created && before == after && !resent && !other_query) continue;
       step.paths.push_back(path);

@@ -12,6 +12,7 @@
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/escaping.h>
+#include <absl/strings/match.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
@@ -156,6 +157,18 @@ absl::Status CheckFormat(v1::Format format, absl::string_view text) {
   if (format == v1::FORMAT_HOST) {
     if (IsHost(text)) return absl::OkStatus();
     return Refuse(text, "is not a host name: write it like example.com, without dots around it");
+  }
+  if (format == v1::FORMAT_IP) {
+    if (ParseIp(std::string_view(text.data(), text.size()))) return absl::OkStatus();
+    return Refuse(text, "is not an IP address: write it like 192.0.2.1 or 2001:db8::1");
+  }
+  if (format == v1::FORMAT_PROXY) {
+    constexpr absl::string_view kHttp = "http://";
+    const bool http = absl::StartsWith(text, kHttp);
+    const std::optional<IpPort> proxy = http ? ParseIpPort(text.substr(kHttp.size())) : std::nullopt;
+    if (proxy && proxy->port > 0) return absl::OkStatus();
+    return Refuse(text,
+                  "is not a proxy: write http://IP:PORT, like http://10.0.0.5:3128 (names are not accepted)");
   }
   const std::optional<IpPort> address = ParseIpPort(text);
   if (!address) {

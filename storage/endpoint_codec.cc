@@ -1,4 +1,5 @@
 // Endpoints, whose secrets are sealed.
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -180,6 +181,16 @@ std::string Encode(const Endpoint& endpoint, const Sealer& sealer) {
     out->set_until_ms(endpoint.capture->until_ms);
     out->set_delivers(endpoint.capture->delivers);
   }
+  if (endpoint.tls != nullptr) {
+    pb::TlsRecord* out = record.mutable_tls();
+    out->set_ca_pem(endpoint.tls->ca_pem);
+    for (const std::string& key : endpoint.tls->pinned_keys) out->add_pinned_keys(key);
+    out->set_client_certificate_pem(endpoint.tls->client_certificate_pem);
+    if (!endpoint.tls->client_key_pem.empty()) {
+      sealer.Seal(endpoint.tls->client_key_pem, PlaceOf(endpoint.id, "client_key"),
+                  *out->mutable_client_key_pem());
+    }
+  }
   return record.SerializeAsString();
 }
 
@@ -219,6 +230,17 @@ absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes, c
   if (record.has_capture()) {
     const pb::CaptureRecord& capture = record.capture();
     endpoint.capture = {capture.bin(), capture.until_ms(), capture.delivers()};
+  }
+  if (record.has_tls()) {
+    TlsSettings tls;
+    tls.ca_pem = record.tls().ca_pem();
+    tls.pinned_keys.assign(record.tls().pinned_keys().begin(), record.tls().pinned_keys().end());
+    tls.client_certificate_pem = record.tls().client_certificate_pem();
+    if (record.tls().has_client_key_pem()) {
+      ASSIGN_OR_RETURN(tls.client_key_pem,
+                       sealer.Open(record.tls().client_key_pem(), PlaceOf(id, "client_key")));
+    }
+    endpoint.tls = std::make_shared<const TlsSettings>(std::move(tls));
   }
   return endpoint;
 }

@@ -83,7 +83,8 @@ class ApiServer::Impl {
         endpoints_(engine, options.tools),
         deliveries_(engine, feed_),
         jobs_(engine),
-        operations_(options.version, options.storage_format, engine, telemetry, clock),
+        operations_(options.version, options.storage_format, options.egress_addresses, engine, telemetry,
+                    clock),
         tokens_(engine, clock),
         profiles_(engine),
         gateway_(options.gateway) {

@@ -22,6 +22,7 @@ struct ApiServerOptions {
   uint32_t storage_format = 0;
   Gateway* gateway = nullptr;  // opened by Start and closed by Shutdown; outlives the server
   Toolbox* tools = nullptr;    // outlives the server; null = without ToolService and CaptureService
+  std::vector<std::string> egress_addresses;  // as GetEgressAddresses tells them
 };
 
 // Used by one thread. `engine`, `telemetry` and `clock` outlive it. Shut it down after Engine::Drain and

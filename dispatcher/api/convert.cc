@@ -116,6 +116,12 @@ v1::Endpoint ToProto(const EndpointView& view, const Profiles* profiles, bool ur
     *proto.mutable_capture()->mutable_end_time() = ToTimestamp(endpoint.capture->until_ms);
     proto.mutable_capture()->set_delivers(endpoint.capture->delivers);
   }
+  if (endpoint.tls != nullptr) {
+    v1::Tls& tls = *proto.mutable_tls();
+    tls.set_ca_pem(endpoint.tls->ca_pem);
+    for (const std::string& key : endpoint.tls->pinned_keys) tls.add_pinned_keys(key);
+    tls.set_client_certificate_pem(endpoint.tls->client_certificate_pem);
+  }
   *proto.mutable_create_time() = ToTimestamp(endpoint.created_ms);
   *proto.mutable_update_time() = ToTimestamp(endpoint.updated_ms);
   v1::EndpointHealth& health = *proto.mutable_health();
@@ -357,6 +363,10 @@ absl::StatusOr<Endpoint> FromProto(const v1::Endpoint& proto) {
     endpoint.headers.push_back({header.name(), header.value(), header.secret()});
   }
   ASSIGN_OR_RETURN(endpoint.policy, FromProto(proto.policy()));
+  RETURN_IF_ERROR(CheckCount("tls.pinned_keys", proto.tls().pinned_keys_size(), kMaxPinnedKeys));
+  TlsSettings tls{proto.tls().ca_pem(), ToVector(proto.tls().pinned_keys()),
+                  proto.tls().client_certificate_pem(), proto.tls().client_key_pem()};
+  if (tls != TlsSettings()) endpoint.tls = std::make_shared<const TlsSettings>(std::move(tls));
   endpoint.profile = proto.profile();
   endpoint.settings = {proto.settings().begin(), proto.settings().end()};
   if (proto.signing_secret().empty()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 #include <absl/strings/match.h>
@@ -23,7 +24,7 @@ namespace {
 
 // In place of what the mask does not name, so that the rules judge the rest.
 constexpr char kAnySubscriber[] = "any";
-constexpr char kAnyUrl[] = "http://any.invalid/";
+constexpr char kAnyUrl[] = "https://any.invalid/";
 constexpr absl::string_view kPolicyPrefix = "policy.";
 
 void CopyHeaders(const Endpoint& from, Endpoint& to) {
@@ -43,6 +44,16 @@ void CopyUrl(const Endpoint& from, Endpoint& to) {
   if (!as_read) to.url = from.url;
 }
 
+// As a secret header without a value, a certificate without a key keeps the stored one.
+void CopyTls(const Endpoint& from, Endpoint& to) {
+  const std::shared_ptr<const TlsSettings> stored = std::exchange(to.tls, from.tls);
+  if (to.tls == nullptr || stored == nullptr) return;
+  if (to.tls->client_certificate_pem.empty() || !to.tls->client_key_pem.empty()) return;
+  TlsSettings tls = *to.tls;
+  tls.client_key_pem = stored->client_key_pem;
+  to.tls = std::make_shared<const TlsSettings>(std::move(tls));
+}
+
 struct Path {
   absl::string_view name;
   void (*copy)(const Endpoint& from, Endpoint& to);
@@ -56,6 +67,7 @@ constexpr std::array kPaths = {
     Path{"channels", [](const Endpoint& from, Endpoint& to) { to.channels = from.channels; }},
     Path{"headers", CopyHeaders},
     Path{"signing_secret", [](const Endpoint& from, Endpoint& to) { to.signing_keys = from.signing_keys; }},
+    Path{"tls", CopyTls},
 };
 
 const std::vector<std::string>& Names() {
@@ -146,6 +158,7 @@ absl::StatusOr<EndpointUpdate> EndpointUpdate::Make(const v1::Endpoint& from,
   update.policy_.Swap(named.mutable_policy());
   Endpoint rest = update.values_;
   rest.policy = {};
+  rest.tls = nullptr;  // complete only with what is stored
   RETURN_IF_ERROR(CheckEndpoint(rest));
   return update;
 }

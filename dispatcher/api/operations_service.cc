@@ -17,10 +17,12 @@ std::string KeyText(uint32_t id) { return absl::StrCat(absl::Hex(id, absl::kZero
 
 }  // namespace
 
-OperationsService::OperationsService(std::string version, uint32_t storage_format, Engine& engine,
+OperationsService::OperationsService(std::string version, uint32_t storage_format,
+                                     std::vector<std::string> egress_addresses, Engine& engine,
                                      const Telemetry& telemetry, const Clock& clock)
     : version_(std::move(version)),
       storage_format_(storage_format),
+      egress_addresses_(std::move(egress_addresses)),
       engine_(engine),
       telemetry_(telemetry),
       clock_(clock),
@@ -61,6 +63,12 @@ grpc::Status OperationsService::RekeySecrets(grpc::ServerContext*, const v1::Rek
   const absl::StatusOr<Job> started = engine_.StartJob(std::move(job), request->dry_run());
   if (started.ok()) *response = ToProto(*started);
   return ToGrpc(started.status());
+}
+
+grpc::Status OperationsService::GetEgressAddresses(grpc::ServerContext*, const v1::GetEgressAddressesRequest*,
+                                                   v1::EgressAddresses* response) {
+  for (const std::string& address : egress_addresses_) response->add_addresses(address);
+  return grpc::Status::OK;
 }
 
 grpc::Status OperationsService::Answer(const absl::Status& changed, v1::ServerStatus& response) const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <grpcpp/grpcpp.h>
 
@@ -16,8 +17,8 @@ namespace hookd {
 
 class OperationsService final : public v1::OperationsService::Service {
  public:
-  OperationsService(std::string version, uint32_t storage_format, Engine& engine, const Telemetry& telemetry,
-                    const Clock& clock);
+  OperationsService(std::string version, uint32_t storage_format, std::vector<std::string> egress_addresses,
+                    Engine& engine, const Telemetry& telemetry, const Clock& clock);
 
   grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest* request,
                          v1::ServerStatus* response) override;
@@ -29,6 +30,8 @@ class OperationsService final : public v1::OperationsService::Service {
                             v1::ServerStatus* response) override;
   grpc::Status RekeySecrets(grpc::ServerContext* context, const v1::RekeySecretsRequest* request,
                             v1::Job* response) override;
+  grpc::Status GetEgressAddresses(grpc::ServerContext* context, const v1::GetEgressAddressesRequest* request,
+                                  v1::EgressAddresses* response) override;
 
  private:
   // The status after a change; a change that failed has none.
@@ -36,6 +39,7 @@ class OperationsService final : public v1::OperationsService::Service {
 
   const std::string version_;
   const uint32_t storage_format_;
+  const std::vector<std::string> egress_addresses_;
   Engine& engine_;
   const Telemetry& telemetry_;
   const Clock& clock_;

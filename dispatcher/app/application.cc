@@ -70,6 +70,32 @@ EgressOptions MakeEgress(const config::v1::Egress& config) {
   return options;
 }
 
+// The loader has checked the texts.
+absl::StatusOr<EgressPath> MakePath(const config::v1::Egress& config) {
+  EgressPath path;
+  for (const std::string& text : config.source_addresses()) {
+    const std::optional<Ip> ip = ParseIp(text);
+    std::optional<Ip>& source = ip->v6 ? path.source_v6 : path.source_v4;
+    if (!source) source = ip;
+  }
+  if (config.proxy().empty()) return path;
+  const ParsedUrl proxy = ParseUrl(config.proxy()).value();
+  path.proxy = ParseIp(proxy.host);
+  path.proxy_port = proxy.port;
+  const bool sources = path.source_v4 || path.source_v6;
+  if (sources && !(path.proxy->v6 ? path.source_v6 : path.source_v4)) {
+    return absl::InvalidArgumentError(
+        "egress.source_addresses: none has the family of egress.proxy: add one, or leave them out");
+  }
+  return path;
+}
+
+std::vector<std::string> PublishedAddresses(const config::v1::Egress& config) {
+  const auto& published = config.published_addresses();
+  if (!published.empty()) return {published.begin(), published.end()};
+  return {config.source_addresses().begin(), config.source_addresses().end()};
+}
+
 EngineTunables MakeTunables(const config::v1::Config& config) {
   EngineTunables tunables;
   tunables.retention = {ToMillis(config.retention().pending()), ToMillis(config.retention().payloads()),
@@ -102,6 +128,8 @@ absl::StatusOr<CurlTransportOptions> MakeTransportOptions(const config::v1::Conf
   CurlTransportOptions options;
   options.ca_file = config.transport().ca_file();
   RETURN_IF_ERROR(CheckCaFile(options.ca_file));
+  options.insecure_skip_tls_verification = config.transport().insecure_skip_tls_verification();
+  ASSIGN_OR_RETURN(options.path, MakePath(config.egress()));
   options.multis = std::max<size_t>(1, kMultis / engine.shards);
   options.http2_multis = std::max<size_t>(1, kHttp2Multis / engine.shards);
   options.dns_servers = {config.transport().dns_servers().begin(), config.transport().dns_servers().end()};
@@ -200,9 +228,15 @@ class Application::Impl {
     api_options.storage_format = kStorageFormat;
     api_options.gateway = &gateway_;
     api_options.tools = tools_.get();
+    api_options.egress_addresses = PublishedAddresses(config.egress());
     ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
 
     rest_.Open(*engine_, tools_.get());
+    if (transport_options.insecure_skip_tls_verification) {
+      telemetry_->Warn(
+          "transport.insecure",
+          "transport.insecure_skip_tls_verification is on: whoever is on the way reads and answers");
+    }
     readiness_.Set();
     telemetry_->Info("hookd.ready", absl::StrCat("version ", version, ", grpc ", api_->address(), ", http ",
                                                  http_->address()));
@@ -250,7 +284,11 @@ class Application::Impl {
     config_.mutable_storage()->set_disk_low_percent(config->storage().disk_low_percent());
     *config_.mutable_shutdown() = config->shutdown();
     config_.mutable_log()->set_level(config->log().level());
-    *config_.mutable_egress() = config->egress();
+    config::v1::Egress egress = config->egress();
+    egress.set_proxy(config_.egress().proxy());
+    *egress.mutable_source_addresses() = config_.egress().source_addresses();
+    *egress.mutable_published_addresses() = config_.egress().published_addresses();
+    *config_.mutable_egress() = std::move(egress);
     egress_->Set(MakeEgress(config_.egress()));
     engine_->Tune(MakeTunables(config_));
     if (!telemetry_->ReopenLog(config_.log().level())) {
@@ -325,6 +363,7 @@ class Application::Impl {
     gauges.bytes_on_disk = status.store.bytes_on_disk;
     gauges.jobs_running = status.jobs_running;
     if (mailer_ != nullptr) gauges.alert_mail_backlog = mailer_->backlog();
+    gauges.certificates = status.certificates;
     gauges.paused = status.operations.paused;
     gauges.clock_suspect = status.operations.clock_suspect;
     gauges.intake_held = !status.intake_closed.empty();

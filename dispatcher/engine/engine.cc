@@ -77,6 +77,7 @@ class Engine::Impl {
                          readers_,        [this](EndpointId endpoint) { sweeper_.Sweep(endpoint); },
                          recovered.epoch, options_.user_agent};
     context.captures = options_.captures;
+    context.certificates = &certificates_;
     for (size_t i = 0; i < options_.shards; ++i) {
       statistics_.push_back(std::make_unique<StatisticsTable>(
           std::max<size_t>(1, kMaxStatisticsEndpoints / options_.shards), clock_.Wall()));
@@ -340,6 +341,7 @@ class Engine::Impl {
     status.intake_closed = committer_.intake_held();
     status.auto_disable_suspended = committer_.auto_disable_suspended();
     status.jobs_running = jobs_.table().running();
+    status.certificates = certificates_.Read(clock_.Wall());
     status.store = store_.Stats();
     status.secrets = store_.Secrets();
     return status;
@@ -392,6 +394,7 @@ class Engine::Impl {
   const Clock& clock_;
   Telemetry& telemetry_;
   const TransportFactory transports_;
+  CertificateWatch certificates_{telemetry_};
   Committer committer_;
   boost::asio::thread_pool readers_;
   Sweeper sweeper_;

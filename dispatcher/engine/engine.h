@@ -78,6 +78,7 @@ struct EngineStatus {
   std::string intake_closed;            // why events are refused: "disk", "stall"; empty = they are not
   bool auto_disable_suspended = false;  // more than half of the active hosts fail to connect
   uint64_t jobs_running = 0;
+  CertificateGauges certificates;
   StoreStats store;
   SecretKeyIds secrets;
 };

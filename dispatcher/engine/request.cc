@@ -79,6 +79,7 @@ HttpRequest MakeRequest(const Endpoint& endpoint, const Work& work, WallMs now,
   const DeliveryPolicy& policy = endpoint.policy;
   HttpRequest request;
   request.url = endpoint.url;
+  request.tls = endpoint.tls;
   request.timeout = policy.timeout;
   request.http_version = policy.http_version;
   if (work.batch == nullptr) {

@@ -137,6 +137,7 @@ void Shard::StartAttempt(Lane& lane, Work work) {
 std::string Shard::Divert(const Endpoint& endpoint, WallMs now, HttpRequest& request) {
   if (!Capturing(endpoint, now) || !endpoint.capture->delivers || context_.captures == nullptr) return "";
   request.url = context_.captures->BinUrl(endpoint);
+  request.tls.reset();
   request.to_self = true;
   request.http_version = HttpVersion::kHttp11;
   return endpoint.capture->bin;
@@ -154,6 +155,7 @@ void Shard::AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<
   const double unit_random = std::uniform_real_distribution<double>(0, 1)(random_);
   // What a bin answers says nothing of the receiver's host.
   const std::string host = bin.empty() ? HostOf(settings->url) : bin;
+  context_.certificates->Saw(host, result.certificate_ends_ms, now.wall);
   AttemptOutcome outcome = MakeOutcome(*lane, work, *settings, host, {context_.epoch, context_.user_agent},
                                        started, std::move(result), now, unit_random);
   if (!bin.empty()) {

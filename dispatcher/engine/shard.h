@@ -21,6 +21,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "base/clock.h"
+#include "dispatcher/engine/certificate_watch.h"
 #include "dispatcher/engine/committer.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/engine/ledger.h"
@@ -44,6 +45,7 @@ struct ShardContext {
   std::string user_agent;
   StatisticsTable* statistics = nullptr;  // this shard's
   CaptureSink* captures = nullptr;
+  CertificateWatch* certificates = nullptr;
 };
 
 class Shard final : private SchedulerHost {

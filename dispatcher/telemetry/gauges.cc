@@ -106,6 +106,13 @@ void AppendGauges(const Gauges& gauges, std::vector<MetricFamily>& families) {
   write.Gauge("hookd_jobs_running", "Durable jobs that have not ended", gauges.jobs_running);
   write.Gauge("hookd_alert_mail_backlog", "Recipients that the mails at hand have not reached",
               gauges.alert_mail_backlog);
+  write.Gauge("hookd_receiver_certificates", "Hosts whose certificate was seen within the last day",
+              gauges.certificates.seen);
+  write.Gauge("hookd_receiver_certificates_expiring", "Of them, those whose certificate ends within 14 days",
+              gauges.certificates.expiring);
+  write.Gauge("hookd_receiver_certificate_soonest_end_seconds",
+              "Since the Unix epoch, when the first of them ends; 0 = none was seen",
+              static_cast<double>(gauges.certificates.soonest_ms) / 1000);
   AppendLanes(gauges.lanes, gauges.now_ms, write);
   AppendDatabase(gauges.database, write);
 }

@@ -68,6 +68,13 @@ struct LaneGauges {
   WallMs oldest_accepted_ms = 0;  // of those enabled: of the oldest delivery pending; 0 = none
 };
 
+// Of the receivers' certificates seen within the last day.
+struct CertificateGauges {
+  uint64_t seen = 0;      // hosts
+  uint64_t expiring = 0;  // of them, those whose certificate ends within 14 days, or has
+  WallMs soonest_ms = 0;  // the first end of all; 0 = none was seen
+};
+
 struct Gauges {
   WallMs now_ms = 0;
   bool ready = false;
@@ -90,6 +97,7 @@ struct Gauges {
   bool auto_disable_suspended = false;  // an outage
   bool clock_suspect = false;
   LaneGauges lanes = {};
+  CertificateGauges certificates = {};
   DatabaseGauges database = {};
 };
 

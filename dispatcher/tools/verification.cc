@@ -41,6 +41,7 @@ absl::Status Verify(OneShot& one_shot, const Clock& clock, const VerificationOrd
   const std::string challenge = NewChallenge();
   HttpRequest request;
   request.url = endpoint.url;
+  request.tls = endpoint.tls;
   request.timeout = std::min(endpoint.policy.timeout, kVerificationTimeout);
   Headers headers{{"User-Agent", order.user_agent}};
   switch (order.method) {

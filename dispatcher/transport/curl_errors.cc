@@ -89,6 +89,8 @@ TransferError ExplainTransfer(CURLcode code, int os_errno, std::string_view mess
     case CURLE_SSL_CLIENTCERT:
       return {ErrorKind::kTls, TlsWords(message)};
 
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+      return {ErrorKind::kTls, "the receiver's public key is none of the endpoint's pinned ones"};
     case CURLE_SSL_CACERT_BADFILE:
       return {ErrorKind::kLocal, "the CA file (transport ca_file) cannot be read"};
     case CURLE_OUT_OF_MEMORY:

@@ -31,6 +31,7 @@ namespace {
 // Says nothing of the address, nor of whether anything answers there.
 constexpr const char* kRefusedTarget = "the host or port may not be sent to";
 constexpr const char* kRefusedAddresses = "no address of the host may be connected to";
+constexpr const char* kNoSource = "no egress.source_addresses has the family of the host's addresses";
 
 constexpr size_t kMaxAddressesTried = 4;  // of one name, in one attempt
 // While other addresses remain, one that does not answer (TLS included) gets no more than this and its even
@@ -44,7 +45,7 @@ class CurlTransport final : public HttpTransport {
   CurlTransport(boost::asio::io_context& io, const CurlTransportOptions& options, const Clock& clock)
       : io_(io),
         clock_(clock),
-        ca_file_(options.ca_file),
+        settings_{options.ca_file, options.insecure_skip_tls_verification, options.path},
         egress_(options.egress ? options.egress : std::make_shared<const EgressPolicy>()),
         resolver_(io, clock, options.dns_servers),
         name_timer_(io),
@@ -72,6 +73,7 @@ class CurlTransport final : public HttpTransport {
   void OnTransferDone(CURL* easy, CURLcode code);
   void Start(Exchange& exchange);
   const EgressRules& Rules();
+  bool HasSource(const Ip& ip) const;
   bool SkipRefused(Exchange& exchange);
   size_t MultiFor(const Exchange& exchange, const std::string& address) const;
   void FailLater(Exchange& exchange, TransferError error);
@@ -83,7 +85,7 @@ class CurlTransport final : public HttpTransport {
 
   boost::asio::io_context& io_;
   const Clock& clock_;
-  const std::string ca_file_;
+  const ExchangeSettings settings_;
   const std::shared_ptr<const EgressPolicy> egress_;
   std::shared_ptr<const EgressRules> rules_;  // of `rules_version_`
   uint64_t rules_version_ = 0;
@@ -108,7 +110,7 @@ class CurlTransport final : public HttpTransport {
 Exchange* CurlTransport::Acquire() {
   if (idle_.empty()) {
     exchanges_.push_back(std::make_unique<Exchange>(
-        clock_, ca_file_, [this](Exchange& e) { OnVerdict(e); },
+        clock_, settings_, [this](Exchange& e) { OnVerdict(e); },
         [this](const Ip& ip) { return Rules().RefuseAddress(ip).empty(); },
         [this](curl_socket_t socket) { loop_.Opened(socket); }));
     idle_.push_back(exchanges_.back().get());
@@ -161,6 +163,12 @@ const EgressRules& CurlTransport::Rules() {
   return *rules_;
 }
 
+bool CurlTransport::HasSource(const Ip& ip) const {
+  const EgressPath& path = settings_.path;
+  if (path.proxy || (!path.source_v4 && !path.source_v6)) return true;
+  return (ip.v6 ? path.source_v6 : path.source_v4).has_value();
+}
+
 // Moves on to the next address that may be connected to; false = there is none.
 bool CurlTransport::SkipRefused(Exchange& exchange) {
   const std::vector<std::string>& addresses = *exchange.addresses;
@@ -168,7 +176,9 @@ bool CurlTransport::SkipRefused(Exchange& exchange) {
   const EgressRules& rules = Rules();
   for (; exchange.next_address < addresses.size(); ++exchange.next_address) {
     const std::optional<Ip> ip = ParseIp(addresses[exchange.next_address]);
-    if (ip && rules.RefuseAddress(*ip).empty()) return true;
+    const bool refused = !ip || !rules.RefuseAddress(*ip).empty();
+    if (!refused && HasSource(*ip)) return true;
+    exchange.refused_any |= refused;
   }
   return false;
 }
@@ -176,7 +186,10 @@ bool CurlTransport::SkipRefused(Exchange& exchange) {
 // May run inside Send, so it never completes an exchange itself.
 void CurlTransport::Start(Exchange& exchange) {
   const std::vector<std::string>& addresses = *exchange.addresses;
-  if (!SkipRefused(exchange)) return FailLater(exchange, {ErrorKind::kRefusedAddress, kRefusedAddresses});
+  if (!SkipRefused(exchange)) {
+    if (exchange.refused_any) return FailLater(exchange, {ErrorKind::kRefusedAddress, kRefusedAddresses});
+    return FailLater(exchange, {ErrorKind::kLocal, kNoSource});
+  }
   Duration left = exchange.deadline - clock_.Steady();
   if (left <= Duration::zero())
     return FailLater(exchange, {ErrorKind::kTimeout, "no time was left to connect"});

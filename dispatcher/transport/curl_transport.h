@@ -2,13 +2,16 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <absl/status/status.h>
 
 #include "base/clock.h"
+#include "base/ip.h"
 #include "base/model.h"
 #include "dispatcher/core/egress_rules.h"
 #include "dispatcher/transport/http_transport.h"
@@ -24,8 +27,19 @@ inline constexpr size_t kMaxHeaderBytes = 64 * 1024;
 // How long a response body may take after the verdict, if the deadline leaves that much.
 inline constexpr Millis kDrainTime{2'000};
 
+// How connections leave this machine.
+struct EgressPath {
+  std::optional<Ip> proxy;  // CONNECT goes there, with the address that was judged; it is not judged itself
+  uint16_t proxy_port = 0;
+  // Connections are made from these. With either, a family without one is not connected to.
+  std::optional<Ip> source_v4;
+  std::optional<Ip> source_v6;
+};
+
 struct CurlTransportOptions {
-  std::string ca_file;      // PEM bundle to verify receivers with; empty = the system's
+  std::string ca_file;                          // PEM bundle to verify receivers with; empty = the system's
+  bool insecure_skip_tls_verification = false;  // takes every certificate
+  EgressPath path;
   size_t multis = 8;        // libcurl multi handles for HTTP/1.1, 1..64; a target always meets the same one
   size_t http2_multis = 2;  // likewise for HTTP/2
   size_t connections_per_multi =

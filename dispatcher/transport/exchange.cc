@@ -1,16 +1,11 @@
 #include "dispatcher/transport/exchange.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
-#include <netinet/in.h>
 
 #include "base/check.h"
 #include "dispatcher/transport/curl_transport.h"
@@ -18,10 +13,6 @@
 namespace hookd {
 namespace {
 
-// Below the 60 s after which receivers commonly close an idle connection: each such race is a request sent
-// twice.
-constexpr long kMaxIdleSeconds = 55;
-constexpr long kMaxConnectionSeconds = 300;
 constexpr size_t kMaxRetryAfterBytes = 64;  // a longer value is ignored; an HTTP-date has 29
 
 long CeilMs(Duration duration) {
@@ -30,67 +21,30 @@ long CeilMs(Duration duration) {
 
 bool IsBlankLine(std::string_view line) { return line == "\r\n" || line == "\n"; }
 
-std::optional<Ip> IpOf(const sockaddr& address) {
-  Ip ip;
-  if (address.sa_family == AF_INET) {
-    std::memcpy(ip.bytes.data(), &reinterpret_cast<const sockaddr_in&>(address).sin_addr, 4);
-  } else if (address.sa_family == AF_INET6) {
-    ip.v6 = true;
-    std::memcpy(ip.bytes.data(), &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, 16);
-  } else {
-    return std::nullopt;
-  }
-  return ip;
-}
-
 int64_t Us(SteadyTime from, SteadyTime to) {
   if (from == SteadyTime{} || to == SteadyTime{}) return 0;
   return std::max<int64_t>(1, std::chrono::duration_cast<std::chrono::microseconds>(to - from).count());
 }
 
+// Of a header line with that name, in lower case and with its colon.
+std::optional<absl::string_view> ValueOf(absl::string_view name, std::string_view line) {
+  if (line.size() <= name.size() || (line[0] | 0x20) != name[0]) return std::nullopt;
+  if (!absl::EqualsIgnoreCase(absl::string_view(line.data(), name.size()), name)) return std::nullopt;
+  return absl::StripAsciiWhitespace(absl::string_view(line.data(), line.size()).substr(name.size()));
+}
+
 }  // namespace
 
-Exchange::Exchange(const Clock& clock, const std::string& ca_file, OnVerdict on_verdict,
+Exchange::Exchange(const Clock& clock, const ExchangeSettings& settings, OnVerdict on_verdict,
                    MayConnect may_connect, OnOpened on_opened)
     : clock_(clock),
+      settings_(settings),
       on_verdict_(std::move(on_verdict)),
       may_connect_(std::move(may_connect)),
       on_opened_(std::move(on_opened)),
       easy_(curl_easy_init()) {
   HOOKD_CHECK(easy_ != nullptr, "out of memory, or InitCurl was not called");
-  SetConstantOptions(ca_file);
-}
-
-// What no request changes is set once; Prepare sets all the rest anew each time, so nothing needs a reset.
-void Exchange::SetConstantOptions(const std::string& ca_file) {
-  CURL* e = easy_.get();
-  curl_easy_setopt(e, CURLOPT_PRIVATE, this);
-  curl_easy_setopt(e, CURLOPT_ERRORBUFFER, message_.data());
-  curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(e, CURLOPT_POST, 1L);
-  curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "https");
-  curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(e, CURLOPT_PROXY, "");  // or the environment's *_proxy would count
-  curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
-  curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
-  curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, kMaxIdleSeconds);
-  curl_easy_setopt(e, CURLOPT_MAXLIFETIME_CONN, kMaxConnectionSeconds);
-  curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
-  curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
-  curl_easy_setopt(e, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  // With a CAPATH the CA store is read anew for each connection: 21 ms of CPU instead of 0.8.
-  curl_easy_setopt(e, CURLOPT_CAPATH, nullptr);
-  if (!ca_file.empty()) curl_easy_setopt(e, CURLOPT_CAINFO, ca_file.c_str());
-  curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, &Exchange::OnHeader);
-  curl_easy_setopt(e, CURLOPT_HEADERDATA, this);
-  curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, &Exchange::OnBody);
-  curl_easy_setopt(e, CURLOPT_WRITEDATA, this);
-  curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, &Exchange::OnRequest);
-  curl_easy_setopt(e, CURLOPT_PREREQDATA, this);
-  curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, &Exchange::OnOpenSocket);
-  curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, this);
+  SetConstantOptions();
 }
 
 void Exchange::Begin(HttpRequest request, HttpTransport::Callback done) {
@@ -132,11 +86,14 @@ bool Exchange::Prepare(const std::string& address, Duration connect, Duration to
   connect_to_.Add(v6 ? "::[" : "::", address, v6 ? "]:" : ":");
   SetHeaders();
   if (request_.method != method_) SetMethod();
-  if (request_.fresh != fresh_) SetFresh();
+  SetFresh(request_.fresh || request_.tls != nullptr);
+  SetTls(request_.tls);
+  SetProxied(settings_.path.proxy && !request_.to_self);
+  seen_.whole = request_.fresh;
   CURL* e = easy_.get();
   const long version = CurlHttpVersion();
   // 7.88.1 fails each request that it sends over a kept connection with prior knowledge.
-  const long forbid_reuse = version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE || request_.fresh ? 1 : 0;
+  const long forbid_reuse = version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE || fresh_ ? 1 : 0;
   const bool post = request_.method == HttpMethod::kPost;
   const char* body = request_.body.empty() ? "" : request_.body.data();
   return curl_easy_setopt(e, CURLOPT_URL, request_.url.c_str()) == CURLE_OK &&
@@ -152,41 +109,6 @@ bool Exchange::Prepare(const std::string& address, Duration connect, Duration to
          curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, CeilMs(total)) == CURLE_OK;
 }
 
-void Exchange::SetMethod() {
-  CURL* e = easy_.get();
-  method_ = request_.method;
-  curl_easy_setopt(e, method_ == HttpMethod::kPost ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
-  curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method_ == HttpMethod::kOptions ? "OPTIONS" : nullptr);
-}
-
-void Exchange::SetFresh() {
-  CURL* e = easy_.get();
-  fresh_ = request_.fresh;
-  curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, fresh_ ? 1L : 0L);
-  curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, fresh_ ? 0L : 1L);  // a resumed session has no certificate
-  curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, fresh_ ? &Exchange::OnTlsContext : nullptr);
-  curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, this);
-}
-
-CURLcode Exchange::OnTlsContext(CURL* /*easy*/, void* ssl_context, void* exchange) {
-  WatchCertificate(ssl_context, static_cast<Exchange*>(exchange)->seen_);
-  return CURLE_OK;
-}
-
-// The last word before a connection: whatever libcurl made of the URL, this is where it goes.
-curl_socket_t Exchange::OnOpenSocket(void* exchange, curlsocktype /*purpose*/, curl_sockaddr* address) {
-  auto& self = *static_cast<Exchange*>(exchange);
-  const std::optional<Ip> ip = IpOf(address->addr);
-  self.refused_ = !ip || (!self.request_.to_self && !self.may_connect_(*ip));
-  if (self.refused_) return CURL_SOCKET_BAD;
-  int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  self.opened_ = fd >= 0;
-  self.socket_errno_ = fd < 0 ? errno : 0;
-  if (fd < 0) return CURL_SOCKET_BAD;
-  self.on_opened_(fd);
-  return fd;
-}
-
 // Comes for kept connections too. The address that the transport chose for this transfer has just been
 // checked.
 int Exchange::OnRequest(void* exchange, char* remote, char* /*local*/, int /*remote_port*/,
@@ -194,7 +116,7 @@ int Exchange::OnRequest(void* exchange, char* remote, char* /*local*/, int /*rem
   auto& self = *static_cast<Exchange*>(exchange);
   if (self.address_ != remote) {
     const std::optional<Ip> ip = ParseIp(remote);
-    self.refused_ = !ip || (!self.request_.to_self && !self.may_connect_(*ip));
+    self.refused_ = !ip || !self.MayOpen(*ip);
     if (self.refused_) return CURL_PREREQFUNC_ABORT;
   }
   ++self.sends_;
@@ -217,20 +139,25 @@ size_t Exchange::OnHeader(char* data, size_t size, size_t count, void* exchange)
   if (self.verdict_) return bytes;  // trailers come after the verdict
   if (!IsBlankLine({data, bytes})) {
     self.SeeRetryAfter({data, bytes});
+    self.SeeTransferEncoding({data, bytes});
     self.KeepHeader({data, bytes});
     return bytes;
   }
   self.EndHeaderBlock();
-  return self.header_error_ ? 0 : bytes;
+  return self.header_error_ || self.coded_ ? 0 : bytes;
 }
 
 void Exchange::SeeRetryAfter(std::string_view line) {
-  constexpr std::string_view kName = "retry-after:";
-  if (line.size() <= kName.size() || (line[0] | 0x20) != 'r' || !retry_after_.empty()) return;
-  if (!absl::EqualsIgnoreCase(absl::string_view(line.data(), kName.size()), kName.data())) return;
-  const absl::string_view value =
-      absl::StripAsciiWhitespace(absl::string_view(line.data() + kName.size(), line.size() - kName.size()));
-  if (value.size() <= kMaxRetryAfterBytes) retry_after_.assign(value.data(), value.size());
+  if (!retry_after_.empty()) return;
+  const std::optional<absl::string_view> value = ValueOf("retry-after:", line);
+  if (value && value->size() <= kMaxRetryAfterBytes) retry_after_.assign(value->data(), value->size());
+}
+
+// libcurl undoes such codings although nobody asks for them. The verdict stands, and the body is not read.
+void Exchange::SeeTransferEncoding(std::string_view line) {
+  const std::optional<absl::string_view> value = ValueOf("transfer-encoding:", line);
+  coded_ |=
+      value && !absl::EqualsIgnoreCase(*value, "chunked") && !absl::EqualsIgnoreCase(*value, "identity");
 }
 
 // In memory that the next exchange uses again: most answers' headers are not asked for.
@@ -245,6 +172,7 @@ void Exchange::EndHeaderBlock() {
     retry_after_.clear();
     header_lines_.clear();
     header_lines_cut_ = false;
+    coded_ = false;
     return;
   }
   if (status < 200 || status > 599) {
@@ -266,7 +194,30 @@ size_t Exchange::OnBody(char* data, size_t size, size_t count, void* exchange) {
 }
 
 bool Exchange::CouldNotConnect(CURLcode code) const {
-  return !verdict_ && sends_ == 0 && (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT);
+  if (verdict_ || sends_ > 0) return false;
+  if (code == CURLE_OPERATION_TIMEDOUT) return true;
+  return proxied_ ? Info(CURLINFO_HTTP_CONNECTCODE) >= 500 : code == CURLE_COULDNT_CONNECT;
+}
+
+// Of a transfer that failed before the proxy had a connection to the receiver.
+std::optional<TransferError> Exchange::ProxyError(CURLcode code) const {
+  if (!proxied_ || sends_ > 0) return std::nullopt;
+  const long status = Info(CURLINFO_HTTP_CONNECTCODE);
+  if (status >= 200 && status < 300) return std::nullopt;
+  if (status >= 500) {
+    return TransferError{ErrorKind::kConnect,
+                         absl::StrCat("the egress proxy could not connect (status ", status, ")")};
+  }
+  if (status != 0) {
+    return TransferError{ErrorKind::kLocal, absl::StrCat("the egress proxy refused (status ", status, ")")};
+  }
+  if (Reached() == Progress::kNothing) {
+    return TransferError{ErrorKind::kLocal, "the egress proxy cannot be reached"};
+  }
+  if (code == CURLE_OPERATION_TIMEDOUT) {
+    return TransferError{ErrorKind::kTimeout, "no connection through the egress proxy within the timeout"};
+  }
+  return TransferError{ErrorKind::kLocal, "the egress proxy does not answer as one"};
 }
 
 Progress Exchange::Reached() const {
@@ -319,6 +270,7 @@ HttpResult Exchange::Base() const {
   if (sends_ > 0) result.resends = sends_ - 1;
   result.phase = Phase();
   result.certificate = seen_.certificate;
+  result.certificate_ends_ms = seen_.ends_ms;
   return result;
 }
 
@@ -356,6 +308,7 @@ HttpResult Exchange::Result(CURLcode code) const {
   }
   if (header_error_) return Failed(*header_error_);
   if (refused_) return Failed({ErrorKind::kRefusedAddress, "the address may not be connected to"});
+  if (std::optional<TransferError> proxy = ProxyError(code)) return Failed(*std::move(proxy));
   if (code == CURLE_OK) {  // libcurl takes an end of the connection for the end of the headers
     return Failed({ErrorKind::kProtocol, "connection closed before the response headers were complete"});
   }
@@ -380,6 +333,7 @@ HttpTransport::Callback Exchange::Release() {
   target.reset();
   addresses.reset();
   next_address = tries = 0;
+  refused_any = false;
   naming = added = draining = verdict_ = false;
   connect_error.reset();
   header_error_.reset();
@@ -393,7 +347,9 @@ HttpTransport::Callback Exchange::Release() {
   retry_after_.clear();
   header_lines_.clear();
   header_lines_cut_ = false;
-  seen_.certificate.reset();
+  coded_ = false;
+  seen_ = {};
+  SetTls(nullptr);
   // libcurl must not keep pointers to what goes now.
   curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDS, nullptr);
   curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, nullptr);

@@ -11,6 +11,7 @@
 #include "base/ip.h"
 #include "dispatcher/transport/curl_errors.h"
 #include "dispatcher/transport/curl_handles.h"
+#include "dispatcher/transport/curl_transport.h"
 #include "dispatcher/transport/header_list.h"
 #include "dispatcher/transport/http_transport.h"
 #include "dispatcher/transport/peer_certificate.h"
@@ -18,6 +19,13 @@
 #include "dispatcher/transport/target.h"
 
 namespace hookd {
+
+// What is the same for all of a transport's exchanges.
+struct ExchangeSettings {
+  std::string ca_file;  // empty = the system's
+  bool insecure_skip_tls_verification = false;
+  EgressPath path = {};
+};
 
 // Pooled with its easy handle: Begin, then Prepare for each address tried, Result, and Release. Thread: the
 // shard's.
@@ -28,7 +36,8 @@ class Exchange {
   using OnOpened = std::function<void(curl_socket_t)>;
   using MayConnect = std::function<bool(const Ip&)>;
 
-  Exchange(const Clock& clock, const std::string& ca_file, OnVerdict on_verdict, MayConnect may_connect,
+  // `settings` outlives it.
+  Exchange(const Clock& clock, const ExchangeSettings& settings, OnVerdict on_verdict, MayConnect may_connect,
            OnOpened on_opened);
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -58,9 +67,10 @@ class Exchange {
   std::shared_ptr<const Target> target;
   Addresses addresses;
   size_t next_address = 0;
-  size_t tries = 0;     // connections begun, each to an address of its own
-  bool naming = false;  // waits for the resolver
-  bool added = false;   // belongs to a multi: `multi`
+  size_t tries = 0;          // connections begun, each to an address of its own
+  bool refused_any = false;  // of its addresses
+  bool naming = false;       // waits for the resolver
+  bool added = false;        // belongs to a multi: `multi`
   size_t multi = 0;
   std::optional<TransferError> connect_error;  // of an address tried before
   bool draining = false;                       // in the transport's list, at `drain_position`
@@ -72,14 +82,19 @@ class Exchange {
   static size_t OnBody(char* data, size_t size, size_t count, void* exchange);
   static int OnRequest(void* exchange, char* remote, char* local, int remote_port, int local_port);
   static curl_socket_t OnOpenSocket(void* exchange, curlsocktype purpose, curl_sockaddr* address);
-  void SetConstantOptions(const std::string& ca_file);
+  void SetConstantOptions();
   // For what few requests ask; the handle keeps it until another asks otherwise.
   void SetMethod();
-  void SetFresh();
+  void SetFresh(bool fresh);
+  void SetTls(std::shared_ptr<const TlsSettings> tls);
+  void SetProxied(bool proxied);
   static CURLcode OnTlsContext(CURL* easy, void* ssl_context, void* exchange);
   void SetHeaders();
+  bool MayOpen(const Ip& ip);
+  std::optional<TransferError> ProxyError(CURLcode code) const;
   long CurlHttpVersion() const;
   void SeeRetryAfter(std::string_view line);
+  void SeeTransferEncoding(std::string_view line);
   void KeepHeader(std::string_view line);
   void EndHeaderBlock();
   Progress Reached() const;
@@ -90,6 +105,7 @@ class Exchange {
   HttpResult Base() const;
 
   const Clock& clock_;
+  const ExchangeSettings& settings_;
   const OnVerdict on_verdict_;
   const MayConnect may_connect_;
   const OnOpened on_opened_;
@@ -114,9 +130,12 @@ class Exchange {
   std::string retry_after_;   // of the header block that is being read, then of the final one
   std::string header_lines_;  // likewise: as many whole lines as are kept
   bool header_lines_cut_ = false;
+  bool coded_ = false;                         // likewise: the body has a transfer coding beside chunked
   std::optional<TransferError> header_error_;  // why our own callback ended the transfer before a verdict
   HttpMethod method_ = HttpMethod::kPost;      // the handle's
   bool fresh_ = false;                         // likewise
+  bool proxied_ = false;                       // likewise
+  std::shared_ptr<const TlsSettings> tls_;     // likewise; libcurl reads it where it is
   SeenCertificate seen_;
 
   EasyHandle easy_;  // last: goes first

@@ -28,6 +28,8 @@ struct HttpRequest {
   bool to_self = false;  // to hookd's own HTTP port: what applies to receivers' addresses does not
   // Over a connection of its own, whose every phase is seen; the receiver's certificate too.
   bool fresh = false;
+  // The endpoint's own; null = none. With any, over a connection of its own too.
+  std::shared_ptr<const TlsSettings> tls;
 };
 
 // Where an exchange was when it ended.
@@ -65,6 +67,7 @@ struct HttpResult {
   ExchangePhase phase = ExchangePhase::kName;
   int os_errno = 0;  // of a connection that could not be made; 0 = none is known
   std::shared_ptr<const PeerCertificate> certificate;  // of fresh requests that came so far as TLS
+  WallMs certificate_ends_ms = 0;  // of the receiver's, where this exchange's handshake showed it; 0 = none
 };
 
 // Thread: the shard's. Callbacks run on it too, never inside Send.

@@ -105,7 +105,9 @@ int MultiLoop::OnSocket(CURL* /*easy*/, curl_socket_t socket, int what, void* mu
   auto& multi = *static_cast<Multi*>(multi_ptr);
   MultiLoop& loop = *multi.loop;
   Watch& watch = loop.WatchOf(socket);
-  watch.wanted = what != CURL_POLL_REMOVE;
+  const bool was_wanted = std::exchange(watch.wanted, what != CURL_POLL_REMOVE);
+  if (watch.wanted && !was_wanted) loop.guard_.Begin(socket);
+  if (!watch.wanted && was_wanted) loop.guard_.End(socket);
   if (!watch.wanted) {
     if (watch.events != EPOLLIN) loop.Unregister(socket, watch);  // an idle socket is always writable
     return 0;
@@ -145,10 +147,16 @@ void MultiLoop::HandleSockets() {
       continue;
     }
     Multi& multi = multis_[watch.multi];
-    int running = 0;
-    curl_multi_socket_action(multi.handle.get(), socket, CurlMask(events[i].events), &running);
-    multi.touched = true;
+    Act(multi, socket, CurlMask(events[i].events));
   }
+}
+
+void MultiLoop::Act(Multi& multi, curl_socket_t socket, int what) {
+  guard_.Enter();
+  int running = 0;
+  curl_multi_socket_action(multi.handle.get(), socket, what, &running);
+  guard_.Leave();
+  multi.touched = true;
 }
 
 void MultiLoop::HandleDue() {
@@ -156,9 +164,7 @@ void MultiLoop::HandleDue() {
   for (Multi& multi : multis_) {
     if (multi.due > now) continue;
     multi.due = SteadyTime::max();  // a call for CURL_SOCKET_TIMEOUT always states the next one
-    int running = 0;
-    curl_multi_socket_action(multi.handle.get(), CURL_SOCKET_TIMEOUT, 0, &running);
-    multi.touched = true;
+    Act(multi, CURL_SOCKET_TIMEOUT, 0);
   }
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "dispatcher/transport/curl_handles.h"
+#include "dispatcher/transport/receive_guard.h"
 
 namespace hookd {
 
@@ -64,6 +65,7 @@ class MultiLoop {
   void WaitReadable();
   void HandleSockets();
   void HandleDue();
+  void Act(Multi& multi, curl_socket_t socket, int what);
   void Report();
   void Schedule();
   void Pass(bool readable);
@@ -76,7 +78,8 @@ class MultiLoop {
   boost::asio::steady_timer timer_;
   SteadyTime timer_at_ = SteadyTime::max();  // it may fire early and find nothing due: cheaper than moving it
   bool in_pass_ = false;
-  bool kicked_ = false;                                    // a Pass is posted
+  bool kicked_ = false;  // a Pass is posted
+  ReceiveGuard guard_;
   std::vector<Multi> multis_;                              // never resized: libcurl holds pointers
   std::vector<Watch> watches_;                             // by descriptor, so bounded by their limit
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // handlers may outlive this object

@@ -95,7 +95,9 @@ int OnVerify(int ok, X509_STORE_CTX* store) {
       static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* seen = static_cast<SeenCertificate*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), SeenIndex()));
   if (seen == nullptr) return ok;
-  if (const X509* leaf = X509_STORE_CTX_get0_cert(store); leaf != nullptr && seen->certificate == nullptr) {
+  const X509* leaf = X509_STORE_CTX_get0_cert(store);
+  if (leaf != nullptr) seen->ends_ms = TimeOf(X509_get0_notAfter(leaf));
+  if (leaf != nullptr && seen->whole && seen->certificate == nullptr) {
     auto certificate = std::make_shared<PeerCertificate>();
     certificate->subject = NameText(X509_get_subject_name(leaf));
     certificate->issuer = NameText(X509_get_issuer_name(leaf));
@@ -115,6 +117,8 @@ int OnVerify(int ok, X509_STORE_CTX* store) {
 void WatchCertificate(void* ssl_context, SeenCertificate& seen) {
   auto* context = static_cast<SSL_CTX*>(ssl_context);
   seen.certificate.reset();
+  seen.ends_ms = 0;
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_ex_data(context, SeenIndex(), &seen);
   SSL_CTX_set_verify(context, SSL_CTX_get_verify_mode(context), &OnVerify);
 }

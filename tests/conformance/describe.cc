@@ -113,6 +113,11 @@ std::string Describe(const Endpoint& endpoint) {
     absl::StrAppend(&text, " capture=", endpoint.capture->bin, "/", endpoint.capture->until_ms, "/",
                     endpoint.capture->delivers);
   }
+  if (endpoint.tls != nullptr) {
+    const TlsSettings& tls = *endpoint.tls;
+    absl::StrAppend(&text, " tls=", Escaped(tls.ca_pem), "/", Escaped(tls.pinned_keys), "/",
+                    Escaped(tls.client_certificate_pem), "/", Escaped(tls.client_key_pem));
+  }
   return text;
 }
 

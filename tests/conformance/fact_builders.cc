@@ -43,6 +43,7 @@ std::shared_ptr<const Endpoint> MakeEndpoint(const std::string& subscriber_id, u
   endpoint->settings = {{"guaranteed_hooks", true}, {"upload", false}};
   endpoint->muted_event_types = {"ack"};
   endpoint->capture = Capture{"bin_1", kT0 + 600'000, true};
+  endpoint->tls = std::make_shared<const TlsSettings>(TlsSettings{"ca", {"pin"}, "certificate", "key"});
   endpoint->signing_keys = {std::string("\0\x01\xfe\xff", 4) + std::string(20, 'k'), std::string(64, 'o')};
   endpoint->paused = true;
   endpoint->disabled = DisableReason::kPerson;

@@ -1,7 +1,9 @@
 """Where endpoints may lead: strict unless it is configured, at creation and at each attempt, and over a reload."""
 
+import json
 import os
 import signal
+import urllib.request
 
 import harness
 from harness import wait_for
@@ -55,6 +57,29 @@ class EgressTest(harness.TestCase):
         self.assertEqual(refused[0]["last_error_kind"], "refused_address")
         self.reload(allow_loopback="true")
         wait_for(lambda: self.hookd.pending() == 0, "the second delivery, once allowed again")
+
+    def test_the_addresses_that_requests_come_from_are_told(self):
+        self.hookd = self.space.hookd(egress={"allow_loopback": "true", "source_addresses": "[127.0.0.9]"}).start()
+        self.assertEqual(self.hookd.ask("egress", "addresses"), {"addresses": ["127.0.0.9"]})
+        done = self.hookd.hookctl("egress", "addresses")
+        self.assertEqual((done.code, done.out), (0, "127.0.0.9\n"))
+        self.hookd.terminate()
+        self.hookd.settings["egress"] = {"published_addresses": "[203.0.113.0/24, '2001:db8::7']"}
+        self.hookd.start()
+        request = urllib.request.Request(f"http://{self.hookd.http}/hookd.v1.OperationsService/GetEgressAddresses",
+                                         data=b"{}", headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            self.assertEqual(json.load(answer), {"addresses": ["203.0.113.0/24", "2001:db8::7"]})
+
+    def test_a_proxy_that_is_down_is_hookds_own_trouble(self):
+        receiver = self.space.receiver()
+        self.hookd = self.space.hookd(egress={"allow_loopback": "true", "proxy": "'http://127.0.0.1:9'"}).start()
+        self.hookd.ask("subscribers", "create", "acme")
+        self.hookd.create_endpoint(receiver, "acme", "/hook", "--mode", "parallel", "--backoff", "fixed:1s")
+        self.hookd.ask("events", "publish", "--subscriber", "acme", "--type", "t", "--payload", "{}")
+        query = ("deliveries", "list", "--subscriber", "acme", "--error", "local")
+        wait_for(lambda: self.hookd.ask(*query).get("deliveries"), "an attempt that does not go past the proxy")
+        self.assertEqual(receiver.ledger.entries("/hook"), [])
 
 
 if __name__ == "__main__":

@@ -122,7 +122,9 @@ class DnsResponder::Impl {
     }
     if (answer.silent || (question.type != kTypeA && question.type != kTypeAaaa)) return;
     boost::system::error_code ignored;
-    socket_.send_to(asio::buffer(Reply(query, question, answer)), peer_, 0, ignored);
+    const std::string reply =
+        answer.raw ? std::string(query.substr(0, 2)) + *answer.raw : Reply(query, question, answer);
+    socket_.send_to(asio::buffer(reply), peer_, 0, ignored);
   }
 
   asio::io_context io_{1};

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct DnsAnswer {
   uint32_t ttl = 60;            // seconds
   int rcode = 0;                // 2 = SERVFAIL, 3 = NXDOMAIN, 5 = REFUSED; records are then left out
   bool silent = false;          // never answered
+  std::optional<std::string> raw = std::nullopt;  // these bytes behind the query's id, instead of all that
 };
 
 // Thread-safe.

@@ -144,6 +144,42 @@ TEST(EndpointUpdateTest, AMaskedUrlKeepsTheStoredOneOrIsRefused) {
   EXPECT_EQ(endpoint.url, "https://example.com/hook?key=2");
 }
 
+constexpr char kPin[] = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+TEST(EndpointUpdateTest, TlsIsReplacedWholeAndItsKeyIsWriteOnly) {
+  Endpoint endpoint = *FromProto(FullEndpoint());
+  v1::Endpoint from;
+  from.mutable_tls()->add_pinned_keys(kPin);
+  ASSERT_TRUE(ApplyUpdate(from, Mask({"tls"}), endpoint).ok());
+  EXPECT_EQ(endpoint.tls->pinned_keys, std::vector<std::string>{kPin});
+  // A stored key stays for a certificate that comes without one; whether it fits is then judged.
+  endpoint.tls = std::make_shared<const TlsSettings>(TlsSettings{"", {}, "stored", "unseen key"});
+  EXPECT_EQ(ToProto(ViewOf(endpoint)).SerializeAsString().find("unseen key"), std::string::npos);
+  from.mutable_tls()->set_client_certificate_pem("new");
+  EXPECT_EQ(ApplyUpdate(from, Mask({"tls"}), endpoint).message(),
+            "tls.client_certificate_pem: is not one or more certificates in PEM");
+  EXPECT_EQ(endpoint.tls->client_key_pem, "unseen key");
+  from.clear_tls();
+  ASSERT_TRUE(ApplyUpdate(from, Mask({"tls"}), endpoint).ok());
+  EXPECT_EQ(endpoint.tls, nullptr);
+}
+
+TEST(EndpointUpdateTest, TlsIsForHttps) {
+  Endpoint endpoint = *FromProto(FullEndpoint());
+  v1::Endpoint from;
+  from.mutable_tls()->add_pinned_keys(kPin);
+  ASSERT_TRUE(ApplyUpdate(from, Mask({"tls"}), endpoint).ok());
+  from.set_url("http://example.com/");
+  Endpoint copy = endpoint;
+  EXPECT_EQ(ApplyUpdate(from, Mask({"url"}), copy).message(),
+            "tls: is for https, and the url is not: change one of them");
+  from.clear_tls();
+  ASSERT_TRUE(ApplyUpdate(from, Mask({"url", "tls"}), copy).ok());
+  v1::Endpoint made = FullEndpoint();
+  made.mutable_tls()->add_pinned_keys("words");
+  EXPECT_EQ(NewEndpoint::Make(made).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(EndpointUpdateTest, UpdateDoesNotTakeAnEmptySigningSecret) {
   Endpoint endpoint;
   EXPECT_EQ(ApplyUpdate({}, Mask({"signing_secret"}), endpoint).code(), absl::StatusCode::kInvalidArgument);

@@ -37,5 +37,18 @@ TEST(EndpointTextTest, Disabled) {
   EXPECT_EQ(DisabledText(endpoint), "by a person, since 1970-01-01T00:00:01Z");
 }
 
+TEST(EndpointTextTest, TlsIsToldApartWithoutItsKey) {
+  v1::Endpoint endpoint;
+  EXPECT_EQ(TlsText(endpoint), "none of its own");
+  endpoint.mutable_tls()->set_ca_pem("one");
+  endpoint.mutable_tls()->add_pinned_keys("sha256//pin");
+  const std::string one = TlsText(endpoint);
+  EXPECT_NE(one.find(", sha256//pin"), std::string::npos) << one;
+  endpoint.mutable_tls()->set_client_key_pem("hush");
+  EXPECT_EQ(TlsText(endpoint), one);
+  endpoint.mutable_tls()->set_ca_pem("two");
+  EXPECT_NE(TlsText(endpoint), one);
+}
+
 }  // namespace
 }  // namespace hookd::cli

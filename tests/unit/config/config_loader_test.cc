@@ -208,6 +208,10 @@ TEST(ConfigLoaderTest, ReadsWhereEndpointsMayLead) {
   EXPECT_THAT(config->egress().allow_addresses(), ElementsAre("10.0.0.0/8", "fd00::/8", "192.0.2.1"));
   EXPECT_THAT(config->egress().deny_hosts(), ElementsAre("internal", "a_b.example.com"));
   EXPECT_THAT(config->egress().allow_ports(), ElementsAre(443, 8443));
+  EXPECT_EQ(ErrorOf("egress: {proxy: 'http://[fd00::5]:3128', source_addresses: [10.0.0.4, 'fd00::4'],"
+                    " published_addresses: [203.0.113.0/24]}"),
+            "");
+  EXPECT_FALSE(config->transport().insecure_skip_tls_verification());
 
   const std::pair<const char*, const char*> bad[] = {
       {"allow_loopback: yes", "allow_loopback: \"yes\" is not true or false"},
@@ -218,6 +222,11 @@ TEST(ConfigLoaderTest, ReadsWhereEndpointsMayLead) {
       {"deny_hosts: ['*.example.com']", "deny_hosts: \"*.example.com\" is not a host name"},
       {"allow_ports: [0]", "allow_ports: \"0\" is out of range: give 1 to 65535"},
       {"deny_ports: [65536]", "deny_ports: \"65536\" is out of range"},
+      {"proxy: 'https://10.0.0.5:3128'", "proxy: \"https://10.0.0.5:3128\" is not a proxy"},
+      {"proxy: 'http://proxy.internal:3128'", "proxy: \"http://proxy.internal:3128\" is not a proxy"},
+      {"proxy: 'http://10.0.0.5:0'", "proxy: \"http://10.0.0.5:0\" is not a proxy"},
+      {"source_addresses: [10.0.0.0/8]", "source_addresses: \"10.0.0.0/8\" is not an IP address"},
+      {"published_addresses: [here]", "published_addresses: \"here\" is not an address range"},
   };
   for (const auto& [line, error] : bad) {
     EXPECT_THAT(ErrorOf("egress: {" + std::string(line) + "}"),

@@ -104,6 +104,13 @@ Endpoint WholeEndpoint() {
   return endpoint;
 }
 
+Endpoint TlsEndpoint() {
+  Endpoint endpoint = SomeEndpoint();
+  endpoint.tls =
+      std::make_shared<const TlsSettings>(TlsSettings{"ca", {"pin1", "pin2"}, "certificate", "key"});
+  return endpoint;
+}
+
 Subscriber WholeSubscriber() {
   Subscriber subscriber{"acme", "Acme", true, 1, 2};
   subscriber.profile = "chat-api";
@@ -281,6 +288,7 @@ std::map<std::string, std::string> Current() {
       {"record.subscriber", records::Encode(SomeSubscriber())},
       {"record.subscriber_whole", records::Encode(WholeSubscriber())},
       {"record.endpoint", records::Encode(SomeEndpoint(), Sealer())},
+      {"record.endpoint_tls", records::Encode(TlsEndpoint(), Sealer())},
       {"record.endpoint_whole", records::Encode(WholeEndpoint(), Sealer())},
       {"record.lane", records::Encode(SomeLane())},
       {"record.queued", records::Encode(records::Queued{kEvent})},
@@ -346,6 +354,9 @@ TEST(StorageFormatTest, PinnedRecordsReadBackWhole) {
   EXPECT_EQ(endpoint.disabled_ms, 3);
   EXPECT_EQ(endpoint.state_note, "note");
   EXPECT_EQ(endpoint.profile, "");
+  EXPECT_EQ(endpoint.tls, nullptr);
+  EXPECT_EQ(*records::DecodeEndpoint(kEndpoint, records::Encode(TlsEndpoint(), Sealer()), Sealer())->tls,
+            *TlsEndpoint().tls);
   const Endpoint whole =
       *records::DecodeEndpoint(kEndpoint, records::Encode(WholeEndpoint(), Sealer()), Sealer());
   EXPECT_EQ(whole.policy, WholeEndpoint().policy);

@@ -227,6 +227,7 @@ TEST_F(PrometheusTelemetryTest, ShowsLanesAndTheDatabase) {
   gauges.lanes.oldest_accepted_ms = 1'714'564'800'000;
   gauges.lanes.disabled = 3;
   gauges.jobs_running = 2;
+  gauges.certificates = {7, 1, 1'714'565'000'000};
   gauges.database.stalls = 4;
   telemetry_->SetGauges([&gauges] { return gauges; });
   EXPECT_TRUE(Scraped("hookd_ready 1"));
@@ -234,6 +235,9 @@ TEST_F(PrometheusTelemetryTest, ShowsLanesAndTheDatabase) {
   EXPECT_TRUE(Scraped("hookd_active_endpoints{state=\"disabled\"} 3"));
   EXPECT_TRUE(Scraped("hookd_active_endpoints{state=\"enabled\"} 0"));
   EXPECT_TRUE(Scraped("hookd_jobs_running 2"));
+  EXPECT_TRUE(Scraped("hookd_receiver_certificates 7"));
+  EXPECT_TRUE(Scraped("hookd_receiver_certificates_expiring 1"));
+  EXPECT_TRUE(Scraped("hookd_receiver_certificate_soonest_end_seconds 1714565000"));
   EXPECT_TRUE(Scraped("hookd_database_stalls_total 4"));
   gauges.lanes.oldest_accepted_ms = 0;
   EXPECT_TRUE(Scraped("hookd_oldest_pending_age_seconds 0"));

@@ -168,10 +168,12 @@ TEST_F(TransportEgressTest, WithoutAPolicyTheRulesAreStrict) {
 // The two last checks alone: what the exchange is told to connect to is not what it looks at.
 class ExchangeEgressTest : public TransportEgressTest {
  protected:
+  const ExchangeSettings settings_;
+
   HttpResult Perform(const std::string& address, const HttpReceiver& receiver,
                      Exchange::MayConnect may_connect) {
     Exchange exchange(
-        RealClock(), "", [](Exchange&) {}, std::move(may_connect), [](curl_socket_t) {});
+        RealClock(), settings_, [](Exchange&) {}, std::move(may_connect), [](curl_socket_t) {});
     exchange.Begin(Request(receiver.Url()), [](HttpResult) {});
     exchange.target = std::make_shared<const Target>(*ParseTarget(receiver.Url()));
     EXPECT_TRUE(exchange.Prepare(address, Millis(2'000), Millis(2'000)));

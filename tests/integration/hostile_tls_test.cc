@@ -1,0 +1,236 @@
+// Receivers that abuse TLS, and name servers that abuse DNS.
+#include <fstream>
+#include <memory>
+
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+
+#include "tests/integration/hostile_fixture.h"
+#include "tests/integration/nginx_fixture.h"
+
+namespace hookd::testing {
+namespace {
+
+constexpr Millis kShort{400};
+const Outcome kInTime{ErrorKind::kTimeout, 0, Millis(2'500)};
+const Outcome kTls{ErrorKind::kTls};
+
+std::string Record(uint8_t type, const std::string& payload) {
+  std::string record(1, static_cast<char>(type));
+  record += std::string("\x03\x03", 2);
+  record += static_cast<char>(payload.size() >> 8);
+  record += static_cast<char>(payload.size());
+  return record + payload;
+}
+
+class HostileTlsTest : public HostileFixture {
+ protected:
+  void HoldTls(const std::string& name, ScriptedReceiver::Script script, const Outcome& outcome,
+               Millis timeout = Millis(30'000)) {
+    Hold({name, std::move(script), outcome, timeout, "{}", "https"});
+  }
+
+  static ScriptedReceiver::Script Says(std::string bytes, std::string forever = "") {
+    return [=](ScriptedPeer& peer) {
+      peer.WaitReadable();  // the client's hello
+      peer.Write(bytes);
+      if (!forever.empty()) peer.WriteForever(forever);
+      peer.Drain();
+    };
+  }
+};
+
+TEST_F(HostileTlsTest, Handshakes) {
+  // Of a ServerHello, its type and length, without the rest.
+  const std::string begun = std::string("\x02\x00\x00\x50", 4) + std::string(10, 'r');
+  HoldTls(
+      "silence", [](ScriptedPeer& peer) { peer.Idle(); }, kInTime, kShort);
+  HoldTls("a handshake that stalls", Says(Record(22, begun)), kInTime, kShort);
+  HoldTls(
+      "a handshake byte by byte",
+      [begun](ScriptedPeer& peer) { peer.Trickle(Record(22, begun + std::string(66, 'r')), Millis(100)); },
+      kInTime, kShort);
+  HoldTls("noise", Says("", std::string(1'000, '\xa5')), kTls);
+  HoldTls("zero bytes without end", Says("", std::string(1'000, '\0')), kTls);
+  HoldTls("HTTP without TLS", Says("HTTP/1.1 200 OK\r\n\r\n"), kTls);
+  HoldTls("a message of 16 MiB",
+          Says(Record(22, std::string("\x02\xff\xff\xff", 4)), Record(22, std::string(16'000, 'x'))), kTls);
+  HoldTls("empty records without end", Says("", Record(22, "")), kTls);
+  HoldTls("warnings without end", Says("", Record(21, std::string("\x01\x5a", 2))), kTls);
+  HoldTls("a fatal alert", Says(Record(21, std::string("\x02\x28", 2))), kTls);
+  HoldTls("a record of another version", Says(std::string("\x16\x09\x09\x00\x05hello", 10)), kTls);
+  HoldTls(
+      "an end instead of a handshake",
+      [](ScriptedPeer& peer) {
+        peer.HalfClose();
+        peer.Drain();
+      },
+      kTls);
+  HoldTls(
+      "a reset within the handshake",
+      [](ScriptedPeer& peer) {
+        peer.WaitReadable();
+        peer.Reset();
+      },
+      kTls);
+}
+
+// Speaks TLS by OpenSSL's rules, and HTTP by none.
+class TlsServer {
+ public:
+  TlsServer(const TestCa& ca, int version) : context_(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free) {
+    SSL_CTX_set_min_proto_version(context_.get(), version);
+    SSL_CTX_set_max_proto_version(context_.get(), version);
+    SSL_CTX_use_certificate_chain_file(context_.get(), ca.certificate("server").c_str());
+    SSL_CTX_use_PrivateKey_file(context_.get(), ca.key("server").c_str(), SSL_FILETYPE_PEM);
+  }
+
+  // `serve` has read the request.
+  ScriptedReceiver::Script Serve(std::function<void(SSL*, ScriptedPeer&)> serve) const {
+    return [this, serve](ScriptedPeer& peer) {
+      std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context_.get()), &SSL_free);
+      SSL_set_fd(ssl.get(), peer.fd());
+      if (SSL_accept(ssl.get()) != 1) return;
+      std::string request;
+      char byte = 0;
+      while (request.find("\r\n\r\n{}") == std::string::npos && SSL_read(ssl.get(), &byte, 1) == 1)
+        request += byte;
+      serve(ssl.get(), peer);
+    };
+  }
+
+  static bool Write(SSL* ssl, const std::string& text) {
+    return SSL_write(ssl, text.data(), static_cast<int>(text.size())) == static_cast<int>(text.size());
+  }
+
+ private:
+  std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_;
+};
+
+class HostileTlsServerTest : public HostileTlsTest {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(ca_.ok() && ca_.Issue("server", "IP:127.0.0.1", 30)) << "openssl is missing";
+    CurlTransportOptions options;
+    options.ca_file = ca_.ca_file();
+    Make(options);
+  }
+
+  TestCa ca_;
+};
+
+TEST_F(HostileTlsServerTest, BehindTheHandshake) {
+  const std::string head = "HTTP/1.1 200 OK\r\n";
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const TlsServer server(ca_, version);
+    HoldTls("headers without end", server.Serve([&](SSL* ssl, ScriptedPeer&) {
+      TlsServer::Write(ssl, head);
+      while (TlsServer::Write(ssl, "X-Filler: " + std::string(1'000, 'a') + "\r\n")) {
+      }
+    }),
+            {ErrorKind::kResponseTooBig});
+    HoldTls("a body without end", server.Serve([&](SSL* ssl, ScriptedPeer&) {
+      TlsServer::Write(ssl, head + "\r\n");
+      while (TlsServer::Write(ssl, std::string(1'000, 'b'))) {
+      }
+    }),
+            {ErrorKind::kNone, 200});
+    HoldTls("silence", server.Serve([](SSL*, ScriptedPeer& peer) { peer.Drain(); }), kInTime, kShort);
+    HoldTls("an end without a word", server.Serve([](SSL*, ScriptedPeer& peer) { peer.HalfClose(); }),
+            {ErrorKind::kProtocol});
+    HoldTls("noise between records", server.Serve([](SSL*, ScriptedPeer& peer) {
+      peer.Write(std::string(1'000, '\xa5'));
+      peer.Drain();
+    }),
+            {ErrorKind::kProtocol});
+  }
+}
+
+TEST_F(HostileTlsServerTest, RenegotiationIsRefused) {
+  const TlsServer server(ca_, TLS1_2_VERSION);
+  std::atomic<int> renegotiated{0};
+  HoldTls("a renegotiation before the answer", server.Serve([&](SSL* ssl, ScriptedPeer&) {
+    SSL_renegotiate(ssl);
+    if (SSL_do_handshake(ssl) == 1 && SSL_renegotiate_pending(ssl) == 0) {
+      char byte = 0;
+      if (SSL_read(ssl, &byte, 1) == 1) ++renegotiated;
+    }
+    TlsServer::Write(ssl, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  }),
+          {ErrorKind::kNone, 200});
+  EXPECT_EQ(renegotiated, 0);
+}
+
+TEST_F(HostileTlsServerTest, KeyUpdatesWithoutEnd) {
+  const TlsServer server(ca_, TLS1_3_VERSION);
+  HoldTls("key updates without end", server.Serve([&](SSL* ssl, ScriptedPeer&) {
+    do {
+      SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+    } while (SSL_do_handshake(ssl) == 1);
+  }),
+          kInTime, kShort);
+}
+
+class HostileDnsTest : public HostileFixture {
+ protected:
+  static DnsAnswer Raw(std::string bytes) {
+    DnsAnswer answer;
+    answer.raw = std::move(bytes);
+    return answer;
+  }
+};
+
+TEST_F(HostileDnsTest, AnswersThatAreNone) {
+  std::string many("\x81\x80\0\1\xff\xff\0\0\0\0", 10);  // 65,535 records, of which none is there
+  std::map<std::string, DnsAnswer> names{
+      {"empty.test", Raw("")},
+      {"noise.test", Raw(std::string(500, '\xa5'))},
+      {"zeros.test", Raw(std::string(500, '\0'))},
+      {"large.test", Raw(std::string(60'000, '\xa5'))},
+      {"many.test", Raw(many + std::string(400, '\xc0'))},
+      {"loop.test", Raw(std::string("\x81\x80\0\0\0\1\0\0\0\0\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x7f\0\0\1", 26))},
+      {"truncated.test", Raw(std::string("\x83\x80\0\0\0\0\0\0\0\0", 10))},
+      {"silent.test", Silent()},
+  };
+  const DnsResponder dns(names);
+  CurlTransportOptions options;
+  options.dns_servers = {dns.address()};
+  size_t tried = 0;
+  for (const auto& entry : names) {
+    const std::string& name = entry.first;
+    Make(options);  // nothing is known of a name server that answered before
+    size_t ended = 0;
+    for (size_t i = 0; i < kAtOnce; ++i) {
+      transport_->Send(Request("http://" + name + "/", Millis(500)), [&](const HttpResult& result) {
+        ++ended;
+        EXPECT_TRUE(result.error == ErrorKind::kLocal || result.error == ErrorKind::kName)
+            << name << ": " << ToString(result.error) << " " << result.error_detail;
+        EXPECT_LT(result.us.total, 2'500'000) << name;
+      });
+    }
+    do {
+      const auto begun = std::chrono::steady_clock::now();
+      EXPECT_EQ(Post(well_.Url()).status, 200);
+      EXPECT_LT(std::chrono::steady_clock::now() - begun, kHealthyAtMost) << name;
+    } while (ended < kAtOnce && !HasFailure());
+    ++tried;
+  }
+  std::printf("hostile name servers tried: %zu\n", tried);
+}
+
+// More addresses than are tried: each attempt's effort has a bound.
+TEST_F(HostileDnsTest, MoreAddressesThanAreTried) {
+  DnsAnswer crowd;
+  for (int i = 0; i < 28; ++i) crowd.v4.push_back("127.9.9." + std::to_string(i + 1));
+  const DnsResponder dns({{"crowd.test", crowd}});
+  CurlTransportOptions options;
+  options.dns_servers = {dns.address()};
+  Make(options);
+  const HttpReceiver elsewhere;  // on 127.0.0.1 alone
+  const HttpResult result = Post("http://crowd.test:" + std::to_string(elsewhere.port()) + "/");
+  EXPECT_EQ(ToString(result.error), "connect") << result.error_detail;
+  EXPECT_LT(result.us.total, 2'000'000);
+}
+
+}  // namespace
+}  // namespace hookd::testing
