@@ -84,6 +84,7 @@ struct LaneStep {
   Sequence sequence = 0;
   EventId event;
   SteadyTime until;
+  std::set<Sequence> purged;  // of kEnd, a batch: its members that are purged; the others are made anew
   bool captured = false;  // of kWait: a capture holds the lane, nothing is in flight, something is pending
 };
 
@@ -395,7 +396,8 @@ class Lane {
   std::deque<Windowed> window_;  // by sequence, never attempted; gaps: KEYED took from the middle
   Sequence window_end_;          // the first sequence that is not in memory yet
   Sequence tail_;                // one above the newest that is on disk
-  std::set<Sequence> purged_;    // first members of batches that end because one of them is purged
+  // By the first member of a batch that ends: its members that are purged.
+  std::map<Sequence, std::set<Sequence>> purged_;
   bool loading_queue_ = false;
   Sequence load_end_ = 0;  // the read under way was asked for rows below this
   // Ended by order while they were on disk, and recorded while a read was under way that may show them.

@@ -39,16 +39,18 @@ std::optional<Lane::Verdict> Lane::EndsInstead(const Event& event, Sequence sequ
 
 std::optional<LaneStep> Lane::PurgeStep() {
   while (!purged_.empty()) {
-    const Sequence first = *purged_.begin();
+    const Sequence first = purged_.begin()->first;
     const auto it = parked_.find(first);
     if (it != parked_.end() && it->second.batch != nullptr) {
       if (std::optional<LaneStep> load = LoadMissing(first, it->second)) return load;
+      std::set<Sequence> purged = std::move(purged_.begin()->second);
       purged_.erase(first);
       Parked parked = TakeParked(first);
       const uint64_t key = parked.key;
       LaneStep step = Settle(Kind::kEnd, WorkOf(first, std::move(parked)), key, {});
       step.state = DeliveryState::kCanceled;
       step.reason = EndReason::kPurged;
+      step.purged = std::move(purged);
       return step;
     }
     purged_.erase(first);  // in flight, or ended: who asked for it asks again

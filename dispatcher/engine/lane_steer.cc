@@ -181,7 +181,7 @@ EndAnswer Lane::End(const EndOrder& order, const std::shared_ptr<const Event>& r
   if (const auto it = parked_.find(PlaceOf(sequence)); it != parked_.end()) {
     if (it->second.batch != nullptr) {
       if (order.reason != EndReason::kPurged) return {EndAnswer::Kind::kBatched, {}};
-      purged_.insert(it->first);  // its payloads are read first
+      purged_[it->first].insert(sequence);  // its payloads are read first
       return {EndAnswer::Kind::kBusy, {}};
     }
     Parked parked = TakeParked(sequence);

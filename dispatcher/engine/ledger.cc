@@ -332,6 +332,7 @@ void Ledger::Report(LaneReport report) {
       ++ended_[static_cast<size_t>(member.state)];
       Apply(member);
     }
+    MakeAnew(*all);
   } else if (const auto* formed = std::get_if<BatchFormed>(&report)) {
     delivery = formed->members.front().delivery;
     formed_.push_back(formed->members.size());
@@ -342,6 +343,18 @@ void Ledger::Report(LaneReport report) {
     Apply(parked);
   }
   NewsFor(delivery.endpoint).recorded.push_back({delivery.endpoint, delivery.sequence});
+}
+
+void Ledger::MakeAnew(const BatchEnded& batch) {
+  for (size_t i = 0; i < batch.again.size(); ++i) {
+    if (batch.again[i] == nullptr) continue;
+    const DeliveryEnded& end = batch.members[i];
+    // None is made where its endpoint is being deleted.
+    const absl::StatusOr<DeliveryId> made =
+        Redeliver(batch.again[i], end.delivery.endpoint, Origin::kRecover, end.delivery, end.state,
+                  AcceptedMs(end.event, end.remade));
+    if (!made.ok()) telemetry_.Info("purge", std::string(made.status().message()));
+  }
 }
 
 void Ledger::Keep(const Retention& retention, bool disk_full) {

@@ -70,6 +70,8 @@ struct AttemptOutcome {
 // All members of a batch end, without an attempt.
 struct BatchEnded {
   std::vector<DeliveryEnded> members;
+  // One per member, or none: not null = it ends for another's sake, and a new delivery of this event is made.
+  std::vector<std::shared_ptr<const Event>> again = {};
 };
 using LaneReport = std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked, BatchFormed, BatchEnded>;
 
@@ -180,6 +182,7 @@ class Ledger {
   void RememberErased(const EventId& event);
   absl::StatusOr<std::optional<IdempotencyHit>> FindKey(const IdempotencyKey& key);
   EventId NextEventId(WallMs now, Partition partition);
+  void MakeAnew(const BatchEnded& batch);
   // What ledger_alerts.cc knows of the endpoint.
   OperationalEvent About(std::string_view type, const Endpoint& endpoint, const LaneState& lane) const;
   void AlertBacklog(const Endpoint& endpoint, const LaneState& lane, uint64_t pending);

@@ -177,6 +177,9 @@ LaneReport MakeSettlement(const Lane& lane, const LaneStep& step, WallMs now, ui
     end.remade = member.remade;
     end.event_type = member.event->type;
     end.ordering_key_hash = member.key;
+    if (step.reason == EndReason::kPurged) {
+      all.again.push_back(step.purged.contains(member.sequence) ? nullptr : member.event);
+    }
   }
   return all;
 }

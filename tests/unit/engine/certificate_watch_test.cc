@@ -14,7 +14,7 @@ constexpr WallMs kHour = 3'600'000;
 constexpr WallMs kDay = 24 * kHour;
 constexpr WallMs kNow = 1'700'000'000'000;
 
-class Warnings : public testing::NullTelemetry {
+class Warnings : public NullTelemetry {
  public:
   void Warn(std::string_view event, std::string_view message) override {
     EXPECT_EQ(event, "certificate.ends");

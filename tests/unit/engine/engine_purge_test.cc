@@ -192,11 +192,23 @@ TEST_F(EnginePurgeTest, ABatchEndsWithAllOfItsMembers) {
   EXPECT_EQ(deliveries[3].state, DeliveryState::kPending);
   EXPECT_TRUE(engine_->GetEvent(events[0]).ok());
   EXPECT_TRUE(absl::IsNotFound(engine_->GetEvent(events[1]).status()));
-  // The others can be sent again.
+  // The others were made anew, in the same commit, and go as a batch of their own.
+  ASSERT_EQ(deliveries.size(), 6u);
+  for (const size_t i : {0, 2}) {
+    const Delivery& anew = deliveries[i == 0 ? 4 : 5];
+    EXPECT_EQ(anew.event, events[i]);
+    EXPECT_EQ(anew.replaces, deliveries[i].id);
+    EXPECT_EQ(anew.origin, Origin::kRecover);
+    EXPECT_EQ(anew.state, DeliveryState::kPending);
+  }
   AnswerAll(200);
-  ASSERT_TRUE(engine_->RetryDelivery(deliveries[0].id).ok());
   ASSERT_TRUE(engine_->SetEndpointPaused(endpoint, false, "").ok());
   WaitUntilDone();
+  const std::vector<Delivery> sent = Deliveries(endpoint);
+  EXPECT_EQ(sent[4].state, DeliveryState::kSucceeded);
+  EXPECT_EQ(sent[5].state, DeliveryState::kSucceeded);
+  EXPECT_EQ(sent[4].batch, sent[5].batch);
+  EXPECT_NE(sent[4].batch, sent[0].batch);
 }
 
 TEST_F(EnginePurgeTest, AKillInTheMiddleIsGoneOnFrom) {
