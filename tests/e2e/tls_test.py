@@ -84,8 +84,9 @@ class TlsTest(harness.TestCase):
         key = self.path("me.key").read_text(encoding="ascii")
         endpoint = self.create("--tls-ca-file", self.path("ca.pem"), "--tls-client-certificate-file",
                                self.path("me.pem"), "--tls-client-key-file", self.path("me.key"))
-        self.assertEqual(endpoint["tls"], {"ca_pem": self.path("ca.pem").read_text(encoding="ascii"),
-                                           "client_certificate_pem": self.path("me.pem").read_text(encoding="ascii")})
+        self.assertEqual(endpoint["tls"], {
+            "ca_pem": self.path("ca.pem").read_text(encoding="ascii"), "pinned_keys": [],
+            "client_certificate_pem": self.path("me.pem").read_text(encoding="ascii"), "client_key_pem": ""})
         for _ in range(3):
             self.publish()
         wait_for(lambda: self.hookd.pending() == 0, "the deliveries")
@@ -99,7 +100,7 @@ class TlsTest(harness.TestCase):
         self.hookd.start()
         self.publish()
         wait_for(lambda: self.hookd.pending() == 0, "the delivery after a restart")
-        for output in ("json", "text"):
+        for output in ("json", "table"):
             for command in (("endpoints", "get", endpoint["id"]), ("endpoints", "list", "--subscriber", "acme"),
                             ("deliveries", "list", "--subscriber", "acme")):
                 done = self.hookd.hookctl("--output", output, *command)
