@@ -216,18 +216,23 @@ class Engine::Impl {
   }
 
   absl::Status DeleteSubscriber(const std::string& id) {
-    return Ask<bool>([&](Ledger& ledger) -> absl::StatusOr<bool> {
-             ASSIGN_OR_RETURN(const Registry::Account* account, FindAccount(ledger, id));
-             if (!account->endpoints.empty()) {
-               return absl::FailedPreconditionError(Concat(
-                   "subscriber ", id, " has ", account->endpoints.size(), " endpoints: delete them first"));
-             }
-             RETURN_IF_ERROR(ReleaseTokens(ledger, id));
-             ledger.RemoveSubscriber(id);
-             return true;
-           })
-        .status();
+    const absl::Status deleted =
+        Ask<bool>([&](Ledger& ledger) -> absl::StatusOr<bool> {
+          ASSIGN_OR_RETURN(const Registry::Account* account, FindAccount(ledger, id));
+          if (!account->endpoints.empty()) {
+            return absl::FailedPreconditionError(Concat("subscriber ", id, " has ", account->endpoints.size(),
+                                                        " endpoints: delete them first"));
+          }
+          RETURN_IF_ERROR(ReleaseTokens(ledger, id));
+          ledger.RemoveSubscriber(id);
+          return true;
+        }).status();
+    TokensChanged();
+    return deleted;
   }
+
+  void TokensChanged() { token_changes_.fetch_add(1); }
+  uint64_t token_changes() const { return token_changes_.load(); }
 
   absl::Status CheckEgress(const std::string& url) const {
     return options_.egress == nullptr ? absl::OkStatus() : options_.egress->Get()->CheckUrl(url);
@@ -404,6 +409,7 @@ class Engine::Impl {
   };
   const Steering steering_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::atomic<uint64_t> token_changes_{0};
   std::atomic<bool> drained_{false};
   bool started_ = false;
 };
@@ -496,7 +502,10 @@ absl::StatusOr<EndpointView> Engine::SetEndpointPaused(EndpointId id, bool pause
 absl::StatusOr<MadeToken> Engine::MakeToken(AccessToken token, OldTokens old) {
   absl::StatusOr<MadeToken> made =
       impl_->Ask<MadeToken>([&](Ledger& ledger) { return hookd::MakeToken(ledger, std::move(token), old); });
-  if (made.ok() && !made->token.subscriber_ids.empty()) impl_->WaitForShards();  // URLs may be gone
+  if (made.ok() && !made->token.subscriber_ids.empty()) {
+    impl_->TokensChanged();
+    impl_->WaitForShards();  // URLs may be gone
+  }
   return made;
 }
 absl::StatusOr<AccessToken> Engine::GetToken(uint64_t id) { return impl_->store().ReadToken(id); }
@@ -505,14 +514,17 @@ absl::StatusOr<std::vector<AccessToken>> Engine::ListTokens(const std::string& s
   return impl_->store().ListTokens(subscriber_id, after, limit);
 }
 absl::Status Engine::RevokeToken(uint64_t id) {
-  return impl_
-      ->Ask<bool>([id](Ledger& ledger) -> absl::StatusOr<bool> {
-        ASSIGN_OR_RETURN(AccessToken token, ledger.store().ReadToken(id));
-        ledger.Apply(TokenRevoked{std::move(token)});
-        return true;
-      })
-      .status();
+  const absl::Status revoked = impl_
+                                   ->Ask<bool>([id](Ledger& ledger) -> absl::StatusOr<bool> {
+                                     ASSIGN_OR_RETURN(AccessToken token, ledger.store().ReadToken(id));
+                                     ledger.Apply(TokenRevoked{std::move(token)});
+                                     return true;
+                                   })
+                                   .status();
+  impl_->TokensChanged();
+  return revoked;
 }
+uint64_t Engine::TokenChanges() const { return impl_->token_changes(); }
 absl::StatusOr<AccessToken> Engine::Authenticate(std::string_view text) {
   const absl::Status unknown = absl::UnauthenticatedError("the API key is not known, or not valid any more");
   const std::optional<uint64_t> id = TokenIdOf(text);

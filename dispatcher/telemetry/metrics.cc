@@ -128,6 +128,7 @@ class Metrics::Impl {
   CounterSeries job_examined;
   CounterSeries job_created;
   std::array<CounterSeries, kJobEnds> jobs_ended;
+  std::array<CounterSeries, kAuthFailures> auth_failures;
 };
 
 void Metrics::Impl::Collect(Collector& to) const {
@@ -175,6 +176,10 @@ void Metrics::Impl::Collect(Collector& to) const {
   to.Family("hookd_jobs_ended_total", "Durable jobs that ended, by result", MetricType::Counter);
   for (size_t i = 0; i < kJobEnds; ++i) {
     to.Add({{"result", std::string(ToString(static_cast<JobEnd>(i)))}}, jobs_ended[i]);
+  }
+  to.Family("hookd_auth_failures_total", "Calls refused for who makes them, by reason", MetricType::Counter);
+  for (size_t i = 0; i < kAuthFailures; ++i) {
+    to.Add({{"reason", std::string(ToString(static_cast<AuthFailure>(i)))}}, auth_failures[i]);
   }
 }
 
@@ -227,6 +232,8 @@ void Metrics::JobProgress(uint64_t examined, uint64_t created) {
   impl_->job_examined.Add(examined);
   impl_->job_created.Add(created);
 }
+
+void Metrics::AuthFailed(AuthFailure failure) { impl_->auth_failures[static_cast<size_t>(failure)].Add(); }
 
 void Metrics::JobEnded(JobEnd end) { impl_->jobs_ended[static_cast<size_t>(end)].Add(); }
 

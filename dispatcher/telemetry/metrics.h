@@ -29,6 +29,7 @@ class Metrics {
   void DeliveriesEnded(DeliveryState state, uint64_t count);
   void JobProgress(uint64_t examined, uint64_t created);
   void JobEnded(JobEnd end);
+  void AuthFailed(AuthFailure failure);
 
   // In Prometheus' text format 0.0.4. `gauges` null = none are exported, but that hookd is not ready.
   std::string Scrape(const Gauges* gauges, uint64_t log_lines_dropped) const;

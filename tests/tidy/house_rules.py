@@ -56,7 +56,7 @@ PRIVATE = {
     r"boost/url": ["dispatcher/core"],
     r"boost/json": ["dispatcher/core", "cli"],
     r"valijson/": ["dispatcher/core"],
-    r"openssl/": ["dispatcher/core", "dispatcher/transport"],
+    r"openssl/": ["dispatcher/api", "dispatcher/core", "dispatcher/transport"],
     r"boost/beast": ["dispatcher/api"],
     r"boost/asio": ["dispatcher/api", "dispatcher/app", "dispatcher/engine", "dispatcher/tools",
                     "dispatcher/transport"],

@@ -16,7 +16,7 @@ METRICS = "docs/metrics.md"
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
         kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
-        kFingerprintBytes kGeneratedKeyBytes kIdBytes kIdDigits kJobEnds kLaneClasses kLast kLastMs kLevels kMaxTimeoutDigits
+        kFingerprintBytes kGeneratedKeyBytes kIdBytes kIdDigits kAuthFailures kJobEnds kLaneClasses kLast kLastMs kLevels kMaxTimeoutDigits
         kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSecretBytes kSha256Bytes kStorageFormat kTextBytes""",
     "an exit code or an HTTP status": """
         kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
@@ -125,17 +125,18 @@ def value_of(constant, known):
 
 
 def keys_of_yaml(text):
-    """Key paths and their values of the default configuration: two levels, no lists but [], no block texts."""
-    keys, section = {}, ""
+    """Key paths and their values of the default configuration: no lists but [], no block texts."""
+    keys, sections = {}, []
     for line in text.splitlines():
         match = re.match(r"^( *)([a-z_]+):(?: +(.*?))? *$", line.split(" #")[0])
         if not match or line.lstrip().startswith("#"):
             continue
         indent, name, value = match.groups()
-        if not indent and value is None:
-            section = name
+        path = [*sections[: len(indent) // 2], name]
+        if value is None:
+            sections = path
         else:
-            keys[f"{section}.{name}" if indent else name] = value
+            keys[".".join(path)] = value
     return keys
 
 

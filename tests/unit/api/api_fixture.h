@@ -77,7 +77,8 @@ class ApiTest : public ::testing::Test {
   static constexpr size_t kIntakeBytes = 4096;
 
   // `rules`: with the tools.
-  explicit ApiTest(const ToolRules* rules = nullptr) {
+  explicit ApiTest(const ToolRules* rules = nullptr, const AuthOptions& auth = {},
+                   const ServerTlsOptions& tls = {}) {
     EngineOptions options;
     if (rules != nullptr) {
       ToolboxOptions tool_options;
@@ -103,6 +104,9 @@ class ApiTest : public ::testing::Test {
     api.listen = "127.0.0.1:0";
     api.gateway = &gateway_;
     api.tools = tools_.get();
+    api.auth = auth;
+    api.tls = tls;
+    api.certificate_check = std::chrono::seconds(1);
     absl::StatusOr<std::unique_ptr<ApiServer>> server =
         ApiServer::Start(api, *engine_, telemetry_, RealClock());
     EXPECT_TRUE(server.ok()) << server.status();
