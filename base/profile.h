@@ -56,6 +56,14 @@ struct ProfileApiKey {
   bool echoes_headers = true;     // its owner reads the values of its endpoint's headers
 };
 
+// Event types, exact or a prefix, and the member of a payload that is a message.
+struct ProfileMessageGets {
+  std::string incoming;
+  std::string outgoing;
+  std::string all;
+  std::string member;
+};
+
 struct Profile {
   std::string name;
   std::string title;
@@ -72,6 +80,7 @@ struct Profile {
   std::vector<std::string> capture_plans;
   Ownership ownership = Ownership::kNone;
   std::optional<ProfileApiKey> api_key;
+  std::optional<ProfileMessageGets> message_gets;
   std::vector<ProfileEventType> event_types;
 };
 

@@ -135,6 +135,11 @@ void AddEventReads(CLI::App& events, Session& session) {
       poll->add_option("--cursor", *flags->request.mutable_cursor(), "of the answer before");
   poll->add_option("--since,--from", flags->since, "accepted then or later: RFC 3339, or 2h ago as 2h")
       ->excludes(cursor);
+  poll->add_option("--key", *flags->request.mutable_ordering_key(),
+                   "only with this ordering key, such as a chat's");
+  poll->add_option_function<int32_t>(
+      "--newest", [flags](int32_t count) { flags->request.set_newest(count); },
+      "so many of the newest, the newest first: 1 to 100");
   poll->add_option("--type", *flags->request.mutable_event_type(), "or a prefix as \"message:*\"");
   poll->add_option_function<int32_t>(
           "--limit", [flags](int32_t limit) { flags->request.set_page_size(limit); }, "of one page; else 100")

@@ -37,12 +37,15 @@ constexpr std::chrono::hours kMaxRetryFor{365 * 24};
 void PrintSummary(const Session& session, const StreamSummary& summary) {
   if (session.json) {
     std::cout << "{\"accepted\": " << summary.accepted << ", \"duplicates\": " << summary.duplicates
-              << ", \"deliveries\": " << summary.deliveries << ", \"refused\": " << summary.refused << "}\n";
+              << ", \"deliveries\": " << summary.deliveries
+              << ", \"not_fanned_out\": " << summary.not_fanned_out << ", \"refused\": " << summary.refused
+              << "}\n";
     return;
   }
   PrintFields({{"accepted", std::to_string(summary.accepted)},
                {"duplicates", std::to_string(summary.duplicates)},
                {"deliveries", std::to_string(summary.deliveries)},
+               {"not fanned out", std::to_string(summary.not_fanned_out)},
                {"refused", std::to_string(summary.refused)}});
 }
 

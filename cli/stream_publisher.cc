@@ -128,6 +128,7 @@ void StreamPublisher::Take(const v1::PublishStreamResponse& answer) {
       }
       ++(result.duplicate() ? summary_.duplicates : summary_.accepted);
       summary_.deliveries += result.deliveries();
+      if (!result.not_fanned_out().empty()) ++summary_.not_fanned_out;
     }
     changed_.notify_all();
   }

@@ -30,6 +30,7 @@ struct StreamSummary {
   uint64_t accepted = 0;    // new events
   uint64_t duplicates = 0;  // known by their idempotency key
   uint64_t deliveries = 0;
+  uint64_t not_fanned_out = 0;  // of the accepted: the subscriber's plan does not have their type
   uint64_t refused = 0;
 };
 

@@ -1,7 +1,8 @@
 # The Debian package: scripts/package, or `cpack -G DEB` in a build folder.
 install(TARGETS hookd hookctl DESTINATION usr/bin)
 install(FILES "${CMAKE_SOURCE_DIR}/config/hookd.default.yaml" DESTINATION etc/hookd RENAME hookd.yaml)
-install(DIRECTORY "${CMAKE_SOURCE_DIR}/config/profiles" DESTINATION usr/share/hookd)
+install(DIRECTORY "${CMAKE_SOURCE_DIR}/config/profiles" "${CMAKE_SOURCE_DIR}/config/templates"
+        DESTINATION usr/share/hookd)
 install(FILES "${CMAKE_SOURCE_DIR}/deploy/systemd/hookd.service" DESTINATION lib/systemd/system)
 install(FILES "${CMAKE_SOURCE_DIR}/deploy/debian/copyright" "${CMAKE_SOURCE_DIR}/README.md"
               "${CMAKE_SOURCE_DIR}/CHANGELOG.md" DESTINATION usr/share/doc/hookd)

@@ -62,6 +62,10 @@ class Builder {
       profile.api_key = {from.api_key().header(), from.api_key().on_rotate() == "clear_endpoints",
                          from.api_key().echo_headers() == "clear"};
     }
+    if (from.has_message_gets()) {
+      const pb::ProfileMessageGets& gets = from.message_gets();
+      profile.message_gets = {gets.incoming(), gets.outgoing(), gets.all(), gets.member()};
+    }
     for (int i = 0; i < from.event_types_size(); ++i) {
       profile.event_types.push_back(Build(from.event_types(i), absl::StrCat("event_types[", i, "]")));
     }

@@ -123,6 +123,7 @@ struct EventQuery {
   WallMs accepted_from_ms = 0;    // inclusive
   WallMs accepted_before_ms = 0;  // exclusive; 0 = open
   std::string event_type;         // exact, or a prefix; empty = any
+  std::string ordering_key;       // exact; empty = any
   EventId after;                  // exclusive; all zero = from the beginning
   size_t limit = 100;
   size_t max_bytes = 2u << 20;  // of payloads, but at least one event
@@ -198,6 +199,7 @@ class DeliveryStore {
     uint32_t epoch = 1;             // of hookd-sequence; a restore from backup starts a new one
     std::vector<Job> jobs;          // all that are kept, by id
     uint64_t next_job = 1;
+    std::string mail_cursor;  // the newest MailCursorChanged's; empty = there is none
   };
   virtual absl::StatusOr<Recovered> Recover() = 0;
 

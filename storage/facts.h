@@ -172,9 +172,14 @@ struct TokenRevoked {
   AccessToken token;
 };
 
+// How far the mails about operational events are. The text is theirs to read.
+struct MailCursorChanged {
+  std::string text;
+};
+
 using Fact = std::variant<SubscriberChanged, SubscriberDeleted, EndpointChanged, EndpointDeleted, Accepted,
                           AttemptRecorded, DeliveryParked, DeliveryEnded, LaneRemoved, BucketDropped,
                           OperationsChanged, Redelivered, JobChanged, JobDeleted, TokenMade, BatchFormed,
-                          TokenRevoked>;
+                          TokenRevoked, MailCursorChanged>;
 
 }  // namespace hookd

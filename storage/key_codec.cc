@@ -56,6 +56,8 @@ std::string State() { return "s"; }
 
 std::string OperationsRow() { return "o"; }
 
+std::string MailCursorRow() { return "m"; }
+
 std::string JobPrefix() { return std::string(1, kJobKind); }
 
 std::string JobRow(uint64_t id) {

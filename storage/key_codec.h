@@ -16,6 +16,7 @@ namespace hookd::keys {
 // meta
 std::string State();              // "s"
 std::string OperationsRow();      // "o"
+std::string MailCursorRow();      // "m"
 std::string JobRow(uint64_t id);  // "j" id(8)
 std::string JobPrefix();
 std::string ChangesHour(Bucket hour);  // "c" hour(4): in `changes`, the hours that are kept

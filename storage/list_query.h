@@ -56,6 +56,9 @@ absl::StatusOr<std::optional<ListPosition>> ParsePosition(const DeliveryQuery& q
 
 // `pattern`: exact, or a prefix that ends with '*'; empty takes all.
 bool MatchesType(std::string_view pattern, std::string_view type);
+inline bool MatchesKey(const EventQuery& query, const Event& event) {
+  return query.ordering_key.empty() || query.ordering_key == event.ordering_key;
+}
 
 // The parts of Takes that need less than the whole delivery.
 bool TakesTime(const DeliveryQuery& query, WallMs made_ms);

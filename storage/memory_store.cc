@@ -49,6 +49,7 @@ struct MemoryStore::Tables {
   std::map<std::array<uint8_t, 16>, IdempotencyHit> idempotency;
   std::map<Bucket, BucketView> buckets;
   Operations operations;
+  std::string mail_cursor;
   std::map<uint64_t, Job> jobs;
   uint64_t next_job = 1;
   std::map<uint64_t, AccessToken> tokens;
@@ -200,6 +201,8 @@ struct MemoryStore::Tables {
 
   void Apply(const OperationsChanged& fact) { operations = fact.operations; }
 
+  void Apply(const MailCursorChanged& fact) { mail_cursor = fact.text; }
+
   void Apply(const JobChanged& fact) {
     jobs[fact.job.id] = fact.job;
     next_job = std::max(next_job, fact.job.id + 1);
@@ -280,6 +283,7 @@ absl::StatusOr<DeliveryStore::Recovered> MemoryStore::Recover() {
   recovered.subscribers = committed_->subscribers.size();
   recovered.endpoints = committed_->endpoints.size();
   recovered.operations = committed_->operations;
+  recovered.mail_cursor = committed_->mail_cursor;
   const WallMs now = committed_->wall_high_water_ms;
   for (const auto& [id, lane] : committed_->lanes) {
     const bool busy = lane.deleted || lane.pending() > 0;

@@ -61,7 +61,7 @@ EventPage ListEventsOf(const MemoryDeliveries& deliveries, const MemoryEvents& e
     if (event.subscriber_id != query.subscriber_id || event.accepted_ms < range.from) continue;
     if (event.accepted_ms >= range.before) break;
     if (delivered && !delivered->contains(event.id)) continue;
-    if (MatchesType(query.event_type, event.type)) {
+    if (MatchesType(query.event_type, event.type) && MatchesKey(query, event)) {
       bytes += event.payload.size();
       if (page.events.size() == query.limit || (!page.events.empty() && bytes > query.max_bytes)) {
         page.more = true;

@@ -545,6 +545,18 @@ absl::StatusOr<Operations> DecodeOperations(std::string_view bytes) {
   return Operations{record.paused(), record.pause_note(), record.paused_ms(), record.clock_suspect()};
 }
 
+std::string EncodeMailCursor(const std::string& text) {
+  pb::MailCursorRecord record;
+  record.set_text(text);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<std::string> DecodeMailCursor(std::string_view bytes) {
+  pb::MailCursorRecord record;
+  if (!Parse(record, bytes)) return Damaged("mail cursor");
+  return record.text();
+}
+
 std::string Encode(const StoreState& state) {
   pb::StateRecord record;
   record.set_commit(state.commit);

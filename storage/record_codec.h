@@ -71,6 +71,9 @@ absl::StatusOr<AccessToken> DecodeToken(uint64_t id, std::string_view bytes);
 std::string Encode(const Operations& operations);
 absl::StatusOr<Operations> DecodeOperations(std::string_view bytes);
 
+std::string EncodeMailCursor(const std::string& text);
+absl::StatusOr<std::string> DecodeMailCursor(std::string_view bytes);
+
 struct StoreState {
   uint64_t commit = 0;
   WallMs wall_high_water_ms = 0;

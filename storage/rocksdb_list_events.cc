@@ -123,7 +123,8 @@ class RocksDbStore::EventLister {
   // False = it is for the next page.
   absl::StatusOr<bool> Add(const EventId& id, std::string_view value) {
     ASSIGN_OR_RETURN(std::shared_ptr<const Event> event, records::DecodeEvent(id, value));
-    if (event->subscriber_id != query_.subscriber_id || !MatchesType(query_.event_type, event->type)) {
+    if (event->subscriber_id != query_.subscriber_id || !MatchesType(query_.event_type, event->type) ||
+        !MatchesKey(query_, *event)) {
       return true;
     }
     if (!page_.events.empty() && bytes_ + event->payload.size() > query_.max_bytes) {

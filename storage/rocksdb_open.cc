@@ -121,6 +121,8 @@ absl::Status RocksDbStore::RecoverMeta(Recovered& recovered) {
       ASSIGN_OR_RETURN(state_, records::DecodeState(value));
     } else if (key == keys::OperationsRow()) {
       ASSIGN_OR_RETURN(recovered.operations, records::DecodeOperations(value));
+    } else if (key == keys::MailCursorRow()) {
+      ASSIGN_OR_RETURN(recovered.mail_cursor, records::DecodeMailCursor(value));
     } else if (const std::optional<Bucket> number = keys::ParseBucketRow(key)) {
       ASSIGN_OR_RETURN(const BucketView bucket, records::DecodeBucket(*number, value));
       buckets_.Load(bucket);

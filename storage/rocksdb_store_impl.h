@@ -143,6 +143,7 @@ class RocksDbStore final : public DeliveryStore {
   void Write(const JobDeleted& fact);
   void Write(const TokenMade& fact);
   void Write(const TokenRevoked& fact);
+  void Write(const MailCursorChanged& fact);
 
   rocksdb::ColumnFamilyHandle* Cf(Family family) const { return families_[family]; }
 

@@ -222,6 +222,10 @@ void RocksDbStore::Write(const OperationsChanged& fact) {
   Put(kMeta, keys::OperationsRow(), records::Encode(fact.operations));
 }
 
+void RocksDbStore::Write(const MailCursorChanged& fact) {
+  Put(kMeta, keys::MailCursorRow(), records::EncodeMailCursor(fact.text));
+}
+
 void RocksDbStore::Write(const JobChanged& fact) {
   state_.next_job = std::max(state_.next_job, fact.job.id + 1);
   Put(kMeta, keys::JobRow(fact.job.id), records::Encode(fact.job));

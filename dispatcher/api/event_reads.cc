@@ -12,6 +12,7 @@
 #include "dispatcher/api/connect_protocol.h"
 #include "dispatcher/api/convert.h"
 #include "dispatcher/api/grpc_status.h"
+#include "dispatcher/api/newest_events.h"
 #include "dispatcher/api/page_token.h"
 #include "dispatcher/api/query_convert.h"
 #include "dispatcher/core/event_rules.h"
@@ -96,7 +97,21 @@ struct Poll {
   EventQuery query;
   std::string name;  // of its cursors
   Duration wait{};
+  size_t newest = 0;  // 0 = behind the cursor
 };
+
+absl::Status CheckNewest(const v1::PollEventsRequest& request) {
+  if (request.newest() < 0 || static_cast<size_t>(request.newest()) > kMaxNewestEvents) {
+    return absl::InvalidArgumentError(absl::StrCat("newest: is 1 to ", kMaxNewestEvents, ", or 0"));
+  }
+  const char* other = !request.cursor().empty()  ? "cursor"
+                      : request.has_since()      ? "since"
+                      : request.page_size() != 0 ? "page_size"
+                      : request.has_wait()       ? "wait"
+                                                 : nullptr;
+  if (request.newest() == 0 || other == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("newest: give either it or ", other));
+}
 
 absl::StatusOr<Poll> MakePoll(const v1::PollEventsRequest& request) {
   Poll poll;
@@ -108,6 +123,13 @@ absl::StatusOr<Poll> MakePoll(const v1::PollEventsRequest& request) {
   if (!poll.query.endpoint) RETURN_IF_ERROR(CheckSubscriberId("subscriber_id", poll.query.subscriber_id));
   RETURN_IF_ERROR(CheckTypePattern(request.event_type()));
   poll.query.event_type = request.event_type();
+  if (request.ordering_key().size() > kMaxOrderingKeyBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("ordering_key: is longer than ", kMaxOrderingKeyBytes, " bytes"));
+  }
+  poll.query.ordering_key = request.ordering_key();
+  RETURN_IF_ERROR(CheckNewest(request));
+  poll.newest = static_cast<size_t>(request.newest());
   ASSIGN_OR_RETURN(poll.query.limit, CheckPageSize(request.page_size()));
   poll.query.max_bytes = kMaxPageBytes;
   if (request.has_wait()) {
@@ -119,6 +141,7 @@ absl::StatusOr<Poll> MakePoll(const v1::PollEventsRequest& request) {
   }
   poll.name =
       absl::StrCat("poll/", request.endpoint_id(), "/", request.subscriber_id(), "/", request.event_type());
+  if (!request.ordering_key().empty()) absl::StrAppend(&poll.name, "/", request.ordering_key());
   ASSIGN_OR_RETURN(const std::string position, ParsePageToken(poll.name, request.cursor()));
   if (!position.empty()) {
     const absl::StatusOr<EventId> after = EventId::Parse(position);
@@ -129,6 +152,24 @@ absl::StatusOr<Poll> MakePoll(const v1::PollEventsRequest& request) {
     poll.query.after = EventId::Make(std::clamp<WallMs>(since, 0, (WallMs{1} << 47)), 0, 0, 0);
   }
   return poll;
+}
+
+absl::StatusOr<std::function<void()>> FillNewest(Engine& engine, const Poll& poll,
+                                                 v1::PollEventsResponse& response) {
+  if (poll.query.endpoint) {
+    RETURN_IF_ERROR(engine.GetEndpoint(*poll.query.endpoint).status());
+  } else {
+    RETURN_IF_ERROR(engine.GetSubscriber(poll.query.subscriber_id).status());
+  }
+  ASSIGN_OR_RETURN(NewestPage newest,
+                   ReadNewest(engine, {poll.query.endpoint, poll.query.subscriber_id, poll.query.event_type,
+                                       poll.query.ordering_key, poll.newest}));
+  std::string cursor = MakePageToken(poll.name, newest.newest.ToString());
+  return [&response, newest = std::move(newest), cursor = std::move(cursor)] {
+    for (const std::shared_ptr<const Event>& event : newest.events) *response.add_events() = ToProto(*event);
+    response.set_cursor(cursor);
+    response.set_incomplete(newest.incomplete);
+  };
 }
 
 }  // namespace
@@ -168,6 +209,7 @@ grpc::ServerUnaryReactor* PollEventsCall(const std::shared_ptr<FeedContext>& fee
        &response](std::optional<ReadCall::Wait>& wait) mutable -> absl::StatusOr<std::function<void()>> {
         // Before the read: what is committed during it wakes the next one.
         const uint64_t commit = engine.last_commit();
+        if (poll.newest > 0) return FillNewest(engine, poll, response);
         if (poll.query.endpoint && poll.query.subscriber_id.empty()) {
           ASSIGN_OR_RETURN(const EndpointView view, engine.GetEndpoint(*poll.query.endpoint));
           poll.query.subscriber_id = view.endpoint->subscriber_id;

@@ -18,6 +18,7 @@
 #include "dispatcher/api/connect_protocol.h"
 #include "dispatcher/api/gateway_exchange.h"
 #include "dispatcher/api/port_stream.h"
+#include "dispatcher/api/rest_exchange.h"
 
 namespace hookd {
 namespace {
@@ -108,6 +109,8 @@ class Session : public std::enable_shared_from_this<Session> {
       return Call();
     }
     if (options_.bins != nullptr && request.target().starts_with(kBinPrefix)) return ReceiveForBin();
+    const std::string_view target(request.target().data(), request.target().size());
+    if (options_.rest != nullptr && ProviderRest::Takes(target)) return AnswerCustomer();
     // A body is never read: the connection ends instead.
     const bool has_body = parser_->chunked() || parser_->content_length().value_or(0) > 0;
     const bool keep = parser_->keep_alive() && !has_body;
@@ -131,6 +134,20 @@ class Session : public std::enable_shared_from_this<Session> {
                                         response.body() = std::move(answer.text);
                                         self->Write(std::move(response), false, answer.head);
                                       });
+    exchange->Start(std::move(*parser_));
+  }
+
+  void AnswerCustomer() {
+    auto exchange =
+        std::make_shared<RestExchange>(stream_, buffer_, *options_.rest, options_.request_timeout,
+                                       [self = shared_from_this()](RestAnswer answer) {
+                                         Response response(static_cast<http::status>(answer.status), 11);
+                                         response.set(http::field::content_type, "application/json");
+                                         response.set(http::field::cache_control, "no-store");
+                                         response.body() = std::move(answer.body);
+                                         self->stream_.expires_after(self->options_.answer_timeout);
+                                         self->Write(std::move(response), false);
+                                       });
     exchange->Start(std::move(*parser_));
   }
 

@@ -1,4 +1,5 @@
-// The HTTP port: /metrics, /healthz, /readyz, the request bins, and the gateway's procedures. A small server
+// The HTTP port: /metrics, /healthz, /readyz, the request bins, the calls of ProviderRest, and the gateway's
+// procedures. A small server
 // of its own, on its own thread, so that it answers when everything else is busy.
 #pragma once
 
@@ -16,6 +17,7 @@ namespace hookd {
 
 class BinStore;
 class Gateway;
+class ProviderRest;
 
 // What an endpoint may add to a request that goes to a bin fits.
 inline constexpr size_t kMaxHttpHeaderBytes = 24 * 1024;
@@ -37,6 +39,7 @@ struct HttpPortOptions {
   // The certificate has changed, or could not be read anew. On the port's thread; null = nobody is told.
   std::function<void(const absl::Status&)> tls_changed;
   std::chrono::milliseconds certificate_check = kCertificateCheck;
+  ProviderRest* rest = nullptr;  // outlives the port; null = no calls of providers' customers
   std::chrono::milliseconds request_timeout = kRequestTimeout;
   std::chrono::milliseconds answer_timeout = kAnswerTimeout;
 };

@@ -17,6 +17,12 @@
 namespace hookd {
 namespace {
 
+absl::Status CheckHasUrl(const Endpoint& endpoint) {
+  if (!endpoint.url.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("endpoint ", endpoint.id.ToString(),
+                                                    " has no URL since its API key was changed: set one"));
+}
+
 // The stored endpoint, or the one in the request, which is checked as a new one is.
 absl::StatusOr<Endpoint> EndpointOf(Engine& engine, const v1::TestEndpointRequest& request) {
   if (request.endpoint_id().empty() != request.has_endpoint()) {
@@ -25,6 +31,7 @@ absl::StatusOr<Endpoint> EndpointOf(Engine& engine, const v1::TestEndpointReques
   if (!request.has_endpoint()) {
     ASSIGN_OR_RETURN(const std::optional<EndpointId> id, OptionalEndpointId(request.endpoint_id()));
     ASSIGN_OR_RETURN(const EndpointView view, engine.GetEndpoint(*id));
+    RETURN_IF_ERROR(CheckHasUrl(*view.endpoint));
     return *view.endpoint;
   }
   ASSIGN_OR_RETURN(Endpoint endpoint, FromProto(request.endpoint()));
@@ -88,6 +95,7 @@ absl::StatusOr<VerificationOrder> MakeOrder(Engine& engine, Toolbox& tools,
   ASSIGN_OR_RETURN(const EndpointView view, engine.GetEndpoint(*id));
   VerificationOrder order;
   order.endpoint = *view.endpoint;
+  RETURN_IF_ERROR(CheckHasUrl(order.endpoint));
   order.method = request.method() == v1::VERIFICATION_METHOD_UNSPECIFIED
                      ? tools.MethodFor(order.endpoint)
                      : static_cast<VerificationMethod>(request.method());

@@ -15,14 +15,19 @@
 
 #include "base/status_macros.h"
 #include "config/config_loader.h"
+#include "dispatcher/alerts/mailer.h"
 #include "dispatcher/api/api_server.h"
 #include "dispatcher/api/gateway.h"
 #include "dispatcher/api/http_port.h"
+#include "dispatcher/api/provider_rest.h"
+#include "dispatcher/app/alert_mail.h"
 #include "dispatcher/app/descriptors.h"
 #include "dispatcher/app/operator_token.h"
 #include "dispatcher/app/profile_folders.h"
+#include "dispatcher/app/proto_time.h"
 #include "dispatcher/app/readiness.h"
 #include "dispatcher/core/egress_rules.h"
+#include "dispatcher/core/operational_event.h"
 #include "dispatcher/core/url_rules.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/telemetry/prometheus_telemetry.h"
@@ -46,14 +51,6 @@ constexpr size_t kHttp2Multis = 4;  // beside them
 constexpr size_t kToolMultis = 1;
 // For the last answers, once the engine has drained.
 constexpr std::chrono::seconds kAnswerTime{2};
-
-Duration FromProto(const google::protobuf::Duration& duration) {
-  return std::chrono::seconds(duration.seconds()) + std::chrono::nanoseconds(duration.nanos());
-}
-
-Millis ToMillis(const google::protobuf::Duration& duration) {
-  return std::chrono::duration_cast<Millis>(FromProto(duration));
-}
 
 EgressOptions MakeEgress(const config::v1::Egress& config) {
   const auto ranges = [](const auto& texts) {
@@ -154,6 +151,7 @@ class Application::Impl {
     ASSIGN_OR_RETURN(CurlTransportOptions transport_options, MakeTransportOptions(config, engine_options));
     transport_options.egress = egress_;
     RETURN_IF_ERROR(CheckPublicUrl(config.tools().public_url()));
+    ASSIGN_OR_RETURN(std::optional<AlertMail> mail, ReadAlertMail(config));
     InitCurl();
 
     telemetry_ = MakeTelemetry({config.log().level(), config.log().file()});
@@ -168,6 +166,7 @@ class Application::Impl {
       if (status.ok()) return telemetry_->Info("http.tls", "the certificate was read anew");
       telemetry_->Error("http.tls", absl::StrCat("the old one stays: ", status.message()));
     };
+    http_options.rest = &rest_;
     ASSIGN_OR_RETURN(http_, HttpPort::Start(std::move(http_options)));
 
     RocksDbOptions store_options;
@@ -197,6 +196,9 @@ class Application::Impl {
         },
         *rules_, bins_, *store_, RealClock(), http_->address());
     engine_options.captures = &tools_->captures();
+    engine_options.on_configured = [this](const Endpoint& endpoint) {
+      tools_->prober().Configured(endpoint);
+    };
 
     engine_ = std::make_unique<Engine>(
         engine_options, *store_, RealClock(), *telemetry_,
@@ -205,6 +207,8 @@ class Application::Impl {
         },
         [this](const absl::Status& status) { Die(status); });
     RETURN_IF_ERROR(engine_->Start());
+    RETURN_IF_ERROR(StartMail(std::move(mail)));
+    StartProber();
     telemetry_->SetGauges([this] { return ReadGauges(); });
 
     ApiServerOptions api_options;
@@ -218,6 +222,7 @@ class Application::Impl {
     ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
 
     RETURN_IF_ERROR(SayHowToGetAToken());
+    rest_.Open(*engine_, tools_.get());
     readiness_.Set();
     telemetry_->Info("hookd.ready", absl::StrCat("version ", version, ", grpc ", api_->address(), ", http ",
                                                  http_->address()));
@@ -230,12 +235,15 @@ class Application::Impl {
       telemetry_->Info("hookd.draining", "intake has ended");
       api_->StopIntake();
     }
+    rest_.Close();
+    if (mailer_ != nullptr) mailer_->Stop();
     if (engine_ != nullptr) {
       engine_->Drain(FromProto(config_.shutdown().deadline()));
       if (api_ != nullptr) api_->Shutdown(kAnswerTime);
       telemetry_->SetGauges(nullptr);
       engine_->Stop();
     }
+    mailer_.reset();
     api_.reset();
     if (tools_ != nullptr) tools_->Stop();
     http_.reset();
@@ -301,6 +309,31 @@ class Application::Impl {
     return absl::OkStatus();
   }
 
+  // Mails are about the events of hookd.operations. Without mails their cursor is forgotten: turned on again
+  // they begin with what happens from then on.
+  absl::Status StartMail(std::optional<AlertMail> mail) {
+    if (!mail) return engine_->MailCursor().empty() ? absl::OkStatus() : engine_->SaveMailCursor("");
+    Subscriber operations;
+    operations.id = std::string(kOperationsSubscriber);
+    operations.name = "hookd itself";
+    const absl::Status made = engine_->CreateSubscriber(operations).status();
+    if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
+    mailer_ =
+        std::make_unique<Mailer>(std::move(mail->mail), std::move(mail->templates),
+                                 MakeSmtpSender(std::move(mail->smtp)), *engine_, RealClock(), *telemetry_);
+    return absl::OkStatus();
+  }
+
+  void StartProber() {
+    Prober::Hooks hooks;
+    hooks.enable = [this](const Endpoint& probed) {
+      return engine_->EnableProbed(probed, "a probe succeeded").status();
+    };
+    hooks.may_send = [this] { return !engine_->Status().operations.paused; };
+    hooks.done = [this](ErrorKind error) { telemetry_->ProbeDone(error); };
+    tools_->prober().Start(std::move(hooks), engine_->Status().endpoints_disabled > 0);
+    tools_->prober().Run();
+  }
   Gauges ReadGauges() {
     const EngineStatus status = engine_->Status();
     Gauges gauges;
@@ -323,6 +356,7 @@ class Application::Impl {
     gauges.intake_bytes = status.intake_bytes;
     gauges.bytes_on_disk = status.store.bytes_on_disk;
     gauges.jobs_running = status.jobs_running;
+    if (mailer_ != nullptr) gauges.alert_mail_backlog = mailer_->backlog();
     gauges.paused = status.operations.paused;
     gauges.clock_suspect = status.operations.clock_suspect;
     gauges.intake_held = !status.intake_closed.empty();
@@ -367,11 +401,13 @@ class Application::Impl {
   std::unique_ptr<Telemetry> telemetry_;
   Gateway gateway_;
   BinStore bins_{RealClock()};
+  ProviderRest rest_;
   std::unique_ptr<HttpPort> http_;
   std::unique_ptr<DeliveryStore> store_;
   std::unique_ptr<const ToolRules> rules_;
   std::unique_ptr<Toolbox> tools_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Mailer> mailer_;
   std::unique_ptr<ApiServer> api_;
 };
 

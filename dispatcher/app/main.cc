@@ -12,6 +12,7 @@
 #include "base/status_macros.h"
 #include "config/config_loader.h"
 #include "config/value.h"
+#include "dispatcher/app/alert_mail.h"
 #include "dispatcher/app/application.h"
 #include "dispatcher/app/operator_token.h"
 #include "dispatcher/app/profile_folders.h"
@@ -65,8 +66,9 @@ int Run(const Flags& flags) {
     return kExitUsage;
   }
   if (flags.check_config) {
-    if (const absl::Status profiles = ReadProfiles(*config).status(); !profiles.ok()) {
-      std::fprintf(stderr, "%s\n", std::string(profiles.message()).c_str());
+    for (const absl::Status& read : {ReadProfiles(*config).status(), ReadAlertMail(*config).status()}) {
+      if (read.ok()) continue;
+      std::fprintf(stderr, "%s\n", std::string(read.message()).c_str());
       return kExitUsage;
     }
     std::puts("configuration is valid");

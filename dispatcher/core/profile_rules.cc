@@ -142,6 +142,23 @@ absl::Status CheckApiKey(const Profile& profile) {
   return CheckName("api_key.header", profile.api_key->header, kMaxSettingNameBytes, "-");
 }
 
+absl::Status CheckMessageGets(const Profile& profile) {
+  if (!profile.message_gets) return absl::OkStatus();
+  const ProfileMessageGets& gets = *profile.message_gets;
+  for (const auto& [key, pattern] :
+       {std::pair("message_gets.incoming", &gets.incoming),
+        std::pair("message_gets.outgoing", &gets.outgoing), std::pair("message_gets.all", &gets.all)}) {
+    const bool prefix = !pattern->empty() && pattern->back() == '*';
+    const bool known =
+        std::any_of(profile.event_types.begin(), profile.event_types.end(), [&](const auto& type) {
+          return prefix ? type.name.starts_with(std::string_view(*pattern).substr(0, pattern->size() - 1))
+                        : type.name == *pattern;
+        });
+    if (!known) return Refuse(key, "no type of the catalogue fits it");
+  }
+  return CheckName("message_gets.member", gets.member, kMaxSettingNameBytes, "_-");
+}
+
 }  // namespace
 
 absl::Status CheckProfileValues(const Profile& profile) {
@@ -154,6 +171,7 @@ absl::Status CheckProfileValues(const Profile& profile) {
   RETURN_IF_ERROR(CheckPlans("tools.simulation.plans", profile.simulation_plans));
   RETURN_IF_ERROR(CheckPlans("tools.capture.plans", profile.capture_plans));
   RETURN_IF_ERROR(CheckApiKey(profile));
+  RETURN_IF_ERROR(CheckMessageGets(profile));
   return CheckEventTypes(profile);
 }
 

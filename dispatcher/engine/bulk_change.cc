@@ -35,7 +35,7 @@ EndpointUpdate UpdateFor(EndpointAction action, const std::string& note) {
   return [action, note](Endpoint& endpoint, WallMs now, bool& reset_failures) {
     switch (action) {
       case EndpointAction::kEnable:
-        if (endpoint.disabled == DisableReason::kUrlCleared) {
+        if (endpoint.url.empty()) {
           return absl::FailedPreconditionError(Concat("endpoint ", endpoint.id.ToString(),
                                                       " has no URL since its API key was changed: set one"));
         }
@@ -92,8 +92,8 @@ bool WouldChange(const BulkChange& change, const Endpoint& endpoint) {
   if (!Takes(change.filter, endpoint)) return false;
   switch (change.action) {
     case EndpointAction::kEnable:
-      return endpoint.disabled != DisableReason::kNone && endpoint.disabled != DisableReason::kUrlCleared &&
-             endpoint.disabled != DisableReason::kUnverified;
+      return endpoint.disabled != DisableReason::kNone && endpoint.disabled != DisableReason::kUnverified &&
+             !endpoint.url.empty();
     case EndpointAction::kDisable:
       return endpoint.disabled != DisableReason::kPerson && endpoint.disabled != DisableReason::kUnverified;
     case EndpointAction::kPause:

@@ -38,6 +38,8 @@ void Committer::ShowState() {
   suspended_.store(ledger_.auto_disable_suspended(), std::memory_order_relaxed);
   absl::MutexLock lock(&mutex_);
   if (operations_ != ledger_.operations()) operations_ = ledger_.operations();
+  newest_events_ = {ledger_.newest_event(), ledger_.newest_operational()};
+  if (mail_cursor_ != ledger_.mail_cursor()) mail_cursor_ = ledger_.mail_cursor();
 }
 
 void Committer::Start() {
@@ -131,6 +133,16 @@ void Committer::HoldIntake(std::string why) {
 std::string Committer::intake_held() const {
   absl::MutexLock lock(&mutex_);
   return held_;
+}
+
+std::string Committer::mail_cursor() const {
+  absl::MutexLock lock(&mutex_);
+  return mail_cursor_;
+}
+
+NewestEvents Committer::newest_events() const {
+  absl::MutexLock lock(&mutex_);
+  return newest_events_;
 }
 
 Operations Committer::operations() const {
@@ -300,6 +312,11 @@ void Committer::CommitRound(Round& round) {
   ShowState();
   size_t news_bytes = 0;
   for (const ShardNews& one : news) {
+    if (options_.on_configured != nullptr) {
+      for (const ShardNews::Configured& configured : one.configured) {
+        options_.on_configured(*configured.endpoint);
+      }
+    }
     for (const NewDelivery& delivery : one.accepted) news_bytes += delivery.event->payload.size();
   }
   if (news_bytes > 0) {

@@ -33,6 +33,7 @@ struct CommitterOptions {
   size_t max_items = 1024;
   size_t max_bytes = 4u << 20;
   std::shared_ptr<const Profiles> profiles = nullptr;
+  std::function<void(const Endpoint&)> on_configured = nullptr;
 };
 
 // Events that may wait for their commit, whatever their size.
@@ -96,6 +97,8 @@ class Committer {
   size_t ShardOf(EndpointId endpoint) const { return ledger_.ShardOf(endpoint); }
   bool auto_disable_suspended() const { return suspended_.load(std::memory_order_relaxed); }
   Operations operations() const;
+  NewestEvents newest_events() const;
+  std::string mail_cursor() const;
 
  private:
   struct PendingPublish {
@@ -152,6 +155,8 @@ class Committer {
   absl::flat_hash_map<std::string, size_t> subscriber_bytes_ ABSL_GUARDED_BY(mutex_);
   std::string held_ ABSL_GUARDED_BY(mutex_);  // why the intake is held; empty = it is not
   Operations operations_ ABSL_GUARDED_BY(mutex_);
+  NewestEvents newest_events_ ABSL_GUARDED_BY(mutex_);
+  std::string mail_cursor_ ABSL_GUARDED_BY(mutex_);
   std::deque<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);  // in the order of their asking
   bool intake_closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

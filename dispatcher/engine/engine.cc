@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "base/concat.h"
 #include "base/status_macros.h"
-#include "dispatcher/core/access_token.h"
+#include "dispatcher/core/probe_schedule.h"
 #include "dispatcher/engine/bulk_change.h"
 #include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/engine/committer.h"
@@ -216,23 +216,25 @@ class Engine::Impl {
   }
 
   absl::Status DeleteSubscriber(const std::string& id) {
-    const absl::Status deleted =
-        Ask<bool>([&](Ledger& ledger) -> absl::StatusOr<bool> {
-          ASSIGN_OR_RETURN(const Registry::Account* account, FindAccount(ledger, id));
-          if (!account->endpoints.empty()) {
-            return absl::FailedPreconditionError(Concat("subscriber ", id, " has ", account->endpoints.size(),
-                                                        " endpoints: delete them first"));
-          }
-          RETURN_IF_ERROR(ReleaseTokens(ledger, id));
-          ledger.RemoveSubscriber(id);
-          return true;
-        }).status();
-    TokensChanged();
-    return deleted;
+    return ChangeTokens([&](Ledger& ledger) -> absl::Status {
+      ASSIGN_OR_RETURN(const Registry::Account* account, FindAccount(ledger, id));
+      if (!account->endpoints.empty()) {
+        return absl::FailedPreconditionError(
+            Concat("subscriber ", id, " has ", account->endpoints.size(), " endpoints: delete them first"));
+      }
+      RETURN_IF_ERROR(ReleaseTokens(ledger, id));
+      ledger.RemoveSubscriber(id);
+      return absl::OkStatus();
+    });
   }
 
-  void TokensChanged() { token_changes_.fetch_add(1); }
-  uint64_t token_changes() const { return token_changes_.load(); }
+  absl::Status ChangeTokens(const std::function<absl::Status(Ledger&)>& change) {
+    absl::Status changed;
+    const absl::Status committed = OnCommitter([&](Ledger& ledger) { changed = change(ledger); });
+    ++token_changes;
+    return committed.ok() ? changed : committed;
+  }
+  std::atomic<uint64_t> token_changes{0};  // calls that made, changed or ended tokens
 
   absl::Status CheckEgress(const std::string& url) const {
     return options_.egress == nullptr ? absl::OkStatus() : options_.egress->Get()->CheckUrl(url);
@@ -409,7 +411,6 @@ class Engine::Impl {
   };
   const Steering steering_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  std::atomic<uint64_t> token_changes_{0};
   std::atomic<bool> drained_{false};
   bool started_ = false;
 };
@@ -492,6 +493,17 @@ absl::Status Engine::DeleteEndpoint(EndpointId id) { return impl_->DeleteEndpoin
 absl::StatusOr<EndpointView> Engine::EnableEndpoint(EndpointId id, const std::string& note) {
   return impl_->UpdateEndpoint(id, UpdateFor(EndpointAction::kEnable, note));
 }
+absl::StatusOr<EndpointView> Engine::EnableProbed(const Endpoint& probed, const std::string& note) {
+  const EndpointUpdate enable = UpdateFor(EndpointAction::kEnable, note);
+  return impl_->UpdateEndpoint(probed.id, [&](Endpoint& endpoint, WallMs now, bool& reset_failures) {
+    if (!DisabledByItself(endpoint) || endpoint.disabled_ms != probed.disabled_ms ||
+        endpoint.url != probed.url) {
+      return absl::FailedPreconditionError(
+          Concat("endpoint ", probed.id.ToString(), " was changed while it was probed"));
+    }
+    return enable(endpoint, now, reset_failures);
+  });
+}
 absl::StatusOr<EndpointView> Engine::DisableEndpoint(EndpointId id, const std::string& note) {
   return impl_->UpdateEndpoint(id, UpdateFor(EndpointAction::kDisable, note));
 }
@@ -502,10 +514,8 @@ absl::StatusOr<EndpointView> Engine::SetEndpointPaused(EndpointId id, bool pause
 absl::StatusOr<MadeToken> Engine::MakeToken(AccessToken token, OldTokens old) {
   absl::StatusOr<MadeToken> made =
       impl_->Ask<MadeToken>([&](Ledger& ledger) { return hookd::MakeToken(ledger, std::move(token), old); });
-  if (made.ok() && !made->token.subscriber_ids.empty()) {
-    impl_->TokensChanged();
-    impl_->WaitForShards();  // URLs may be gone
-  }
+  ++impl_->token_changes;
+  if (made.ok() && !made->token.subscriber_ids.empty()) impl_->WaitForShards();  // URLs may be gone
   return made;
 }
 absl::StatusOr<AccessToken> Engine::GetToken(uint64_t id) { return impl_->store().ReadToken(id); }
@@ -514,25 +524,11 @@ absl::StatusOr<std::vector<AccessToken>> Engine::ListTokens(const std::string& s
   return impl_->store().ListTokens(subscriber_id, after, limit);
 }
 absl::Status Engine::RevokeToken(uint64_t id) {
-  const absl::Status revoked = impl_
-                                   ->Ask<bool>([id](Ledger& ledger) -> absl::StatusOr<bool> {
-                                     ASSIGN_OR_RETURN(AccessToken token, ledger.store().ReadToken(id));
-                                     ledger.Apply(TokenRevoked{std::move(token)});
-                                     return true;
-                                   })
-                                   .status();
-  impl_->TokensChanged();
-  return revoked;
+  return impl_->ChangeTokens([id](Ledger& ledger) { return hookd::RevokeToken(ledger, id); });
 }
-uint64_t Engine::TokenChanges() const { return impl_->token_changes(); }
+uint64_t Engine::TokenChanges() const { return impl_->token_changes; }
 absl::StatusOr<AccessToken> Engine::Authenticate(std::string_view text) {
-  const absl::Status unknown = absl::UnauthenticatedError("the API key is not known, or not valid any more");
-  const std::optional<uint64_t> id = TokenIdOf(text);
-  if (!id) return unknown;
-  absl::StatusOr<AccessToken> token = impl_->store().ReadToken(*id);
-  if (absl::IsNotFound(token.status())) return unknown;
-  if (token.ok() && !Verifies(*token, text, impl_->now())) return unknown;
-  return token;
+  return TokenOf(impl_->store(), text, impl_->now());
 }
 absl::Status Engine::SetPaused(bool paused, const std::string& note) {
   return impl_->ChangeOperations([&](Operations& operations, WallMs now) {
@@ -550,6 +546,11 @@ absl::StatusOr<std::shared_ptr<const Event>> Engine::GetEvent(EventId id) {
 }
 absl::StatusOr<EventPage> Engine::ListEvents(const EventQuery& query) {
   return impl_->store().ListEvents(query);
+}
+NewestEvents Engine::newest_events() const { return impl_->committer().newest_events(); }
+std::string Engine::MailCursor() const { return impl_->committer().mail_cursor(); }
+absl::Status Engine::SaveMailCursor(const std::string& text) {
+  return impl_->OnCommitter([&text](Ledger& ledger) { ledger.SetMailCursor(text); });
 }
 absl::StatusOr<std::vector<DeliveryId>> Engine::DeliveriesOf(const Event& event, size_t limit) {
   return impl_->store().DeliveriesOf(event, limit);

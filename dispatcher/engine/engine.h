@@ -111,6 +111,9 @@ struct EngineOptions {
   std::shared_ptr<const Profiles> profiles = std::make_shared<Profiles>();
   CaptureSink* captures = nullptr;  // outlives the engine; null = no capture acts but by holding its lane
   std::shared_ptr<const EgressPolicy> egress;  // what new URLs have to keep to; null = not looked at
+  // Told of each endpoint that was made or changed, once that is on disk; on the committer's thread: it must
+  // not block. Outlives the engine; null = nobody is told.
+  std::function<void(const Endpoint&)> on_configured;
 };
 
 // What a pending delivery waits for.
@@ -162,6 +165,12 @@ struct TopEndpoint {
   Statistics statistics;
 };
 
+// Of what was accepted since the start, as of one commit; all zero = nothing was.
+struct NewestEvents {
+  EventId any;
+  EventId operational;  // of kOperationsSubscriber
+};
+
 // Which endpoints a change in bulk is for: all that is set has to fit.
 struct EndpointFilter {
   std::string subscriber_id;
@@ -193,10 +202,12 @@ struct MadeToken {
 enum class OldTokens : uint8_t {
   kKeep,            // they stay valid beside it
   kRevoke,          // they end with it
-  kRevokeAndClear,  // and their endpoints lose their URLs: DISABLED with reason kUrlCleared, what queued
-                    // stays
+  kRevokeAndClear,  // and their endpoints lose their URLs, and are disabled as kUrlCleared; what queued
+                    // stays. One that a person disabled, or that is unverified, is still that, also with a
+                    // new URL
 };
 
+inline constexpr size_t kMaxMailCursorBytes = 64 * 1024;
 inline constexpr size_t kMaxRunningJobs = 16;
 inline constexpr size_t kMaxEndedJobs = 1000;  // the oldest beyond are forgotten
 inline constexpr uint64_t kMaxDryRunCount = 1'000'000;
@@ -267,8 +278,11 @@ class Engine {
   // it. `change` runs as UpdateEndpoint's, on the endpoint as it is then; an error changes nothing.
   absl::StatusOr<EndpointView> EndpointVerified(EndpointId id, std::function<absl::Status(Endpoint&)> change);
   // Ends a disablement, and the row of failures. `note`: at most kMaxStateNote bytes. FAILED_PRECONDITION: it
-  // is unverified.
+  // is unverified, or has no URL.
   absl::StatusOr<EndpointView> EnableEndpoint(EndpointId id, const std::string& note);
+  // As EnableEndpoint. FAILED_PRECONDITION: it is not disabled for failures or as gone since then any more,
+  // or has another URL.
+  absl::StatusOr<EndpointView> EnableProbed(const Endpoint& probed, const std::string& note);
   absl::StatusOr<EndpointView> DisableEndpoint(EndpointId id, const std::string& note);
   absl::StatusOr<EndpointView> SetEndpointPaused(EndpointId id, bool paused, const std::string& note);
 
@@ -302,6 +316,14 @@ class Engine {
 
   // The number of the newest commit. Cheap.
   uint64_t last_commit() const;
+
+  // Cheap.
+  NewestEvents newest_events() const;
+
+  // How far the mails about operational events are, in their own words; empty = there is none. What was saved
+  // is on disk. At most kMaxMailCursorBytes.
+  std::string MailCursor() const;
+  absl::Status SaveMailCursor(const std::string& text);
 
   // A pending delivery that is the next of its lane is due now; of a terminal one a new delivery is made,
   // which is returned. NOT_FOUND: it, its endpoint, or its payload; FAILED_PRECONDITION: in flight, or behind

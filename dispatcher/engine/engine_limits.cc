@@ -14,7 +14,8 @@ constexpr size_t kSlotsDivisor = 4;
 
 CommitterOptions ForCommitter(const EngineOptions& options) {
   return {options.shards,           options.intake_bytes,     options.intake_bytes_per_subscriber,
-          options.commit_max_items, options.commit_max_bytes, options.profiles};
+          options.commit_max_items, options.commit_max_bytes, options.profiles,
+          options.on_configured};
 }
 
 SchedulerLimits ForShard(const EngineOptions& options) {

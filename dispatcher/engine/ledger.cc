@@ -24,6 +24,7 @@ Ledger::Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64
 
 void Ledger::Recovered(const DeliveryStore::Recovered& recovered) {
   operations_ = recovered.operations;
+  mail_cursor_ = recovered.mail_cursor;
   next_endpoint_number_ = recovered.next_endpoint_number;
   subscribers_ = recovered.subscribers;
   endpoints_ = recovered.endpoints;
@@ -47,6 +48,7 @@ std::vector<ShardNews> Ledger::Committed() {
   for (size_t state = 0; state < ended_.size(); ++state) {
     if (ended_[state] > 0) telemetry_.DeliveriesEnded(static_cast<DeliveryState>(state), ended_[state]);
   }
+  for (const size_t members : std::exchange(formed_, {})) telemetry_.BatchFormed(members);
   accepted_ = created_ = duplicates_ = 0;
   ended_.fill(0);
   open_keys_.clear();
@@ -56,6 +58,10 @@ std::vector<ShardNews> Ledger::Committed() {
 
 void Ledger::Apply(const Fact& fact) {
   store_.Apply(fact);
+  if (const auto* accepted = std::get_if<Accepted>(&fact)) {
+    newest_event_ = accepted->event->id;
+    if (accepted->event->subscriber_id == kOperationsSubscriber) newest_operational_ = newest_event_;
+  }
   has_facts_ = true;
 }
 
@@ -288,6 +294,7 @@ void Ledger::Report(LaneReport report) {
     }
   } else if (const auto* formed = std::get_if<BatchFormed>(&report)) {
     delivery = formed->members.front().delivery;
+    formed_.push_back(formed->members.size());
     Apply(*formed);
   } else {
     const auto& parked = std::get<DeliveryParked>(report);
@@ -317,6 +324,12 @@ void Ledger::Keep(const Retention& retention, bool disk_full) {
     dropped_early |= early;
     Apply(BucketDropped{bucket.bucket, false});
   }
+}
+
+void Ledger::SetMailCursor(const std::string& text) {
+  HOOKD_CHECK(text.size() <= kMaxMailCursorBytes, "a mail cursor has its bound");
+  mail_cursor_ = text;
+  Apply(MailCursorChanged{text});
 }
 
 void Ledger::SetOperations(Operations operations) {

@@ -126,6 +126,13 @@ class Ledger {
   const Operations& operations() const { return operations_; }
   EndpointId NextEndpointId(const std::string& subscriber_id);
   void Apply(const Fact& fact);
+  // The newest event that was accepted since the start, and the newest of kOperationsSubscriber; all zero =
+  // none was.
+  const EventId& newest_event() const { return newest_event_; }
+  const EventId& newest_operational() const { return newest_operational_; }
+  // At most kMaxMailCursorBytes.
+  void SetMailCursor(const std::string& text);
+  const std::string& mail_cursor() const { return mail_cursor_; }
   // Makes it a fact, and tells all shards.
   void SetOperations(Operations operations);
   // Stores the endpoint, a new one or other values, and tells its shard.
@@ -191,6 +198,9 @@ class Ledger {
   uint64_t paused_ = 0;  // and not disabled
   WallMs last_event_ms_ = 0;
   uint16_t event_counter_ = 0;
+  EventId newest_event_;
+  EventId newest_operational_;
+  std::string mail_cursor_;
   absl::flat_hash_set<std::pair<EndpointId, Sequence>> replaced_;
   std::deque<std::pair<EndpointId, Sequence>> replaced_order_;  // the oldest first
   std::mt19937_64 random_;
@@ -208,6 +218,7 @@ class Ledger {
   uint64_t created_ = 0;
   uint64_t duplicates_ = 0;
   std::array<uint64_t, 8> ended_{};  // by DeliveryState
+  std::vector<size_t> formed_;       // of each batch, its members
 };
 
 }  // namespace hookd

@@ -18,7 +18,7 @@ namespace {
 
 constexpr size_t kReadBytes = 1u << 20;  // of payload, in one read of a lane's queue
 constexpr size_t kReadRows = 128;
-constexpr size_t kParkedRows = 1'000'000;      // more than any lane may have
+constexpr size_t kParkedRows = 2'600'000;      // more than any lane may have: 100,000 full batches
 constexpr std::chrono::seconds kReadRetry{5};  // after a read that failed
 
 // Of "00-", 32 hex digits, "-", and more; empty if it is not of that form.

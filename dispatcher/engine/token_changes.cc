@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,14 +55,22 @@ absl::Status CheckRoom(Ledger& ledger, const AccessToken& token, const std::vect
   }
 }
 
+// What a person said, or still has to be proven, holds for the next URL too; all else waits for it.
+bool StaysDisabled(const Endpoint& endpoint) {
+  return endpoint.disabled == DisableReason::kPerson || endpoint.disabled == DisableReason::kUnverified;
+}
+
 void ClearUrls(Ledger& ledger, const Registry::Account& account) {
   std::vector<std::shared_ptr<const Endpoint>> endpoints;
   for (const auto& [id, endpoint] : account.endpoints) endpoints.push_back(endpoint);
   for (const std::shared_ptr<const Endpoint>& endpoint : endpoints) {
     auto cleared = std::make_shared<Endpoint>(*endpoint);
     cleared->url.clear();
-    cleared->disabled = DisableReason::kUrlCleared;
-    cleared->disabled_ms = cleared->updated_ms = ledger.now();
+    if (!StaysDisabled(*cleared)) {
+      cleared->disabled = DisableReason::kUrlCleared;
+      cleared->disabled_ms = ledger.now();
+    }
+    cleared->updated_ms = ledger.now();
     ledger.PutEndpoint(std::move(cleared));
   }
 }
@@ -115,6 +124,12 @@ absl::StatusOr<MadeToken> MakeToken(Ledger& ledger, AccessToken token, OldTokens
   return MadeToken{std::move(token), std::move(made.text)};
 }
 
+absl::Status RevokeToken(Ledger& ledger, uint64_t id) {
+  ASSIGN_OR_RETURN(AccessToken token, ledger.store().ReadToken(id));
+  ledger.Apply(TokenRevoked{std::move(token)});
+  return absl::OkStatus();
+}
+
 absl::Status ReleaseTokens(Ledger& ledger, const std::string& subscriber_id) {
   ASSIGN_OR_RETURN(const std::vector<AccessToken> tokens, TokensOf(ledger, subscriber_id));
   for (AccessToken token : tokens) {
@@ -123,6 +138,16 @@ absl::Status ReleaseTokens(Ledger& ledger, const std::string& subscriber_id) {
     if (!token.subscriber_ids.empty()) ledger.Apply(TokenMade{token});
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<AccessToken> TokenOf(const DeliveryStore& store, std::string_view text, WallMs now) {
+  const absl::Status unknown = absl::UnauthenticatedError("the API key is not known, or not valid any more");
+  const std::optional<uint64_t> id = TokenIdOf(text);
+  if (!id) return unknown;
+  absl::StatusOr<AccessToken> token = store.ReadToken(*id);
+  if (absl::IsNotFound(token.status())) return unknown;
+  if (token.ok() && !Verifies(*token, text, now)) return unknown;
+  return token;
 }
 
 }  // namespace hookd

@@ -104,6 +104,8 @@ void AppendGauges(const Gauges& gauges, std::vector<MetricFamily>& families) {
   write.Gauge("hookd_clock_suspect", "1 after a leap of the wall clock, until an operator confirms it",
               gauges.clock_suspect);
   write.Gauge("hookd_jobs_running", "Durable jobs that have not ended", gauges.jobs_running);
+  write.Gauge("hookd_alert_mail_backlog", "Recipients that the mails at hand have not reached",
+              gauges.alert_mail_backlog);
   AppendLanes(gauges.lanes, gauges.now_ms, write);
   AppendDatabase(gauges.database, write);
 }

@@ -39,6 +39,7 @@ constexpr std::array<int64_t, 15> kDelayBuckets = {
     1'000'000,   5'000'000,     15'000'000,     60'000'000,     300'000'000,
     900'000'000, 3'600'000'000, 14'400'000'000, 43'200'000'000, 90'000'000'000};
 constexpr std::array<int64_t, 13> kItemBuckets = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096};
+constexpr std::array<int64_t, 5> kMemberBuckets = {1, 2, 5, 10, 25};
 constexpr double kMicros = 1e6;
 
 using Latency = HistogramSeries<kLatencyBuckets.size()>;
@@ -54,12 +55,19 @@ constexpr std::array<std::pair<DeliveryState, const char*>, 4> kEnds = {
      {DeliveryState::kExhausted, "exhausted"},
      {DeliveryState::kExpired, "expired"},
      {DeliveryState::kCanceled, "canceled"}}};
+constexpr std::array<const char*, 3> kProbeResults = {"success", "failure", "local"};
 constexpr std::array<const char*, 5> kPhases = {"name", "connect", "tls", "first_byte", "total"};
 
 // An index into kStatusClasses. Only an attempt that was judged by its status has a class.
 size_t StatusClass(ErrorKind error, int status) {
   if (error != ErrorKind::kNone && error != ErrorKind::kStatus) return 0;
   return status >= 100 && status < 600 ? static_cast<size_t>(status / 100) : kStatusClasses.size() - 1;
+}
+
+// An index into kProbeResults.
+size_t ProbeResult(ErrorKind error) {
+  if (error == ErrorKind::kNone) return 0;
+  return error == ErrorKind::kLocal ? 2 : 1;
 }
 
 int64_t Micros(std::chrono::microseconds time) { return time.count(); }
@@ -124,11 +132,14 @@ class Metrics::Impl {
   Delay first_attempt{kDelayBuckets, kMicros};
   Delay success{kDelayBuckets, kMicros};
   std::array<CounterSeries, 6> ended;  // by DeliveryState
+  HistogramSeries<kMemberBuckets.size()> batch_members{kMemberBuckets, 1};
+  std::array<CounterSeries, kProbeResults.size()> probes;
   std::array<CounterSeries, kAlertKinds> alerts;
   CounterSeries job_examined;
   CounterSeries job_created;
   std::array<CounterSeries, kJobEnds> jobs_ended;
   std::array<CounterSeries, kAuthFailures> auth_failures;
+  std::array<CounterSeries, kMailResults> mails;
 };
 
 void Metrics::Impl::Collect(Collector& to) const {
@@ -162,6 +173,11 @@ void Metrics::Impl::Collect(Collector& to) const {
            first_attempt);
   to.Histo("hookd_success_delay_seconds", "From acceptance to the success, retries included", success);
 
+  to.Histo("hookd_batch_members", "Deliveries that were put together as one request", batch_members);
+  to.Family("hookd_probes_total", "Test events sent to disabled endpoints by themselves, by result",
+            MetricType::Counter);
+  for (size_t i = 0; i < kProbeResults.size(); ++i) to.Add({{"result", kProbeResults[i]}}, probes[i]);
+
   to.Histo("hookd_commit_duration_seconds", "One group commit, with its fsync", commit_duration);
   to.Histo("hookd_commit_batch_items", "Items in one group commit", commit_items);
   to.Counter("hookd_committed_bytes_total", "Payload bytes made durable", committed_bytes);
@@ -173,6 +189,10 @@ void Metrics::Impl::Collect(Collector& to) const {
   to.Counter("hookd_job_items_examined_total", "Deliveries and events that durable jobs looked at",
              job_examined);
   to.Counter("hookd_job_deliveries_created_total", "Deliveries that durable jobs made", job_created);
+  to.Family("hookd_alert_mails_total", "Tries to send a mail about alerts, by result", MetricType::Counter);
+  for (size_t i = 0; i < kMailResults; ++i) {
+    to.Add({{"result", std::string(ToString(static_cast<MailResult>(i)))}}, mails[i]);
+  }
   to.Family("hookd_jobs_ended_total", "Durable jobs that ended, by result", MetricType::Counter);
   for (size_t i = 0; i < kJobEnds; ++i) {
     to.Add({{"result", std::string(ToString(static_cast<JobEnd>(i)))}}, jobs_ended[i]);
@@ -228,12 +248,18 @@ void Metrics::DeliveriesEnded(DeliveryState state, uint64_t count) {
   impl_->ended[static_cast<size_t>(state)].Add(count);
 }
 
+void Metrics::BatchFormed(size_t members) { impl_->batch_members.Observe(static_cast<int64_t>(members)); }
+
+void Metrics::ProbeDone(ErrorKind error) { impl_->probes[ProbeResult(error)].Add(); }
+
 void Metrics::JobProgress(uint64_t examined, uint64_t created) {
   impl_->job_examined.Add(examined);
   impl_->job_created.Add(created);
 }
 
 void Metrics::AuthFailed(AuthFailure failure) { impl_->auth_failures[static_cast<size_t>(failure)].Add(); }
+
+void Metrics::MailTried(MailResult result) { impl_->mails[static_cast<size_t>(result)].Add(); }
 
 void Metrics::JobEnded(JobEnd end) { impl_->jobs_ended[static_cast<size_t>(end)].Add(); }
 

@@ -27,9 +27,12 @@ class Metrics {
   void Alert(AlertKind kind);
   // `state` is terminal.
   void DeliveriesEnded(DeliveryState state, uint64_t count);
+  void BatchFormed(size_t members);
+  void ProbeDone(ErrorKind error);
   void JobProgress(uint64_t examined, uint64_t created);
   void JobEnded(JobEnd end);
   void AuthFailed(AuthFailure failure);
+  void MailTried(MailResult result);
 
   // In Prometheus' text format 0.0.4. `gauges` null = none are exported, but that hookd is not ready.
   std::string Scrape(const Gauges* gauges, uint64_t log_lines_dropped) const;

@@ -41,8 +41,12 @@ class PrometheusTelemetry : public Telemetry {
     if (state == DeliveryState::kSucceeded) deliveries_succeeded_.fetch_add(count, std::memory_order_relaxed);
   }
 
+  void BatchFormed(size_t members) override { metrics_.BatchFormed(members); }
+  void ProbeDone(ErrorKind error) override { metrics_.ProbeDone(error); }
   void JobProgress(uint64_t examined, uint64_t created) override { metrics_.JobProgress(examined, created); }
   void JobEnded(JobEnd end) override { metrics_.JobEnded(end); }
+
+  void MailTried(MailResult result) override { metrics_.MailTried(result); }
 
   void Alert(AlertKind kind, EndpointId endpoint, std::string_view subscriber_id,
              std::string_view message) override {
@@ -122,6 +126,18 @@ std::string_view ToString(AlertKind kind) {
       return "clock";
     case AlertKind::kDisk:
       return "disk";
+  }
+  return "unknown";
+}
+
+std::string_view ToString(MailResult result) {
+  switch (result) {
+    case MailResult::kSent:
+      return "sent";
+    case MailResult::kRetried:
+      return "retried";
+    case MailResult::kRefused:
+      return "refused";
   }
   return "unknown";
 }

@@ -84,6 +84,7 @@ struct Gauges {
   uint64_t disk_size_bytes = 0;         // of the file system; 0 = not known
   uint64_t disk_free_bytes = 0;         // of it, for hookd's user
   uint64_t jobs_running = 0;            // recover, replay and the like
+  uint64_t alert_mail_backlog = 0;      // recipients that the mails at hand have not reached
   bool paused = false;                  // by an operator, everything
   bool intake_held = false;             // disk or stall
   bool auto_disable_suspended = false;  // an outage
@@ -112,6 +113,15 @@ enum class AuthFailure : uint8_t {
 inline constexpr size_t kAuthFailures = 5;
 std::string_view ToString(AuthFailure failure);
 
+// What became of a try to send a mail about alerts.
+enum class MailResult : uint8_t {
+  kSent,
+  kRetried,  // it failed, and is tried again
+  kRefused,  // given up
+};
+inline constexpr size_t kMailResults = 3;
+std::string_view ToString(MailResult result);
+
 // Thread-safe. No method blocks on anything but the log's own bounded queue.
 class Telemetry {
  public:
@@ -122,6 +132,10 @@ class Telemetry {
   virtual void Committed(std::chrono::microseconds took, size_t items, size_t bytes) = 0;
   virtual void AttemptDone(const AttemptEvent& event) = 0;
   virtual void DeliveriesEnded(DeliveryState state, uint64_t count) = 0;
+  // So many deliveries were put together, for good.
+  virtual void BatchFormed(size_t members) = 0;
+  // A disabled endpoint was probed; kNone = it answered with success.
+  virtual void ProbeDone(ErrorKind error) = 0;
   // A durable job looked at `examined` more deliveries or events and made `created` new deliveries of them.
   virtual void JobProgress(uint64_t examined, uint64_t created) = 0;
   virtual void JobEnded(JobEnd end) = 0;
@@ -129,6 +143,7 @@ class Telemetry {
   // `endpoint` 0 and `subscriber_id` empty: it concerns the whole of hookd.
   virtual void Alert(AlertKind kind, EndpointId endpoint, std::string_view subscriber_id,
                      std::string_view message) = 0;
+  virtual void MailTried(MailResult result) = 0;
   virtual void Info(std::string_view event, std::string_view message) = 0;
   virtual void Warn(std::string_view event, std::string_view message) = 0;
   virtual void Error(std::string_view event, std::string_view message) = 0;

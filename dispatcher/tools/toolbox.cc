@@ -13,6 +13,7 @@ Toolbox::Toolbox(ToolboxOptions options, const OneShotRunner::TransportFactory& 
       rules_(rules),
       bins_(bins),
       clock_(clock),
+      prober_(one_shot_, store, clock, options_.user_agent),
       one_shot_(transports),
       captures_(bins, store, clock, options_.user_agent, "http://" + http_address) {}
 

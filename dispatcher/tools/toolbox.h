@@ -10,6 +10,7 @@
 #include "dispatcher/tools/bin_store.h"
 #include "dispatcher/tools/captures.h"
 #include "dispatcher/tools/one_shot.h"
+#include "dispatcher/tools/prober.h"
 #include "dispatcher/tools/sample_run.h"
 #include "dispatcher/tools/tool_rules.h"
 
@@ -30,6 +31,7 @@ class Toolbox {
           BinStore& bins, const DeliveryStore& store, const Clock& clock, const std::string& http_address);
 
   void Stop() {
+    prober_.Stop();
     one_shot_.Stop();
     captures_.Stop();
   }
@@ -49,12 +51,14 @@ class Toolbox {
   OneShot& one_shot() { return one_shot_; }
   BinStore& bins() { return bins_; }
   Captures& captures() { return captures_; }
+  Prober& prober() { return prober_; }
 
  private:
   const ToolboxOptions options_;
   const ToolRules& rules_;
   BinStore& bins_;
   const Clock& clock_;
+  Prober prober_;  // outlives what it has sent by one_shot_
   OneShotRunner one_shot_;
   Captures captures_;
 };

@@ -208,6 +208,18 @@ TEST_P(DeliveryStoreSuite, OperationsSurviveReopening) {
   EXPECT_EQ(Reopen().operations, Operations{});
 }
 
+TEST_P(DeliveryStoreSuite, TheMailCursorSurvivesReopening) {
+  EXPECT_EQ(Reopen().mail_cursor, "");
+  store().Apply(MailCursorChanged{"after x\n"});
+  store().Apply(MailCursorChanged{"after y\n"});
+  EXPECT_EQ(store().Stats().last_commit, 0u);
+  Commit();
+  EXPECT_EQ(Reopen().mail_cursor, "after y\n");
+  store().Apply(MailCursorChanged{""});
+  Commit();
+  EXPECT_EQ(Reopen().mail_cursor, "");
+}
+
 TEST_P(DeliveryStoreSuite, DiskAndStallAreTold) {
   EXPECT_FALSE(store().Stalled());
   const auto disk = store().Disk();

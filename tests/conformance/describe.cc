@@ -210,6 +210,7 @@ std::vector<std::string> Describe(const DeliveryStore::Recovered& recovered) {
                                recovered.endpoints_disabled, " disabled, ", recovered.endpoints_paused,
                                " paused"));
   lines.push_back(Describe(recovered.operations));
+  lines.push_back(absl::StrCat("mail cursor: ", Escaped(recovered.mail_cursor)));
   std::string jobs = absl::StrCat("jobs, next ", recovered.next_job, ":");
   for (const Job& job : recovered.jobs) absl::StrAppend(&jobs, " ", Describe(job), ";");
   lines.push_back(jobs);

@@ -276,6 +276,7 @@ Fact RandomWalk::NextJob(const StoreModel& model) {
 }
 
 Fact RandomWalk::NextOperations() {
+  if (OneIn(3)) return MailCursorChanged{absl::StrCat("after ", random_() % 10, "\n")};
   OperationsChanged fact;
   fact.operations.paused = OneIn(2);
   fact.operations.pause_note = absl::StrCat("note ", random_() % 10);

@@ -182,6 +182,7 @@ struct Applier {
     }
   }
   void operator()(const OperationsChanged& fact) { model.operations = fact.operations; }
+  void operator()(const MailCursorChanged& fact) { model.mail_cursor = fact.text; }
 };
 
 std::string IdempotencyLine(const Accepted& fact, const std::optional<IdempotencyHit>& hit) {
@@ -392,6 +393,7 @@ std::vector<std::string> StoreModel::DescribeRecovered() const {
   recovered.subscribers = subscribers.size();
   recovered.endpoints = endpoints.size();
   recovered.operations = operations;
+  recovered.mail_cursor = mail_cursor;
   for (const auto& [id, unused] : lanes) {
     const LaneState lane = LaneOf(id);
     if (lane.pending() == 0 && !lane.deleted && lane.rate_tat_ms <= high_water_ms &&

@@ -56,6 +56,7 @@ struct StoreModel {
   std::set<Bucket> payloads_dropped;
   std::set<Bucket> history_dropped;
   Operations operations;
+  std::string mail_cursor;
   std::map<uint64_t, Job> jobs;
   uint64_t next_job = 1;
   std::map<uint64_t, AccessToken> tokens;

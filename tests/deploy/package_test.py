@@ -161,6 +161,7 @@ class PackageTest(unittest.TestCase):
         data = (self.root / "var/lib/hookd").stat()
         self.assertEqual((str(data.st_uid), str(data.st_gid), stat.S_IMODE(data.st_mode)), (user[2], user[3], 0o700))
         self.assertTrue((self.root / LINK).is_symlink(), "it is not enabled")
+        self.assertTrue((self.root / "usr/share/hookd/templates/failing.txt").is_file())
         return user
 
     def test_installs_runs_upgrades_and_purges(self):

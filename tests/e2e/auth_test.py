@@ -1,5 +1,6 @@
 """Tokens and TLS from outside: the first token, what hookctl does with it, and what a start refuses."""
 
+import base64
 import json
 import os
 import ssl
@@ -132,6 +133,15 @@ class AuthTest(harness.TestCase):
         url = "https://" + hookd.http.replace("0.0.0.0", "127.0.0.1")
         with urllib.request.urlopen(url + "/readyz", timeout=10, context=trusting) as answer:
             self.assertEqual(answer.status, 200)
+        call = urllib.request.Request(url + "/hookd.v1.EventService/PublishEvent",
+                                      json.dumps({"event": {"subscriberId": "acme", "type": "t",
+                                                            "payload": base64.b64encode(b'"' + b"x" * 900_000 +
+                                                                                        b'"').decode()}}).encode(),
+                                      {"Content-Type": "application/json", "Authorization": f"Bearer {token}",
+                                       "Host": "hookd.example"})
+        self.assertEqual(self.run_hookctl(hookd, *flags, "subscribers", "create", "acme", token=token).code, 0)
+        with urllib.request.urlopen(call, timeout=10, context=trusting) as answer:
+            self.assertIn(b"evt_", answer.read())
         hookd.terminate()
 
 

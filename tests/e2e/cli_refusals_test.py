@@ -119,7 +119,8 @@ class RefusalsTest(harness.TestCase):
         lines = ['{"subscriber_id":"acme","type":"t","payload":1}', '{"subscriber_id":"acme","type":"a b","payload":2}']
         done = self.hookd.hookctl("--output", "json", "events", "publish", "--file", "-", input="\n".join(lines))
         self.assertEqual(done.code, REFUSED)
-        self.assertEqual(json.loads(done.out), {"accepted": 1, "duplicates": 0, "deliveries": 1, "refused": 1})
+        self.assertEqual(json.loads(done.out), {"accepted": 1, "duplicates": 0, "deliveries": 1,
+                                                "not_fanned_out": 0, "refused": 1})
         self.assertIn("line 2: INVALID_ARGUMENT: type: ", done.err)
 
     def test_urls(self):

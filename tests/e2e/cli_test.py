@@ -281,7 +281,8 @@ class CliTest(harness.TestCase):
         done = self.hookd.hookctl("--output", "json", "events", "publish", "--file", "-", input="\n".join(lines))
         self.assertEqual(done.code, REFUSED)
         self.assertEqual(
-            json.loads(done.out), {"accepted": 1197, "duplicates": 0, "deliveries": 1197, "refused": 2}
+            json.loads(done.out),
+            {"accepted": 1197, "duplicates": 0, "deliveries": 1197, "not_fanned_out": 0, "refused": 2},
         )
         self.assertIn("line 701: NOT_FOUND", done.err)
         self.assertIn("line 702: INVALID_ARGUMENT", done.err)

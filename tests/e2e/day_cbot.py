@@ -88,7 +88,44 @@ def errors_too(day):
     day.rule("001.3, 001.5, 001.h", "all three kinds come by default", ", ".join(sorted(kinds)), wanted <= kinds)
 
 
-SCENES = (addresses, parallel_and_statuses, retries, errors_too)
+def new_key(day):
+    """The number gets a new API key."""
+    path = "/v1/configs/webhook"
+    day.subscriber("rekeyed")
+    old = ("API-KEY", day.key("rekeyed"))
+    url = day.receiver.url("/rekeyed")
+    day.receiver.behave("/rekeyed", Answer())
+    secret = "Bearer of-the-boiler-room"
+    code, _ = day.rest("POST", path, old, {"url": url, "headers": {"Authorization": secret}})
+    day.rule("001.17, 001.18, 001.e", "the customer sets the URL", f"{code}", code == 200)
+    _, stored = day.rest("GET", path, old)
+    day.rule("F22", "headers' values are masked, as the profile says", f"{stored}",
+             stored.get("url") == url and list(stored.get("headers", {})) == ["Authorization"]
+             and secret not in str(stored))
+    (endpoint,) = day.call("EndpointService/ListEndpoints", {"subscriberId": "rekeyed"})["endpoints"]
+    day.publish("rekeyed", "messages", day.sample("messages"))
+    day.settled(endpoint["id"])
+
+    new = ("API-KEY", day.key("rekeyed"))
+    code, _ = day.rest("GET", path, old)
+    day.rule("001.f, F19", "the old key ends at once", f"{code}", code == 401)
+    shown_now = day.get(endpoint["id"])
+    reason = shown_now.get("disabled", {}).get("reason")
+    day.rule("001.21", "the URL is gone", f"{reason}, URL {shown_now.get('url', '')!r}",
+             reason == "DISABLE_REASON_URL_CLEARED" and not shown_now.get("url"))
+    for status in ("sent", "delivered", "read"):
+        day.publish("rekeyed", "statuses", day.sample("statuses", status))
+    pending = int(day.get(endpoint["id"])["health"]["pending"])
+    day.rule("F19", "what comes meanwhile is kept", f"{pending} pending", pending == 3)
+    code, _ = day.rest("POST", path, new, {"url": url})
+    day.settled(endpoint["id"])
+    came = len(once_each(day.receiver.requests("/rekeyed")))
+    day.rule("001.22", "set again with the new key, it is sent", f"{code}, {came} requests", (code, came) == (200, 4))
+    code, _ = day.rest("DELETE", path, new)
+    day.rule("001.19", "the customer removes the URL", f"{code}", code == 200)
+
+
+SCENES = (addresses, parallel_and_statuses, retries, errors_too, new_key)
 
 if __name__ == "__main__":
     play("cbot", FACTOR, SCENES)

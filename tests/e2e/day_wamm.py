@@ -118,7 +118,24 @@ def missed_messages(day):
     day.rule("003.38", "what was not delivered can be fetched, by direction", f"messages {got}", got == [1, 2, 3])
 
 
-SCENES = (one_url_per_channel, order, time_allowed, five_retries, held_channel, missed_messages)
+def two_gets(day):
+    """The provider's two calls for what was missed."""
+    token = day.key("picky")
+    code, document = day.rest("GET", f"/api2/msg_get_last/{token}/?col=2&from_me=0")
+    got = [message.get("msg_id") for message in document.get("msg_data", [])]
+    day.rule("003.38, F21, 003.h", "msg_get_last: the newest of one direction", f"{code}, messages {got}",
+             code == 200 and document.get("err") == 0 and sorted(got) == [2, 3])
+    phone = json.loads(day.sample("msg:in"))["msg_data"]["phone"]
+    day.publish("picky", "msg:in", day.sample("msg:in"), orderingKey=phone)
+    code, document = day.rest("GET", f"/api2/msg_get/{token}/?phone={phone}&col=100")
+    got = [message.get("msg_id") for message in document.get("msg_data", [])]
+    day.rule("003.38, F21", "msg_get: those of one chat", f"{code}, messages {got}",
+             code == 200 and document.get("err") == 0 and got == [json.loads(day.sample("msg:in"))["msg_data"]["msg_id"]])
+    code, document = day.rest("GET", "/api2/msg_get_last/wrong/?col=2")
+    day.rule("F21", "only with the subscriber's own key", f"{code}", code != 200 or document.get("err") != 0)
+
+
+SCENES = (one_url_per_channel, order, time_allowed, five_retries, held_channel, missed_messages, two_gets)
 
 if __name__ == "__main__":
     play("wamm", FACTOR, SCENES)

@@ -58,7 +58,61 @@ def retries(day):
     day.rule("004.5", "200 is success", state_of(delivery), state_of(delivery) == "SUCCEEDED")
 
 
-SCENES = (addresses, basic_auth, retries)
+def rest_configuration(day):
+    """The customer sets the webhook by REST, with its API key."""
+    path, status = "/v1/configs/webhook", day.sample("statuses")
+    day.subscriber("rest")
+    key = ("WHIZARD-KEY", day.key("rest"))
+
+    def failed(statement, promised, code, answer):
+        got, document = answer
+        meta = document.get("meta", {})
+        fits = got == code == meta.get("http_code") and meta.get("success") is False and meta.get("developer_message")
+        day.rule(statement, promised, f"{got} {meta}", bool(fits))
+        return meta
+
+    failed("004.14, 004.h", "without a key: 401", 401, day.rest("POST", path, None, {"url": "https://example.com/"}))
+    failed("004.22, F23", "with an unknown key: 401", 401, day.rest("GET", path, ("WHIZARD-KEY", "adafABC43")))
+    failed("004.20", "GET before one was set: 404", 404, day.rest("GET", path, key))
+    meta = failed("004.24, 004.d", "a URL without a scheme: 400, with details", 400,
+                  day.rest("POST", path, key, {"url": "www.example.com/webhook"}))
+    day.rule("004.24", "details are texts", f"{meta.get('details')}",
+             bool(meta.get("details")) and all(isinstance(each, str) for each in meta["details"]))
+    url, other = day.receiver.url("/rest"), day.receiver.url("/other")
+    failed("004.13", "POST without application/json: 400", 400, day.rest("POST", path, key, {"url": url}, ""))
+    day.receiver.behave("/rest", Answer())
+    day.receiver.behave("/other", Answer())
+
+    wanted = {"url": url, "headers": {"Authorization": "Basic " + base64.b64encode(b"ann:a-pass").decode()}}
+    got = day.rest("POST", path, key, wanted)
+    day.rule("004.11, 004.12, 004.16, 004.19", "POST answers with what was stored", f"{got}", got == (200, wanted))
+    got = day.rest("GET", path, key, None, "")
+    day.rule("004.23, 004.26, 004.e, F22", "GET, without a content type, shows it in clear", f"{got}",
+             got == (200, wanted))
+    (endpoint,) = day.call("EndpointService/ListEndpoints", {"subscriberId": "rest"})["endpoints"]
+    shown = str(day.get(endpoint["id"]))
+    hidden = wanted["headers"]["Authorization"] not in shown
+    day.rule("F22", "to the key that owns it alone", "hidden elsewhere" if hidden else "shown elsewhere", hidden)
+    day.publish("rest", "statuses", status)
+    day.settled(endpoint["id"])
+    (request,) = once_each(day.receiver.requests("/rest"))
+    day.rule("004.18", "the header goes with the notification", request.headers.get("authorization", "none"),
+             request.headers.get("authorization") == wanted["headers"]["Authorization"])
+
+    got = day.rest("POST", path, key, {"url": other})
+    day.rule("004.15, 004.h", "POST again replaces both; without headers there are none", f"{got}",
+             got == (200, {"url": other, "headers": {}}))
+    day.publish("rest", "statuses", status)
+    day.settled(endpoint["id"])
+    (request,) = once_each(day.receiver.requests("/other"))
+    day.rule("004.h", "and acts on what comes next", request.headers.get("authorization", "no header"),
+             "authorization" not in request.headers)
+    got = day.rest("DELETE", path, key)
+    day.rule("004.f", "DELETE, an extension: 200 and nothing in it", f"{got}", got == (200, {"url": "", "headers": {}}))
+    failed("004.f", "then GET: 404", 404, day.rest("GET", path, key))
+
+
+SCENES = (addresses, basic_auth, retries, rest_configuration)
 
 if __name__ == "__main__":
     play("whizard", FACTOR, SCENES, CHANGES, LIFTED)

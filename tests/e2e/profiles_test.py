@@ -80,6 +80,9 @@ class ProfilesTest(harness.TestCase):
         gated = self.publish("acme", "message:in:new", "{}")
         self.assertEqual(gated.get("deliveries", 0), 0)
         self.assertIn("platform-business", gated["not_fanned_out"])
+        line = '{"subscriber_id":"acme","type":"message:in:new","payload":{}}\n'
+        self.assertEqual(hookd.ask("events", "publish", "--file", "-", input=2 * line),
+                         {"accepted": 2, "duplicates": 0, "deliveries": 0, "not_fanned_out": 2, "refused": 0})
         hookd.ask("subscribers", "update", "acme", "--plan", "platform")
         self.assertEqual(self.publish("acme", "message:in:new", "{}")["deliveries"], 1)
         hookd.ask("subscribers", "update", "acme", "--strict", "yes")

@@ -124,7 +124,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         verified = signature_is_valid(self.headers, body, route.secret, time.time())
         attempt = int(self.headers["hookd-attempt"])
         sequence = self.headers["hookd-sequence"]
-        number = int(sequence.split(".")[1]) if sequence else 0  # tests of an endpoint have none
+        # Of a batch, its first member's; tests of an endpoint have none.
+        number = int(sequence.split(",")[0].split(".")[1]) if sequence else 0
         refused = route.refuse_every and number % route.refuse_every == 0 and attempt <= route.refuse_attempts
         status = 400 if not verified else route.refuse_status if refused else 204
         entry = {

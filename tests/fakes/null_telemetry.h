@@ -23,6 +23,13 @@ class NullTelemetry : public Telemetry {
   void DeliveriesEnded(DeliveryState state, uint64_t count) override {
     if (state == DeliveryState::kSucceeded) succeeded_ += count;
   }
+  void BatchFormed(size_t members) override {
+    ++batches_;
+    batched_ += members;
+  }
+  uint64_t batches() const { return batches_; }
+  uint64_t batched() const { return batched_; }
+  void ProbeDone(ErrorKind) override {}
   void JobProgress(uint64_t, uint64_t) override {}
   void JobEnded(JobEnd) override {}
   void AuthFailed(AuthFailure failure) override { ++auth_failures_[static_cast<size_t>(failure)]; }
@@ -31,6 +38,8 @@ class NullTelemetry : public Telemetry {
     ++alerts_[static_cast<size_t>(kind)];
   }
   uint64_t alerts(AlertKind kind) const { return alerts_[static_cast<size_t>(kind)]; }
+  void MailTried(MailResult result) override { ++mails_[static_cast<size_t>(result)]; }
+  uint64_t mails(MailResult result) const { return mails_[static_cast<size_t>(result)]; }
   void Info(std::string_view, std::string_view) override {}
   void Warn(std::string_view, std::string_view) override {}
   void Error(std::string_view, std::string_view) override {}
@@ -44,8 +53,11 @@ class NullTelemetry : public Telemetry {
   std::atomic<uint64_t> accepted_{0};
   std::atomic<uint64_t> succeeded_{0};
   std::atomic<uint64_t> failed_{0};
+  std::atomic<uint64_t> batches_{0};
+  std::atomic<uint64_t> batched_{0};
   std::array<std::atomic<uint64_t>, kAlertKinds> alerts_{};
   std::array<std::atomic<uint64_t>, kAuthFailures> auth_failures_{};
+  std::array<std::atomic<uint64_t>, kMailResults> mails_{};
 };
 
 }  // namespace hookd

@@ -173,6 +173,66 @@ TEST_F(DeliveryTest, EveryAttemptIsSignedForItsOwnTime) {
   EXPECT_GT(delivery.attempts[1].us.total, 0);
 }
 
+// "[{"n": 1},{"n": 2}]"
+std::string ArrayOf(int first, int last) {
+  std::string array;
+  for (int i = first; i <= last; ++i) array += Concat(i == first ? "[" : ",", "{\"n\": ", i, "}");
+  return array + "]";
+}
+// "1.1,1.2"
+std::string SequencesOf(int first, int last) {
+  std::string sequences;
+  for (int i = first; i <= last; ++i) sequences += Concat(i == first ? "1." : ",1.", i);
+  return sequences;
+}
+
+TEST_F(DeliveryTest, SendsBatchesInOrderAndARetryIsTheSameBatch) {
+  int seen = 0;
+  HttpReceiver receiver(
+      [&seen](const ReceivedRequest&) { return ReceiverAnswer::Status(++seen == 2 ? 503 : 200); });
+  Start();
+  const EndpointId endpoint = Create(receiver.Url("/hook"), [](Endpoint& it) {
+    it.policy.batch.event_types = {"message:in:*"};
+    it.policy.batch.linger = Millis(200);
+  });
+  Publish(1, 60);
+  WaitUntilDone();
+  const std::vector<ReceivedRequest> requests = receiver.requests();
+  ASSERT_EQ(requests.size(), 4u);
+  const std::vector<std::pair<int, int>> members = {{1, 25}, {26, 50}, {26, 50}, {51, 60}};
+  for (size_t i = 0; i < 4; ++i) {
+    const ReceivedRequest& request = requests[i];
+    const auto [first, last] = members[i];
+    EXPECT_EQ(request.body, ArrayOf(first, last));
+    EXPECT_EQ(request.Header("content-type"), "application/json");
+    EXPECT_EQ(request.Header("hookd-sequence"), SequencesOf(first, last));
+    EXPECT_EQ(request.Header("hookd-event-type"), "message:in:new");
+    EXPECT_EQ(request.Header("hookd-attempt"), i == 2 ? "2" : "1");
+    EXPECT_EQ(request.Header("webhook-signature"),
+              SignV1({kKey}, request.Header("webhook-id"), std::stoll(request.Header("webhook-timestamp")),
+                     request.body));
+  }
+  EXPECT_EQ(requests[1].Header("webhook-id"), requests[2].Header("webhook-id"));
+  EXPECT_NE(requests[0].Header("webhook-id"), requests[1].Header("webhook-id"));
+  EXPECT_NE(requests[2].Header("webhook-id"), requests[3].Header("webhook-id"));
+  EXPECT_EQ(telemetry_.batches(), 3u);
+  EXPECT_EQ(telemetry_.batched(), 60u);
+
+  DeliveryQuery query;
+  query.endpoint = endpoint;
+  query.limit = 100;
+  const absl::StatusOr<DeliveryPage> page = engine_->ListDeliveries(query);
+  ASSERT_TRUE(page.ok() && page->deliveries.size() == 60);
+  for (const Delivery& listed : page->deliveries) {
+    const Delivery delivery = engine_->GetDelivery(listed.id)->delivery;
+    const size_t at = delivery.id.sequence <= 25 ? 0 : delivery.id.sequence <= 50 ? 1 : 3;
+    EXPECT_EQ(delivery.state, DeliveryState::kSucceeded);
+    EXPECT_EQ(delivery.batch->ToString(), requests[at].Header("webhook-id"));
+    ASSERT_EQ(delivery.attempts.size(), at == 1 ? 2u : 1u);
+    EXPECT_EQ(delivery.attempts[0].status, at == 1 ? 503 : 200);
+  }
+}
+
 TEST_F(DeliveryTest, OnlyTheSuccessRangesCount) {
   std::vector<int> statuses = {302, 404, 210, 209};
   size_t next = 0;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -18,6 +20,15 @@ inline Profile SmallProfile() {
 
 inline std::shared_ptr<const Profiles> SmallProfiles(bool allow_http = false) {
   absl::StatusOr<std::shared_ptr<const Profiles>> profiles = Profiles::Make({SmallProfile()}, allow_http);
+  EXPECT_TRUE(profiles.ok()) << profiles.status();
+  return *std::move(profiles);
+}
+
+// Those that come with hookd; http is taken where they demand https.
+inline std::shared_ptr<const Profiles> ShippedProfiles() {
+  absl::StatusOr<std::vector<Profile>> read = LoadProfiles({"config/profiles"}, CheckProfile);
+  EXPECT_TRUE(read.ok()) << read.status();
+  absl::StatusOr<std::shared_ptr<const Profiles>> profiles = Profiles::Make(*std::move(read), true);
   EXPECT_TRUE(profiles.ok()) << profiles.status();
   return *std::move(profiles);
 }

@@ -5,7 +5,7 @@ import re
 import sys
 
 ROOMS = ["base", "cli", "config", "storage", "tests"] + [
-    f"dispatcher/{room}" for room in ("api", "app", "core", "engine", "telemetry", "tools", "transport")
+    f"dispatcher/{room}" for room in ("alerts", "api", "app", "core", "engine", "telemetry", "tools", "transport")
 ]
 
 # What a room may include of ours, beside itself. Tests may include everything.
@@ -33,6 +33,13 @@ MAY_INCLUDE = {
         "dispatcher/transport/http_transport.h",
         "storage/delivery_store.h",
     ],
+    "dispatcher/alerts": [
+        "base/",
+        "dispatcher/core/",
+        "dispatcher/engine/engine.h",
+        "dispatcher/telemetry/telemetry.h",
+        "dispatcher/transport/curl_handles.h",
+    ],
     "dispatcher/api": [
         "base/",
         "dispatcher/core/",
@@ -48,13 +55,14 @@ MAY_INCLUDE = {
 
 # Third-party headers, and the rooms that they are private to.
 PRIVATE = {
-    r"(curl/|ares)": ["dispatcher/transport"],
+    r"ares": ["dispatcher/transport"],
+    r"curl/": ["dispatcher/alerts", "dispatcher/transport"],
     r"rocksdb/": ["storage"],
     r"(grpc|grpcpp|grpc\+\+)/": ["dispatcher/api", "cli"],
     r"(prometheus|spdlog|fmt)/": ["dispatcher/telemetry"],
     r"yaml-cpp/": ["config", "cli"],
     r"boost/url": ["dispatcher/core"],
-    r"boost/json": ["dispatcher/core", "cli"],
+    r"boost/json": ["dispatcher/core", "dispatcher/api", "cli"],
     r"valijson/": ["dispatcher/core"],
     r"openssl/": ["dispatcher/api", "dispatcher/core", "dispatcher/transport"],
     r"boost/beast": ["dispatcher/api"],

@@ -23,6 +23,7 @@ class HouseRulesTest(unittest.TestCase):
 
     def test_include_directions(self):
         self.assert_breach("dispatcher/engine/a.cc", '#include "storage/rocksdb_store.h"\n', "engine may not")
+        self.assert_breach("dispatcher/alerts/a.cc", '#include "storage/rocksdb_store.h"\n', "alerts may not")
         self.assert_breach("base/a.cc", '#include "dispatcher/core/backoff.h"\n', "base may not")
         self.assert_breach("dispatcher/core/a.cc", '#include "hookd/v1/event.pb.h"\n', "core may not")
         self.assertEqual(breaches("tests/unit/a.cc", '#include "storage/rocksdb_store.h"\n'), [])
@@ -31,7 +32,8 @@ class HouseRulesTest(unittest.TestCase):
         self.assert_breach("base/a.cc", '#include "clock.h"\n', "not a path from the root")
 
     def test_libraries_are_private(self):
-        self.assert_breach("storage/a.cc", "#include <curl/curl.h>\n", "private to dispatcher/transport")
+        self.assert_breach("storage/a.cc", "#include <curl/curl.h>\n",
+                           "private to dispatcher/alerts, dispatcher/transport")
         self.assert_breach("dispatcher/engine/a.cc", "#include <rocksdb/db.h>\n", "private to storage")
         self.assert_breach("dispatcher/api/a.cc", "  #  include <spdlog/spdlog.h>\n", "private to dispatcher/telemetry")
         self.assertEqual(breaches("storage/a.cc", "#include <rocksdb/db.h>\n"), [])

@@ -15,9 +15,10 @@ METRICS = "docs/metrics.md"
 # Constants that bound nothing. Every other number or duration that is `constexpr` and has a name is a bound.
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
-        kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
-        kFingerprintBytes kGeneratedKeyBytes kIdBytes kIdDigits kAuthFailures kJobEnds kLaneClasses kLast kLastMs kLevels kMaxTimeoutDigits
-        kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSecretBytes kSha256Bytes kStorageFormat kTextBytes""",
+        kAlertKinds kAuthFailures kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
+        kFingerprintBytes kGeneratedKeyBytes kIdBytes kIdDigits kJobEnds kLaneClasses kLast kLastMs kLevels kMailResults kMaxTimeoutDigits
+        kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSecretBytes kSha256Bytes kStorageFormat kTextBytes
+        kQuotedLine kWordBytes""",
     "an exit code or an HTTP status": """
         kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
@@ -28,7 +29,7 @@ NOT_BOUNDS = {
         kLatencyClasses kLeap kMinHosts kOverheadBytes kReadCost kRequestOverhead kResultBytes kRings kRowBytes kRowsOfSeveral
         kRowsShown kSlowUs kStepsPerSecond""",
     "how often something is looked at or tried again": """
-        kAcceptPause kBusyPause kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
+        kAcceptPause kBusyPause kCursorEvery kMailPause kMailPoll kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
         kLastReconnectMs kLater kLineEvery kLookEvery kPollEvery kPumpEvery kReadRetry kRedrawEvery kRefreshEvery
         kRefusedPause kRetentionEveryLooks kSafetyNetSeconds""",
     "of the store in memory, which is for tests": "kIdempotencyMs",
@@ -125,18 +126,18 @@ def value_of(constant, known):
 
 
 def keys_of_yaml(text):
-    """Key paths and their values of the default configuration: no lists but [], no block texts."""
+    """Key paths and their values of the default configuration: steps of two spaces, no lists but [], no block texts."""
     keys, sections = {}, []
     for line in text.splitlines():
         match = re.match(r"^( *)([a-z_]+):(?: +(.*?))? *$", line.split(" #")[0])
         if not match or line.lstrip().startswith("#"):
             continue
         indent, name, value = match.groups()
-        path = [*sections[: len(indent) // 2], name]
+        del sections[len(indent) // 2:]
         if value is None:
-            sections = path
+            sections.append(name)
         else:
-            keys[".".join(path)] = value
+            keys[".".join([*sections, name])] = value
     return keys
 
 

@@ -77,7 +77,8 @@ class ApiTest : public ::testing::Test {
   static constexpr size_t kIntakeBytes = 4096;
 
   // `rules`: with the tools.
-  explicit ApiTest(const ToolRules* rules = nullptr, const AuthOptions& auth = {},
+  explicit ApiTest(const ToolRules* rules = nullptr,
+                   std::shared_ptr<const Profiles> profiles = SmallProfiles(), const AuthOptions& auth = {},
                    const ServerTlsOptions& tls = {}) {
     EngineOptions options;
     if (rules != nullptr) {
@@ -91,7 +92,7 @@ class ApiTest : public ::testing::Test {
     }
     options.shards = 1;
     options.intake_bytes = kIntakeBytes;
-    options.profiles = SmallProfiles();
+    options.profiles = std::move(profiles);
     engine_ = std::make_unique<Engine>(
         options, store_, RealClock(), telemetry_,
         [this](boost::asio::io_context& io) { return std::make_unique<FakeTransport>(io, receiver_); },

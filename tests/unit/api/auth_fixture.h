@@ -35,7 +35,7 @@ class AuthTest : public ApiTest {
   // Ids of each kind.
   using Objects = std::map<CallObject, std::string>;
 
-  explicit AuthTest(const AuthOptions& auth = Required()) : ApiTest(&AnyTools(), auth) {
+  explicit AuthTest(const AuthOptions& auth = Required()) : ApiTest(&AnyTools(), SmallProfiles(), auth) {
     Subscriber other;
     other.id = "beta";
     EXPECT_TRUE(engine_->CreateSubscriber(other).ok());

@@ -51,6 +51,18 @@ class SteerTest : public testing::ApiTest {
     return response.event_id();
   }
 
+  void PublishOf(const std::string& ordering_key, const std::string& type, int number) {
+    grpc::ClientContext context;
+    v1::PublishEventRequest request;
+    request.mutable_event()->set_subscriber_id("acme");
+    request.mutable_event()->set_type(type);
+    request.mutable_event()->set_ordering_key(ordering_key);
+    request.mutable_event()->set_payload(std::to_string(number));
+    v1::PublishEventResponse response;
+    const grpc::Status status = events_->PublishEvent(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  }
+
   v1::ListDeliveriesResponse List(const v1::ListDeliveriesRequest& request) {
     grpc::ClientContext context;
     v1::ListDeliveriesResponse response;
@@ -288,6 +300,45 @@ TEST_F(SteerTest, APollGivesWhatWasAcceptedAndWaitsForMore) {
   EXPECT_EQ(waited.events(0).id(), second);
 }
 
+TEST_F(SteerTest, APollGivesTheNewestFirstOfOneTypeAndChat) {
+  CreateEndpoint();
+  for (int i = 0; i < 5; ++i) PublishOf("ann", i % 2 == 0 ? "in" : "out", i);
+  for (int i = 5; i < 8; ++i) PublishOf("ben", "in", i);
+  const auto poll = [this](const std::string& key, const std::string& type, int newest) {
+    v1::PollEventsRequest request;
+    request.set_subscriber_id("acme");
+    request.set_ordering_key(key);
+    request.set_event_type(type);
+    request.set_newest(newest);
+    grpc::ClientContext context;
+    v1::PollEventsResponse response;
+    const grpc::Status status = events_->PollEvents(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    EXPECT_FALSE(response.incomplete());
+    std::string payloads;
+    for (const v1::Event& event : response.events()) payloads += event.payload();
+    return std::pair(payloads, response.cursor());
+  };
+  EXPECT_EQ(poll("", "", 3).first, "765");
+  EXPECT_EQ(poll("", "", 100).first, "76543210");
+  EXPECT_EQ(poll("ann", "", 100).first, "43210");
+  EXPECT_EQ(poll("ann", "in", 2).first, "42");
+  EXPECT_EQ(poll("nobody", "", 2).first, "");
+
+  // The cursor goes on behind them; the key filters there too.
+  v1::PollEventsRequest request;
+  request.set_subscriber_id("acme");
+  request.set_ordering_key("ann");
+  request.set_cursor(poll("ann", "", 1).second);
+  PublishOf("ben", "in", 8);
+  PublishOf("ann", "in", 9);
+  grpc::ClientContext context;
+  v1::PollEventsResponse response;
+  ASSERT_TRUE(events_->PollEvents(&context, request, &response).ok());
+  ASSERT_THAT(response.events(), SizeIs(1));
+  EXPECT_EQ(response.events(0).payload(), "9");
+}
+
 TEST_F(SteerTest, PollsRefuseWhatTheyCannotAnswer) {
   const auto refused = [this](const v1::PollEventsRequest& request) {
     grpc::ClientContext context;
@@ -301,6 +352,16 @@ TEST_F(SteerTest, PollsRefuseWhatTheyCannotAnswer) {
   request.mutable_wait()->set_seconds(31);
   EXPECT_THAT(refused(request).error_message(), StartsWith("wait: "));
   request.clear_wait();
+  request.set_newest(101);
+  EXPECT_THAT(refused(request).error_message(), StartsWith("newest: "));
+  request.set_newest(1);
+  request.set_page_size(5);
+  EXPECT_THAT(refused(request).error_message(), StartsWith("newest: give either it or page_size"));
+  request.clear_newest();
+  request.clear_page_size();
+  request.set_ordering_key(std::string(129, 'k'));
+  EXPECT_THAT(refused(request).error_message(), StartsWith("ordering_key: "));
+  request.clear_ordering_key();
   request.set_cursor("made up");
   EXPECT_EQ(refused(request).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }

@@ -184,6 +184,29 @@ TEST_F(ToolsApiTest, AnUnprovenEndpointStaysDisabled) {
               HasSubstr("verify_token: is not visible ASCII"));
 }
 
+TEST_F(ToolsApiTest, WithoutAUrlThereIsNothingToTestOrToVerify) {
+  const std::string id = Create(true);
+  AccessToken token;
+  token.subscriber_ids = {"acme"};
+  ASSERT_TRUE(engine_->MakeToken(token, OldTokens::kRevokeAndClear).ok());
+  EXPECT_EQ(Get(id).disabled().reason(), v1::DISABLE_REASON_UNVERIFIED);
+  const std::string expected = "endpoint " + id + " has no URL since its API key was changed: set one";
+  v1::VerifyEndpointRequest request;
+  request.set_id(id);
+  v1::VerifyEndpointResponse response;
+  grpc::ClientContext context;
+  const grpc::Status refused = tools_stub_->VerifyEndpoint(&context, request, &response);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(refused.error_message(), expected);
+  v1::TestEndpointRequest test;
+  test.set_endpoint_id(id);
+  test.add_samples()->set_payload("1");
+  test.mutable_samples(0)->set_event_type("t");
+  v1::TestEndpointResponse tested;
+  EXPECT_EQ(Test(test, &tested).error_message(), expected);
+  EXPECT_EQ(receiver_.requests().size(), 0u);
+}
+
 TEST_F(ToolsApiTest, AnUpdateMayAskForAProof) {
   const std::string id = Create();
   v1::UpdateEndpointRequest request;

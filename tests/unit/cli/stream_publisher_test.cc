@@ -97,6 +97,25 @@ TEST_F(StreamPublisherTest, SendsAgainWhatABreakLeftUnanswered) {
   EXPECT_EQ(publisher_->summary().deliveries, 2u);
 }
 
+TEST_F(StreamPublisherTest, CountsWhatThePlanDoesNotHave) {
+  Start([](int, Stream& stream) {
+    v1::PublishStreamRequest request;
+    while (stream.Read(&request)) {
+      v1::PublishStreamResponse answer;
+      answer.set_batch(request.batch());
+      answer.add_results()->set_not_fanned_out("profile small has ack for plan business only");
+      stream.Write(answer);
+    }
+    return grpc::Status::OK;
+  });
+  ASSERT_TRUE(publisher_->Send(OneEvent("a")).ok());
+  ASSERT_TRUE(publisher_->Send(OneEvent("b")).ok());
+  ASSERT_TRUE(publisher_->Finish().ok());
+  EXPECT_EQ(publisher_->summary().accepted, 2u);
+  EXPECT_EQ(publisher_->summary().deliveries, 0u);
+  EXPECT_EQ(publisher_->summary().not_fanned_out, 2u);
+}
+
 // The last answer is old when the outage begins: the server stalled, or there was nothing to send.
 TEST_F(StreamPublisherTest, AnOutageBeginsWhenItIsNoticed) {
   Start([this](int number, Stream& stream) {

@@ -119,20 +119,23 @@ TEST(ConfigDefaultsTest, FileAndSchemaHaveTheSameKeys) {
   EXPECT_EQ(file, schema);
 }
 
-TEST(ConfigDefaultsTest, FileNamesEveryBound) {
-  std::ifstream stream(kDefaultFile);
-  const std::string text(std::istreambuf_iterator<char>(stream), {});
-  const Descriptor& root = *Config::descriptor();
-  for (int i = 0; i < root.field_count(); ++i) {
-    if (config::IsValue(*root.field(i))) continue;
-    const Descriptor& section = *root.field(i)->message_type();
-    for (int j = 0; j < section.field_count(); ++j) {
-      const config::v1::Rule& rule = section.field(j)->options().GetExtension(config::v1::rule);
-      if (!rule.min().empty()) {
-        EXPECT_THAT(text, HasSubstr(rule.min() + " to " + rule.max())) << section.field(j)->full_name();
-      }
+void ExpectBoundsNamed(const Descriptor& section, const std::string& text) {
+  for (int i = 0; i < section.field_count(); ++i) {
+    const FieldDescriptor& field = *section.field(i);
+    if (!config::IsValue(field)) {
+      ExpectBoundsNamed(*field.message_type(), text);
+      continue;
+    }
+    const config::v1::Rule& rule = field.options().GetExtension(config::v1::rule);
+    if (!rule.min().empty()) {
+      EXPECT_THAT(text, HasSubstr(rule.min() + " to " + rule.max())) << field.full_name();
     }
   }
+}
+
+TEST(ConfigDefaultsTest, FileNamesEveryBound) {
+  std::ifstream stream(kDefaultFile);
+  ExpectBoundsNamed(*Config::descriptor(), std::string(std::istreambuf_iterator<char>(stream), {}));
 }
 
 TEST(ConfigLoaderTest, EmptyFileGivesTheDefaults) {

@@ -83,6 +83,21 @@ TEST(BackoffTest, ExponentialGrowsByItsFactorUpToTheCap) {
   EXPECT_EQ(RetryDelay(backoff, 3, 0), Millis(33'750));
 }
 
+TEST(BackoffTest, ExactFirstTakesTheJitterOffTheFirstRetryAlone) {
+  Backoff backoff;
+  backoff.jitter = 1;
+  backoff.exact_first = true;
+  for (const BackoffKind kind : {BackoffKind::kLinear, BackoffKind::kFixed, BackoffKind::kExponential}) {
+    backoff.kind = kind;
+    EXPECT_EQ(RetryDelay(backoff, 1, 0.5), seconds(15));
+    EXPECT_EQ(RetryDelay(backoff, 2, 0.5), RetryDelay(backoff, 2, 0) * 3 / 2);
+  }
+  backoff.kind = BackoffKind::kSchedule;
+  backoff.schedule = {seconds(5), seconds(10)};
+  EXPECT_EQ(RetryDelay(backoff, 1, 0.5), seconds(5));
+  EXPECT_EQ(RetryDelay(backoff, 2, 0.5), seconds(15));
+}
+
 TEST(BackoffTest, ScheduleRepeatsItsLastEntry) {
   Backoff backoff;
   backoff.kind = BackoffKind::kSchedule;

@@ -87,5 +87,18 @@ TEST(RateLimitTest, ZeroPerSecondIsNoLimit) {
   EXPECT_EQ(Starts({0, 1}, kSecond, 1000).back(), 0);
 }
 
+TEST(RateLimitTest, WhatCostsMoreGoesWhenOneCouldAndPaysAfterwards) {
+  const RateLimit rate{5, 5, RateUnit::kMember};
+  const int64_t now = 100 * kSecond;
+  // 25 at 5 a second are 5 s; the burst of 5 lets the next go 0.8 s earlier.
+  int64_t tat = GcraAdvanceUs(rate, 0, now, 25);
+  EXPECT_EQ(tat, now + 5 * kSecond);
+  EXPECT_EQ(GcraEarliestUs(rate, tat), now + 4'200'000);
+  tat = GcraAdvanceUs(rate, tat, now + 4'200'000, 1);
+  EXPECT_EQ(GcraEarliestUs(rate, tat), now + 4'400'000);
+  EXPECT_EQ(GcraAdvanceUs(rate, 0, now, 1), GcraAdvanceUs(rate, 0, now));
+  EXPECT_EQ(GcraAdvanceUs({0, 1}, 7, now, 25), 7) << "no limit";
+}
+
 }  // namespace
 }  // namespace hookd

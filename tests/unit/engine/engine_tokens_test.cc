@@ -29,6 +29,15 @@ class EngineTokensTest : public EngineTest {
     EXPECT_TRUE(made.ok()) << made.status();
     return made.value_or(MadeToken{});
   }
+  void SetUrl(EndpointId id, const std::string& url) {
+    ASSERT_TRUE(engine_
+                    ->UpdateEndpoint(id,
+                                     [&](Endpoint& endpoint) {
+                                       endpoint.url = url;
+                                       return absl::OkStatus();
+                                     })
+                    .ok());
+  }
   absl::StatusCode Authenticated(const std::string& text) {
     return engine_->Authenticate(text).status().code();
   }
@@ -97,15 +106,60 @@ TEST_F(EngineTokensTest, ANewKeyMayTakeTheUrlAwayAndWhatQueuedGoesToTheNewOne) {
   EXPECT_EQ(engine_->GetEndpoint(id)->lane.pending(), 1u);
   EXPECT_EQ(receiver_.requests().size(), 0u);
 
-  ASSERT_TRUE(engine_
-                  ->UpdateEndpoint(id,
-                                   [&](Endpoint& endpoint) {
-                                     endpoint.url = url;
-                                     return absl::OkStatus();
-                                   })
-                  .ok());
+  SetUrl(id, url);
   WaitUntilDone();
   EXPECT_THAT(Bodies(), ElementsAre("waits"));
+  EXPECT_EQ(engine_->GetEndpoint(id)->endpoint->disabled, DisableReason::kNone);
+}
+
+TEST_F(EngineTokensTest, WhatAPersonDisabledStaysDisabledWithANewUrl) {
+  CreateSubscriber();
+  const EndpointId id = CreateEndpoint(DeliveryMode::kOrdered);
+  ASSERT_TRUE(engine_->DisableEndpoint(id, "fraud").ok());
+  const WallMs since = engine_->GetEndpoint(id)->endpoint->disabled_ms;
+  Make(For({"acme"}), OldTokens::kRevokeAndClear);
+  EXPECT_EQ(engine_->GetEndpoint(id)->endpoint->url, "");
+  EXPECT_EQ(engine_->GetEndpoint(id)->endpoint->disabled, DisableReason::kPerson);
+  EXPECT_EQ(engine_->GetEndpoint(id)->endpoint->disabled_ms, since);
+  EXPECT_EQ(engine_->GetEndpoint(id)->endpoint->state_note, "fraud");
+
+  // It cannot be enabled without a URL, and a URL does not enable it.
+  EXPECT_EQ(engine_->EnableEndpoint(id, "").status().code(), absl::StatusCode::kFailedPrecondition);
+  BulkChange enable;
+  enable.action = EndpointAction::kEnable;
+  enable.filter.subscriber_id = "acme";
+  EXPECT_THAT(engine_->ChangeEndpoints(enable)->changed, ElementsAre());
+  Publish("waits");
+  SetUrl(id, "http://127.0.0.1:1/other");
+  LetShardsRun(id);
+  EXPECT_EQ(engine_->GetEndpoint(id)->endpoint->disabled, DisableReason::kPerson);
+  EXPECT_EQ(receiver_.requests().size(), 0u);
+  ASSERT_TRUE(engine_->EnableEndpoint(id, "").ok());
+  WaitUntilDone();
+  EXPECT_THAT(Bodies(), ElementsAre("waits"));
+}
+
+TEST_F(EngineTokensTest, WhatIsUnverifiedStaysThatWithANewUrl) {
+  CreateSubscriber();
+  const EndpointId id =
+      CreateEndpoint(DeliveryMode::kOrdered, [](Endpoint& it) { it.disabled = DisableReason::kUnverified; });
+  Make(For({"acme"}), OldTokens::kRevokeAndClear);
+  SetUrl(id, "http://127.0.0.1:1/other");
+  EXPECT_EQ(engine_->GetEndpoint(id)->endpoint->disabled, DisableReason::kUnverified);
+}
+
+TEST_F(EngineTokensTest, WhatWasDisabledForItsFailuresWaitsForTheNewUrlAlone) {
+  receiver_.SetHandler([](const SentRequest&) { return 410; });
+  CreateSubscriber();
+  const EndpointId id = CreateEndpoint(DeliveryMode::kOrdered);
+  Publish("waits");
+  ASSERT_TRUE(receiver_.WaitForCount(1));
+  while (engine_->GetEndpoint(id)->endpoint->disabled == DisableReason::kNone) std::this_thread::yield();
+  Make(For({"acme"}), OldTokens::kRevokeAndClear);
+  EXPECT_EQ(engine_->GetEndpoint(id)->endpoint->disabled, DisableReason::kUrlCleared);
+  receiver_.SetHandler([](const SentRequest&) { return 200; });
+  SetUrl(id, "http://127.0.0.1:1/other");
+  WaitUntilDone();
   EXPECT_EQ(engine_->GetEndpoint(id)->endpoint->disabled, DisableReason::kNone);
 }
 

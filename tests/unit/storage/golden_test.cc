@@ -255,6 +255,7 @@ std::map<std::string, std::string> Current() {
   return {
       {"key.state", keys::State()},
       {"key.operations", keys::OperationsRow()},
+      {"key.mail_cursor", keys::MailCursorRow()},
       {"key.bucket", keys::BucketRow(kEvent.bucket())},
       {"key.subscriber", keys::OfSubscriber("acme")},
       {"key.subscribers_endpoint", keys::OfSubscribersEndpoint("acme", kEndpoint)},
@@ -293,6 +294,7 @@ std::map<std::string, std::string> Current() {
       {"record.idempotency", records::EncodeIdempotency(kEvent, idempotency.fingerprint)},
       {"record.bucket", records::Encode(BucketView{77, 4, 7, 5, 6, true})},
       {"record.operations", records::Encode(Operations{true, "note", 8, true})},
+      {"record.mail_cursor", records::EncodeMailCursor("after x\n")},
       {"record.state", records::Encode(records::StoreState{7, 8, 9, 1, 10})},
   };
 }
@@ -365,6 +367,7 @@ TEST(StorageFormatTest, PinnedRecordsReadBackWhole) {
   EXPECT_TRUE(records::DecodeBucket(77, records::Encode(BucketView{77, 4, 7, 5, 6, true}))->payloads_gone);
   const Operations operations{true, "note", 8, true};
   EXPECT_EQ(*records::DecodeOperations(records::Encode(operations)), operations);
+  EXPECT_EQ(*records::DecodeMailCursor(records::EncodeMailCursor("after x\n")), "after x\n");
   EXPECT_EQ((*records::DecodeEvent(kEvent, records::Encode(SomeEvent())))->payload, "{\"a\":1}");
 }
 

@@ -200,6 +200,25 @@ TEST_F(PrometheusTelemetryTest, CountsJobs) {
   EXPECT_TRUE(Scraped("hookd_jobs_ended_total{result=\"done\"} 0"));
 }
 
+TEST_F(PrometheusTelemetryTest, CountsBatchesByTheirMembers) {
+  for (const size_t members : {1, 2, 3, 25, 25}) telemetry_->BatchFormed(members);
+  EXPECT_TRUE(Scraped("hookd_batch_members_bucket{le=\"1\"} 1"));
+  EXPECT_TRUE(Scraped("hookd_batch_members_bucket{le=\"2\"} 2"));
+  EXPECT_TRUE(Scraped("hookd_batch_members_bucket{le=\"5\"} 3"));
+  EXPECT_TRUE(Scraped("hookd_batch_members_bucket{le=\"10\"} 3"));
+  EXPECT_TRUE(Scraped("hookd_batch_members_bucket{le=\"25\"} 5"));
+  EXPECT_TRUE(Scraped("hookd_batch_members_sum 56"));
+}
+
+TEST_F(PrometheusTelemetryTest, CountsProbes) {
+  telemetry_->ProbeDone(ErrorKind::kNone);
+  telemetry_->ProbeDone(ErrorKind::kStatus);
+  telemetry_->ProbeDone(ErrorKind::kConnect);
+  EXPECT_TRUE(Scraped("hookd_probes_total{result=\"success\"} 1"));
+  EXPECT_TRUE(Scraped("hookd_probes_total{result=\"failure\"} 2"));
+  EXPECT_TRUE(Scraped("hookd_probes_total{result=\"local\"} 0"));
+}
+
 TEST_F(PrometheusTelemetryTest, ShowsLanesAndTheDatabase) {
   EXPECT_TRUE(Scraped("hookd_ready 0"));
   Gauges gauges;
