@@ -189,7 +189,7 @@ TEST(ConfigLoaderTest, ReportsEveryFaultWithItsLine) {
       "data_dir: ''\n"
       "colour: blue\n"
       "grpc:\n"
-      "  listen: 0.0.0.0:7070\n"
+      "  listen: localhost:7070\n"
       "delivery:\n"
       "  shards: many\n"
       "  shards: 2\n"
@@ -209,7 +209,7 @@ TEST(ConfigLoaderTest, ReportsEveryFaultWithItsLine) {
       ElementsAre(
           "hookd.yaml:1: data_dir: is empty: give a value",
           StartsWith("hookd.yaml:2: colour: unknown key: remove it, or use one of data_dir, grpc"),
-          StartsWith("hookd.yaml:4: grpc.listen: \"0.0.0.0:7070\" is not a loopback address"),
+          StartsWith("hookd.yaml:4: grpc.listen: \"localhost:7070\" is not an address"),
           StartsWith("hookd.yaml:6: delivery.shards: \"many\" is not a whole number"),
           "hookd.yaml:7: delivery.shards: given twice: keep one",
           StartsWith("hookd.yaml:8: delivery.window_bytes: \"64MB\" is not a size"),
