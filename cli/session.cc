@@ -2,8 +2,11 @@
 
 #include <cstdio>
 #include <iostream>
+#include <utility>
+#include <vector>
 
 #include <absl/status/status.h>
+#include <grpcpp/support/client_interceptor.h>
 
 namespace hookd::cli {
 namespace {
@@ -17,6 +20,38 @@ constexpr int kKeepaliveTimeoutMs = 10'000;
 // The largest page or delivery is about 3 MiB.
 constexpr int kMaxReceiveBytes = 16 * 1024 * 1024;
 
+// Adds the token to each call, so that no command can forget it.
+class TokenSender final : public grpc::experimental::Interceptor {
+ public:
+  explicit TokenSender(const std::string& token) : token_(token) {}
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(
+            grpc::experimental::InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+      methods->GetSendInitialMetadata()->insert({"authorization", "Bearer " + token_});
+    }
+    methods->Proceed();
+  }
+
+ private:
+  const std::string& token_;  // the factory's
+};
+
+class TokenSenders final : public grpc::experimental::ClientInterceptorFactoryInterface {
+ public:
+  explicit TokenSenders(std::string token) : token_(std::move(token)) {}
+  grpc::experimental::Interceptor* CreateClientInterceptor(grpc::experimental::ClientRpcInfo*) override {
+    return new TokenSender(token_);
+  }
+
+ private:
+  const std::string token_;
+};
+
+std::shared_ptr<grpc::ChannelCredentials> Credentials(const Session& session) {
+  if (session.ca_pem.empty()) return grpc::InsecureChannelCredentials();
+  return grpc::SslCredentials({session.ca_pem, session.key_pem, session.cert_pem});
+}
+
 }  // namespace
 
 std::shared_ptr<grpc::Channel> Session::Connect() const {
@@ -29,7 +64,10 @@ std::shared_ptr<grpc::Channel> Session::Connect() const {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+  if (!token.empty()) interceptors.push_back(std::make_unique<TokenSenders>(token));
+  return grpc::experimental::CreateCustomChannelWithInterceptors(server, Credentials(*this), arguments,
+                                                                 std::move(interceptors));
 }
 
 void Session::Prepare(grpc::ClientContext& context, int64_t wait_seconds) const {

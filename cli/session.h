@@ -21,12 +21,18 @@ inline constexpr int kExitDeclined = 6;     // the question before it was answer
 struct Session {
   std::string profile;  // "" = none
   std::string server = "127.0.0.1:7070";
+  std::string token;  // "hkt_..."; "" = none
+  // PEM: what the server's certificate is checked against ("" = no TLS), and the client's own.
+  std::string ca_pem;
+  std::string cert_pem;
+  std::string key_pem;
   bool json = false;
   int timeout_seconds = 30;  // of one call, not of a stream
   int exit_code = kExitOk;   // set by the command that ran
   // Where server, output and deadline come from.
   std::map<std::string, std::string> sources;
 
+  // Its calls carry the token.
   std::shared_ptr<grpc::Channel> Connect() const;
   // Sets the deadline of a call that is about to be made; the server may take `wait_seconds` of its own.
   void Prepare(grpc::ClientContext& context, int64_t wait_seconds = 0) const;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include <absl/strings/numbers.h>
 
@@ -40,7 +41,14 @@ absl::Status ReadProfile(const YamlValue& value, Profile& profile) {
       ASSIGN_OR_RETURN(profile.output, inner.OneOf({"table", "json"}));
       return absl::OkStatus();
     }
-    return inner.UnknownKey("server, deadline, output");
+    for (const auto& [name, file] :
+         {std::pair("token_file", &profile.token_file), std::pair("ca_file", &profile.ca_file),
+          std::pair("cert_file", &profile.cert_file), std::pair("key_file", &profile.key_file)}) {
+      if (key != name) continue;
+      ASSIGN_OR_RETURN(*file, inner.Text());
+      return absl::OkStatus();
+    }
+    return inner.UnknownKey("server, deadline, output, token_file, ca_file, cert_file, key_file");
   });
 }
 

@@ -15,6 +15,10 @@ struct Profile {
   std::optional<std::string> server;
   std::optional<int> deadline_seconds;
   std::optional<std::string> output;  // "table" or "json"
+  std::optional<std::string> token_file;
+  std::optional<std::string> ca_file;
+  std::optional<std::string> cert_file;
+  std::optional<std::string> key_file;
 };
 
 struct SettingsFile {
@@ -24,7 +28,8 @@ struct SettingsFile {
 
 // profile: NAME
 // profiles:
-//   NAME: {server: HOST:PORT, deadline: 30s, output: table}
+//   NAME: {server: HOST:PORT, deadline: 30s, output: table, token_file: F, ca_file: F, cert_file: F,
+//   key_file: F}
 // INVALID_ARGUMENT: "name:line: key: reason, what to do".
 absl::StatusOr<SettingsFile> ParseSettings(std::string_view yaml, const std::string& name);
 

@@ -1,6 +1,8 @@
 #include "config/config_loader.h"
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <absl/strings/match.h>
@@ -34,11 +36,40 @@ void SetDefaults(Message& message) {
   }
 }
 
+// Why the port must not listen there; empty = it may.
+std::string CheckPort(const Config& config, const std::string& section, const std::string& listen,
+                      const config::v1::ServerTls& tls) {
+  if (config::IsLoopback(listen) || config.allow_insecure_listen()) return "";
+  const bool has_tls = !tls.cert_file().empty();
+  if (has_tls && config.auth().required()) return "";
+  return absl::StrCat(listen, " is not a loopback address: set ", has_tls ? "" : section,
+                      has_tls ? "" : ".tls.cert_file and key_file",
+                      has_tls || config.auth().required() ? "" : ", and ",
+                      config.auth().required() ? "" : "auth.required",
+                      "; or allow_insecure_listen, if something else keeps strangers away");
+}
+
+using Check = std::function<void(bool good, const std::string& key, absl::string_view reason)>;
+
+void CheckTls(const std::string& section, const config::v1::ServerTls& tls, const Check& check) {
+  check(tls.cert_file().empty() == tls.key_file().empty(),
+        section + (tls.cert_file().empty() ? ".cert_file" : ".key_file"),
+        "is missing: a certificate and its key go together");
+  check(tls.client_ca_file().empty() || !tls.cert_file().empty(), section + ".cert_file",
+        "is missing: without it there is no TLS that client_ca_file could act on");
+}
+
 // What single values cannot say about each other.
 void CheckTogether(const Config& config, config::Document& document) {
-  const auto check = [&document](bool good, const std::string& key, absl::string_view reason) {
+  const Check check = [&document](bool good, const std::string& key, absl::string_view reason) {
     if (!good) document.Fault(key, reason);
   };
+  CheckTls("grpc.tls", config.grpc().tls(), check);
+  CheckTls("http.tls", config.http().tls(), check);
+  const std::string grpc = CheckPort(config, "grpc", config.grpc().listen(), config.grpc().tls());
+  check(grpc.empty(), "grpc.listen", grpc);
+  const std::string http = CheckPort(config, "http", config.http().listen(), config.http().tls());
+  check(http.empty(), "http.listen", http);
   check(config.grpc().listen() != config.http().listen() || absl::EndsWith(config.grpc().listen(), ":0"),
         "http.listen", "is the same as grpc.listen: give each its own port");
   check(config.delivery().max_in_flight() >= config.delivery().shards(), "delivery.max_in_flight",
@@ -91,6 +122,15 @@ std::vector<ChangedKey> ChangedKeys(const Config& from, const Config& to) {
   std::vector<ChangedKey> changed;
   AddChanged(from, to, "", changed);
   return changed;
+}
+
+absl::Status CheckListening(const Config& config) {
+  if (const std::string grpc = CheckPort(config, "grpc", config.grpc().listen(), config.grpc().tls());
+      !grpc.empty()) {
+    return absl::InvalidArgumentError("grpc.listen: " + grpc);
+  }
+  const std::string http = CheckPort(config, "http", config.http().listen(), config.http().tls());
+  return http.empty() ? absl::OkStatus() : absl::InvalidArgumentError("http.listen: " + http);
 }
 
 Config DefaultConfig() {

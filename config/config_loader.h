@@ -22,6 +22,10 @@ inline constexpr size_t kMaxConfigBytes = 1024 * 1024;
 absl::StatusOr<config::v1::Config> LoadConfig(const std::string& path);
 absl::StatusOr<config::v1::Config> ParseConfig(std::string_view yaml, std::string_view name);
 
+// A port that listens elsewhere than on loopback has TLS, and calls need a token; or allow_insecure_listen is
+// set. Part of Load and Parse; for what is changed after them. INVALID_ARGUMENT names the key.
+absl::Status CheckListening(const config::v1::Config& config);
+
 // What an empty file gives.
 config::v1::Config DefaultConfig();
 

@@ -175,15 +175,15 @@ absl::Status CheckFormat(v1::Format format, absl::string_view text) {
     return Refuse(
         text, "is not an address: write IP:PORT, like 127.0.0.1:7070 or [::1]:7070 (names are not accepted)");
   }
-  if (format == v1::FORMAT_LOOPBACK_LISTEN && !address->loopback) {
-    return Refuse(text,
-                  "is not a loopback address: hookd has no authentication yet and listens on loopback only, "
-                  "use 127.0.0.1:PORT or [::1]:PORT");
-  }
   if (format == v1::FORMAT_IP_PORT && address->port == 0) {
     return Refuse(text, "has port 0: give a port from 1 to 65535");
   }
   return absl::OkStatus();
+}
+
+bool IsLoopback(absl::string_view ip_port) {
+  const std::optional<IpPort> address = ParseIpPort(ip_port);
+  return address && address->loopback;
 }
 
 bool IsValue(const FieldDescriptor& field) {

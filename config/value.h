@@ -24,6 +24,9 @@ absl::StatusOr<int64_t> ParseDurationMs(absl::string_view text);
 
 absl::Status CheckFormat(v1::Format format, absl::string_view text);
 
+// IP:port on a loopback address.
+bool IsLoopback(absl::string_view ip_port);
+
 // A field of a section that holds values itself, not another section.
 bool IsValue(const google::protobuf::FieldDescriptor& field);
 

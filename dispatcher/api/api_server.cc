@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <absl/strings/str_cat.h>
 #include <grpc/support/time.h>
@@ -12,19 +13,12 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
-#include "dispatcher/api/capture_service.h"
-#include "dispatcher/api/delivery_service.h"
-#include "dispatcher/api/endpoint_service.h"
-#include "dispatcher/api/event_service.h"
+#include "base/status_macros.h"
+#include "dispatcher/api/call_guard.h"
 #include "dispatcher/api/feed_context.h"
 #include "dispatcher/api/gateway.h"
-#include "dispatcher/api/job_service.h"
-#include "dispatcher/api/operations_service.h"
-#include "dispatcher/api/profile_service.h"
+#include "dispatcher/api/guarded_services.h"
 #include "dispatcher/api/publish_batch.h"
-#include "dispatcher/api/subscriber_service.h"
-#include "dispatcher/api/token_service.h"
-#include "dispatcher/api/tool_service.h"
 
 namespace hookd {
 namespace {
@@ -87,31 +81,37 @@ class ApiServer::Impl {
                     clock),
         tokens_(engine, clock),
         profiles_(engine),
+        guard_(options.auth, engine, options.tools, telemetry, clock),
         gateway_(options.gateway) {
+    Show<GuardedEventService>(events_);
+    Show<GuardedSubscriberService>(subscribers_);
+    Show<GuardedEndpointService>(endpoints_);
+    Show<GuardedDeliveryService>(deliveries_);
+    Show<GuardedJobService>(jobs_);
+    Show<GuardedOperationsService>(operations_);
+    Show<GuardedTokenService>(tokens_);
+    Show<GuardedProfileService>(profiles_);
     if (options.tools == nullptr) return;
     tools_.emplace(engine, *options.tools, feed_);
     captures_.emplace(engine, *options.tools, feed_);
+    Show<GuardedToolService>(*tools_);
+    Show<GuardedCaptureService>(*captures_);
   }
 
   ~Impl() { Shutdown(Duration::zero()); }
 
-  absl::Status Start(const std::string& listen) {
+  absl::Status Start(const ApiServerOptions& options) {
+    const std::string& listen = options.listen;
+    RETURN_IF_ERROR(CheckCallRules(PublicServices(), CallRules()));
+    ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
+                     MakeGrpcCredentials(options.tls, "grpc.tls", options.certificate_check));
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
     Configure(builder);
     int port = 0;
-    builder.AddListeningPort(listen, grpc::InsecureServerCredentials(), &port);
-    builder.RegisterService(&events_);
-    builder.RegisterService(&subscribers_);
-    builder.RegisterService(&endpoints_);
-    builder.RegisterService(&deliveries_);
-    builder.RegisterService(&jobs_);
-    builder.RegisterService(&operations_);
-    builder.RegisterService(&tokens_);
-    builder.RegisterService(&profiles_);
-    if (tools_) builder.RegisterService(&*tools_);
-    if (captures_) builder.RegisterService(&*captures_);
+    builder.AddListeningPort(listen, credentials, &port);
+    for (const std::unique_ptr<grpc::Service>& service : shown_) builder.RegisterService(service.get());
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
       return absl::UnavailableError(
@@ -119,7 +119,8 @@ class ApiServer::Impl {
     }
     address_ = absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
     server_->GetHealthCheckService()->SetServingStatus(true);
-    if (gateway_ != nullptr) gateway_->Open(server_->InProcessChannel(InProcessArguments()));
+    if (gateway_ != nullptr)
+      gateway_->Open(server_->InProcessChannel(InProcessArguments()), options.auth.required);
     return absl::OkStatus();
   }
 
@@ -147,6 +148,12 @@ class ApiServer::Impl {
   const std::string& address() const { return address_; }
 
  private:
+  // Nothing is registered that does not pass the guard.
+  template <typename GuardedService, typename Inner>
+  void Show(Inner& inner) {
+    shown_.push_back(std::make_unique<GuardedService>(inner, guard_));
+  }
+
   const std::shared_ptr<PublishContext> publish_;
   const std::shared_ptr<FeedContext> feed_;
   EventService events_;
@@ -159,6 +166,8 @@ class ApiServer::Impl {
   ProfileService profiles_;
   std::optional<ToolService> tools_;
   std::optional<CaptureService> captures_;
+  CallGuard guard_;
+  std::vector<std::unique_ptr<grpc::Service>> shown_;
   Gateway* const gateway_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
@@ -167,7 +176,7 @@ class ApiServer::Impl {
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const ApiServerOptions& options, Engine& engine,
                                                             Telemetry& telemetry, const Clock& clock) {
   auto impl = std::make_unique<Impl>(options, engine, telemetry, clock);
-  if (absl::Status started = impl->Start(options.listen); !started.ok()) return started;
+  if (absl::Status started = impl->Start(options); !started.ok()) return started;
   return std::unique_ptr<ApiServer>(new ApiServer(std::move(impl)));
 }
 

@@ -1,6 +1,7 @@
 // The gRPC server: the services of hookd.v1, health checking and reflection.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -8,6 +9,8 @@
 #include <absl/status/statusor.h>
 
 #include "base/clock.h"
+#include "dispatcher/api/authenticator.h"
+#include "dispatcher/api/server_tls.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/telemetry/telemetry.h"
 
@@ -23,13 +26,17 @@ struct ApiServerOptions {
   Gateway* gateway = nullptr;  // opened by Start and closed by Shutdown; outlives the server
   Toolbox* tools = nullptr;    // outlives the server; null = without ToolService and CaptureService
   std::vector<std::string> egress_addresses;  // as GetEgressAddresses tells them
+  AuthOptions auth;
+  ServerTlsOptions tls;
+  std::chrono::seconds certificate_check = kCertificateCheck;
 };
 
 // Used by one thread. `engine`, `telemetry` and `clock` outlive it. Shut it down after Engine::Drain and
 // before Engine::Stop: until then its calls wait for the engine.
 class ApiServer {
  public:
-  // Listens and answers when it returns. UNAVAILABLE when the address cannot be listened on.
+  // Listens and answers when it returns. UNAVAILABLE when the address cannot be listened on;
+  // INVALID_ARGUMENT: `tls`; INTERNAL: a call has no rule (call_rules.h).
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const ApiServerOptions& options, Engine& engine,
                                                           Telemetry& telemetry, const Clock& clock);
   ~ApiServer();

@@ -22,7 +22,7 @@ std::string IdOf(std::string_view target) {
 
 }  // namespace
 
-BinExchange::BinExchange(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& buffer, BinStore& bins,
+BinExchange::BinExchange(PortStream& stream, boost::beast::flat_buffer& buffer, BinStore& bins,
                          std::chrono::milliseconds timeout, std::function<void(Answer)> done)
     : stream_(stream), buffer_(buffer), bins_(bins), timeout_(timeout), done_(std::move(done)) {}
 

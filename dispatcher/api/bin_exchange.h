@@ -9,11 +9,11 @@
 #include <string_view>
 
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "dispatcher/api/port_stream.h"
 #include "dispatcher/tools/bin_store.h"
 
 namespace hookd {
@@ -31,7 +31,7 @@ class BinExchange : public std::enable_shared_from_this<BinExchange> {
   };
   using HeaderParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
 
-  BinExchange(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& buffer, BinStore& bins,
+  BinExchange(PortStream& stream, boost::beast::flat_buffer& buffer, BinStore& bins,
               std::chrono::milliseconds timeout, std::function<void(Answer)> done);
 
   // `parser` has read the header. `done` runs once, unless the connection breaks; the connection ends with
@@ -42,7 +42,7 @@ class BinExchange : public std::enable_shared_from_this<BinExchange> {
   void OnRead(boost::system::error_code error);
   CapturedRequest Received() const;
 
-  boost::beast::tcp_stream& stream_;
+  PortStream& stream_;
   boost::beast::flat_buffer& buffer_;
   BinStore& bins_;
   const std::chrono::milliseconds timeout_;

@@ -2,16 +2,21 @@
 // every callback call is here and can be told to end.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
 #include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
 #include <absl/synchronization/mutex.h>
 
 #include "base/clock.h"
 
 namespace hookd {
+
+// Asked by a call that lasts, one question at a time: its caller may go on. Null = always.
+using StillAllowed = std::function<absl::Status()>;
 
 // Both calls come from any thread, at any time between Add and Remove, and do not block.
 class LiveCall {

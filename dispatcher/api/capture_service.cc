@@ -233,10 +233,11 @@ grpc::Status CaptureService::GetCaptured(grpc::ServerContext*, const v1::GetCapt
 }
 
 grpc::ServerWriteReactor<v1::CapturedRequest>* CaptureService::WatchCaptured(
-    grpc::CallbackServerContext*, const v1::WatchCapturedRequest* request) {
+    grpc::CallbackServerContext*, const v1::WatchCapturedRequest* request, StillAllowed allowed) {
   return CaptureWatch::Start(
       feed_, tools_.bins(), [this, id = request->id()] { return BinOf(id); },
-      request->has_after_number() ? std::optional<uint64_t>(request->after_number()) : std::nullopt);
+      request->has_after_number() ? std::optional<uint64_t>(request->after_number()) : std::nullopt,
+      std::move(allowed));
 }
 
 }  // namespace hookd

@@ -36,7 +36,12 @@ class CaptureService final
   grpc::Status GetCaptured(grpc::ServerContext* context, const v1::GetCapturedRequest* request,
                            v1::CapturedRequest* response) override;
   grpc::ServerWriteReactor<v1::CapturedRequest>* WatchCaptured(
-      grpc::CallbackServerContext* context, const v1::WatchCapturedRequest* request) override;
+      grpc::CallbackServerContext* context, const v1::WatchCapturedRequest* request) override {
+    return WatchCaptured(context, request, nullptr);
+  }
+  grpc::ServerWriteReactor<v1::CapturedRequest>* WatchCaptured(grpc::CallbackServerContext* context,
+                                                               const v1::WatchCapturedRequest* request,
+                                                               StillAllowed allowed);
 
  private:
   // The id of a bin that is there: given as it is, or by an endpoint whose capture runs. May read the disk.

@@ -21,13 +21,14 @@ struct Refused final : grpc::ServerWriteReactor<v1::CapturedRequest> {
 
 grpc::ServerWriteReactor<v1::CapturedRequest>* CaptureWatch::Start(std::shared_ptr<FeedContext> feed,
                                                                    BinStore& bins, FindBin find,
-                                                                   std::optional<uint64_t> after_number) {
+                                                                   std::optional<uint64_t> after_number,
+                                                                   StillAllowed allowed) {
   if (feed->watchers.fetch_add(1) >= kMaxWatchers) {
     feed->watchers.fetch_sub(1);
     return new Refused(absl::ResourceExhaustedError(
         absl::StrCat("there are ", kMaxWatchers, " watchers, end one of them or try again later")));
   }
-  auto call = std::make_shared<CaptureWatch>(feed, bins);
+  auto call = std::make_shared<CaptureWatch>(feed, bins, std::move(allowed));
   if (!feed->calls.Add(call)) return new Refused(ShuttingDown());
   feed->Post([call, find = std::move(find), after_number] { call->Begin(find, after_number); });
   return call.get();
@@ -65,6 +66,7 @@ void CaptureWatch::Step() {
   });
   if (!next.ok()) return End(next.status());
   if (*next == nullptr) return;
+  if (absl::Status over = allowed_ == nullptr ? absl::OkStatus() : allowed_(); !over.ok()) return End(over);
   after_ = (*next)->number;
   response_ = ToProto(**next, true);
   absl::MutexLock lock(&mutex_);

@@ -26,9 +26,11 @@ class CaptureWatch final : public grpc::ServerWriteReactor<v1::CapturedRequest>,
   // outlives it.
   static grpc::ServerWriteReactor<v1::CapturedRequest>* Start(std::shared_ptr<FeedContext> feed,
                                                               BinStore& bins, FindBin find,
-                                                              std::optional<uint64_t> after_number);
+                                                              std::optional<uint64_t> after_number,
+                                                              StillAllowed allowed);
 
-  CaptureWatch(std::shared_ptr<FeedContext> feed, BinStore& bins) : feed_(std::move(feed)), bins_(bins) {}
+  CaptureWatch(std::shared_ptr<FeedContext> feed, BinStore& bins, StillAllowed allowed)
+      : feed_(std::move(feed)), bins_(bins), allowed_(std::move(allowed)) {}
   ~CaptureWatch() override { feed_->watchers.fetch_sub(1); }
 
   void StopIntake() override;
@@ -46,6 +48,7 @@ class CaptureWatch final : public grpc::ServerWriteReactor<v1::CapturedRequest>,
 
   const std::shared_ptr<FeedContext> feed_;
   BinStore& bins_;
+  const StillAllowed allowed_;
   // Of Step, which runs once at a time.
   std::string bin_;
   uint64_t after_ = 0;

@@ -152,7 +152,7 @@ absl::Status CheckHeader(const HttpRequestHeader& request, ConnectForm form) {
 }  // namespace
 
 ConnectHeader ReadConnectHeader(const HttpRequestHeader& request,
-                                const google::protobuf::DescriptorPool& services) {
+                                const google::protobuf::DescriptorPool& services, bool any_host) {
   ConnectHeader header;
   const auto raw = request.target();
   const std::string_view target(raw.data(), raw.size());
@@ -162,7 +162,7 @@ ConnectHeader ReadConnectHeader(const HttpRequestHeader& request,
                              absl::UnimplementedError("there is no such procedure, see docs/api.md"));
     return header;
   }
-  if (!HostMayCall(ValueOf(request, "Host"))) {
+  if (!any_host && !HostMayCall(ValueOf(request, "Host"))) {
     header.refusal =
         MakeError({}, absl::PermissionDeniedError(
                           "Host: call by the address, or localhost; a proxy has to send one of them"));

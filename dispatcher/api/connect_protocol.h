@@ -43,9 +43,10 @@ struct ConnectHeader {
   bool lasting = false;       // a stream, or a poll that may wait: of such, fewer at a time
 };
 
-// `services` outlives the result.
+// `services` outlives the result. `any_host`: also by a name that is not localhost. Only where calls need a
+// token, which a page that made its own name mean this machine does not have.
 ConnectHeader ReadConnectHeader(const HttpRequestHeader& request,
-                                const google::protobuf::DescriptorPool& services);
+                                const google::protobuf::DescriptorPool& services, bool any_host = false);
 
 // The message of a streaming request: its only frame. INVALID_ARGUMENT or UNIMPLEMENTED (compressed).
 absl::StatusOr<std::string_view> OnlyFrame(std::string_view body);

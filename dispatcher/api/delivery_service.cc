@@ -114,8 +114,8 @@ grpc::Status DeliveryService::ListDeliveries(grpc::ServerContext*, const v1::Lis
 }
 
 grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* DeliveryService::WatchDeliveries(
-    grpc::CallbackServerContext*, const v1::WatchDeliveriesRequest* request) {
-  return WatchCall::Start(feed_, *request);
+    grpc::CallbackServerContext*, const v1::WatchDeliveriesRequest* request, StillAllowed allowed) {
+  return WatchCall::Start(feed_, *request, std::move(allowed));
 }
 
 }  // namespace hookd

@@ -26,7 +26,11 @@ class DeliveryService final
   grpc::Status CancelDelivery(grpc::ServerContext* context, const v1::CancelDeliveryRequest* request,
                               v1::Delivery* response) override;
   grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* WatchDeliveries(
-      grpc::CallbackServerContext* context, const v1::WatchDeliveriesRequest* request) override;
+      grpc::CallbackServerContext* context, const v1::WatchDeliveriesRequest* request) override {
+    return WatchDeliveries(context, request, nullptr);
+  }
+  grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* WatchDeliveries(
+      grpc::CallbackServerContext* context, const v1::WatchDeliveriesRequest* request, StillAllowed allowed);
 
  private:
   Engine& engine_;

@@ -55,8 +55,8 @@ grpc::ServerUnaryReactor* EventService::PublishEvents(grpc::CallbackServerContex
 }
 
 grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* EventService::PublishStream(
-    grpc::CallbackServerContext* context) {
-  return hookd::PublishStream::Start(publish_, *context);
+    grpc::CallbackServerContext* context, StillAllowed allowed) {
+  return hookd::PublishStream::Start(publish_, *context, std::move(allowed));
 }
 
 grpc::ServerUnaryReactor* EventService::GetEvent(grpc::CallbackServerContext* context,

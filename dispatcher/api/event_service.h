@@ -23,7 +23,11 @@ class EventService final : public v1::EventService::CallbackService {
                                           const v1::PublishEventsRequest* request,
                                           v1::PublishEventsResponse* response) override;
   grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* PublishStream(
-      grpc::CallbackServerContext* context) override;
+      grpc::CallbackServerContext* context) override {
+    return PublishStream(context, nullptr);
+  }
+  grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* PublishStream(
+      grpc::CallbackServerContext* context, StillAllowed allowed);
   grpc::ServerUnaryReactor* GetEvent(grpc::CallbackServerContext* context, const v1::GetEventRequest* request,
                                      v1::Event* response) override;
   grpc::ServerUnaryReactor* PollEvents(grpc::CallbackServerContext* context,

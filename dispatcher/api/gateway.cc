@@ -1,6 +1,7 @@
 #include "dispatcher/api/gateway.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -233,6 +234,9 @@ class Call final : public GatewayCall,
                                          gpr_time_from_millis(request_.timeout->count(), GPR_TIMESPAN)));
     }
     if (!request_.authorization.empty()) context_.AddMetadata("authorization", request_.authorization);
+    if (!request_.remote_address.empty()) {
+      context_.AddMetadata(kRemoteAddressKey, request_.remote_address);
+    }
     const std::string path =
         Concat("/", request_.method->service()->full_name(), "/", request_.method->name());
     bool begins = false;
@@ -333,6 +337,7 @@ class Gateway::Impl {
   const google::protobuf::DescriptorPool& services;
   const std::shared_ptr<GatewayBudget> budget = std::make_shared<GatewayBudget>();
   const std::shared_ptr<LiveCalls> live = std::make_shared<LiveCalls>();
+  std::atomic<bool> any_host{false};
   asio::thread_pool workers{kGatewayWorkers};
 };
 
@@ -342,7 +347,11 @@ Gateway::Gateway(const google::protobuf::DescriptorPool& services)
 Gateway::~Gateway() = default;
 
 const google::protobuf::DescriptorPool& Gateway::services() const { return impl_->services; }
-void Gateway::Open(std::shared_ptr<grpc::Channel> channel) { impl_->live->Open(std::move(channel)); }
+void Gateway::Open(std::shared_ptr<grpc::Channel> channel, bool any_host) {
+  impl_->any_host = any_host;
+  impl_->live->Open(std::move(channel));
+}
+bool Gateway::any_host() const { return impl_->any_host; }
 void Gateway::StopIntake() { impl_->live->StopIntake(); }
 void Gateway::Close(Duration grace) { impl_->live->Close(grace); }
 

@@ -35,6 +35,9 @@ inline constexpr size_t kGatewayCallBytes = 256 * 1024;
 inline constexpr size_t kMaxGatewayCalls = 48;
 inline constexpr size_t kMaxGatewayStreams = 24;  // of them, and polls, which may wait too
 
+// The metadata of a gateway's call that says which address it comes from.
+inline constexpr char kRemoteAddressKey[] = "hookd-remote-address";
+
 class GatewayBudget;
 
 // A call's place and memory, until it is destroyed. Thread-safe.
@@ -58,7 +61,8 @@ struct GatewayRequest {
   const google::protobuf::MethodDescriptor* method = nullptr;  // unary, or a stream of the server
   bool json = true;  // of the request's message and the answers; else they are encoded messages
   std::optional<std::chrono::milliseconds> timeout;
-  std::string authorization;  // visible ASCII; empty = none
+  std::string authorization;   // visible ASCII; empty = none
+  std::string remote_address;  // of the client, without a port
   std::string message;
   std::shared_ptr<GatewayPlace> place;
 };
@@ -93,8 +97,10 @@ class Gateway {
 
   const google::protobuf::DescriptorPool& services() const;
 
-  // Until then, and after StopIntake or Close, everything is refused with UNAVAILABLE.
-  void Open(std::shared_ptr<grpc::Channel> channel);
+  // Until then, and after StopIntake or Close, everything is refused with UNAVAILABLE. `any_host`: as
+  // ReadConnectHeader's.
+  void Open(std::shared_ptr<grpc::Channel> channel, bool any_host = false);
+  bool any_host() const;
   // No call begins after it; those that have begun go on. Before the channel's server shuts down. Idempotent.
   void StopIntake();
   // StopIntake; what is left after `grace` ends with UNAVAILABLE. No call is running or begins after it, and

@@ -14,8 +14,8 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-GatewayExchange::GatewayExchange(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& buffer,
-                                 Gateway& gateway, std::chrono::milliseconds answer_timeout,
+GatewayExchange::GatewayExchange(PortStream& stream, boost::beast::flat_buffer& buffer, Gateway& gateway,
+                                 std::chrono::milliseconds answer_timeout,
                                  std::function<void(Connection)> on_end)
     : stream_(stream),
       buffer_(buffer),
@@ -29,7 +29,7 @@ void GatewayExchange::Start(HeaderParser&& parser) {
   const uint64_t length = parser.content_length().value_or(0);  // chunked: 0, its place grows as it comes
   body_read_ = !chunked && length == 0;
   keep_ = parser.keep_alive();
-  header_ = ReadConnectHeader(request.base(), gateway_.services());
+  header_ = ReadConnectHeader(request.base(), gateway_.services(), gateway_.any_host());
   if (header_.refusal.has_value()) return Write(*std::move(header_.refusal));
   if (header_.form.stream && request.version() < 11) {
     return Write(MakeError(header_.form, absl::UnimplementedError("streams need HTTP/1.1")));
@@ -85,6 +85,7 @@ void GatewayExchange::Call() {
   request.json = header_.form.json;
   request.timeout = header_.timeout;
   request.authorization = std::move(header_.authorization);
+  request.remote_address = RemoteAddress(stream_);
   request.message = std::move(body_->get().body());
   request.place = place_;
   stream_.expires_never();
@@ -93,7 +94,7 @@ void GatewayExchange::Call() {
 }
 
 // A call whose client has gone is canceled. A client that sends on is not watched any more, or cut if it is
-// on a stream, which has no end that it could wait for.
+// on a stream, which has no end that it could wait for. With TLS, a goodbye counts as sending on.
 void GatewayExchange::WatchForItsEnd() {
   watching_ = true;
   error_code ignored;

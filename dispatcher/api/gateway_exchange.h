@@ -8,11 +8,11 @@
 #include <string>
 
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
 #include "dispatcher/api/connect_protocol.h"
 #include "dispatcher/api/gateway.h"
+#include "dispatcher/api/port_stream.h"
 
 namespace hookd {
 
@@ -29,7 +29,7 @@ class GatewayExchange final : public GatewayListener, public std::enable_shared_
 
   // `stream` and `buffer` belong to what `on_end` holds. It is called once, as the last thing.
   // A client that does not take an answer, or a message, within `answer_timeout` is cut.
-  GatewayExchange(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& buffer, Gateway& gateway,
+  GatewayExchange(PortStream& stream, boost::beast::flat_buffer& buffer, Gateway& gateway,
                   std::chrono::milliseconds answer_timeout, std::function<void(Connection)> on_end);
 
   // `parser` has read the header, without a bound on the body. The stream's expiry is that of the request.
@@ -54,7 +54,7 @@ class GatewayExchange final : public GatewayListener, public std::enable_shared_
   void Broken();
   void End(Connection connection);
 
-  boost::beast::tcp_stream& stream_;
+  PortStream& stream_;
   boost::beast::flat_buffer& buffer_;
   Gateway& gateway_;
   const std::chrono::milliseconds answer_timeout_;

@@ -11,12 +11,13 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
+#include "base/status_macros.h"
 #include "dispatcher/api/bin_exchange.h"
 #include "dispatcher/api/connect_protocol.h"
 #include "dispatcher/api/gateway_exchange.h"
+#include "dispatcher/api/port_stream.h"
 #include "dispatcher/api/rest_exchange.h"
 
 namespace hookd {
@@ -70,9 +71,18 @@ Response MakeResponse(const http::request_header<>& request, const HttpPortOptio
 // One connection. Lives in its own handlers; `on_end` runs when it is destroyed.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(tcp::socket socket, const HttpPortOptions& options, std::function<void()> on_end)
-      : stream_(std::move(socket)), options_(options), on_end_(std::move(on_end)) {}
+  Session(tcp::socket socket, std::shared_ptr<TlsContext> tls, const HttpPortOptions& options,
+          std::function<void()> on_end)
+      : stream_(std::move(socket), std::move(tls)), options_(options), on_end_(std::move(on_end)) {}
   ~Session() { on_end_(); }
+
+  void Start() {
+    if (!stream_.has_tls()) return Read();
+    stream_.expires_after(options_.request_timeout);
+    stream_.Handshake([self = shared_from_this()](error_code error) {
+      if (!error) self->Read();
+    });
+  }
 
   void Read() {
     parser_.emplace();
@@ -156,6 +166,12 @@ class Session : public std::enable_shared_from_this<Session> {
   // What the client still sends is read and dropped for a while: a close would reset the connection, and the
   // answer could be lost.
   void Close() {
+    stream_.expires_after(kLingerTimeout);
+    if (!stream_.has_tls()) return CloseTcp();
+    stream_.CloseTls([self = shared_from_this()](error_code) { self->CloseTcp(); });
+  }
+
+  void CloseTcp() {
     error_code ignored;
     stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
     stream_.expires_after(kLingerTimeout);
@@ -164,13 +180,13 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void Drop() {
     buffer_.clear();
-    stream_.async_read_some(buffer_.prepare(kMaxHttpHeaderBytes),
-                            [self = shared_from_this()](error_code error, size_t) {
-                              if (!error) self->Drop();
-                            });
+    stream_.tcp().async_read_some(buffer_.prepare(kMaxHttpHeaderBytes),
+                                  [self = shared_from_this()](error_code error, size_t) {
+                                    if (!error) self->Drop();
+                                  });
   }
 
-  beast::tcp_stream stream_;
+  PortStream stream_;
   const HttpPortOptions& options_;
   const std::function<void()> on_end_;
   beast::flat_buffer buffer_{kMaxHttpHeaderBytes + 1024};
@@ -193,6 +209,9 @@ class HttpPort::Impl {
   }
 
   absl::Status Start() {
+    if (options_.tls.on()) {
+      ASSIGN_OR_RETURN(tls_, WatchedTls::Make(options_.tls, "http.tls"));
+    }
     const size_t colon = options_.listen.rfind(':');
     std::string host = options_.listen.substr(0, colon);
     if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
@@ -215,6 +234,7 @@ class HttpPort::Impl {
     }
     address_ = absl::StrCat(options_.listen.substr(0, colon), ":", acceptor_.local_endpoint().port());
     Accept();
+    if (tls_ != nullptr) WatchFiles();
     thread_ = std::thread([this] { io_.run(); });
     return absl::OkStatus();
   }
@@ -233,21 +253,36 @@ class HttpPort::Impl {
         return;
       }
       ++connections_;
-      std::make_shared<Session>(std::move(socket), options_, [this] {
-        if (connections_-- == kMaxHttpConnections && !stopped_) Accept();
-      })->Read();
+      std::make_shared<Session>(std::move(socket), tls_ == nullptr ? nullptr : tls_->context(), options_,
+                                [this] {
+                                  if (connections_-- == kMaxHttpConnections && !stopped_) Accept();
+                                })
+          ->Start();
       if (connections_ < kMaxHttpConnections) Accept();
+    });
+  }
+
+  void WatchFiles() {
+    check_.expires_after(options_.certificate_check);
+    check_.async_wait([this](error_code stopped) {
+      if (stopped) return;
+      const absl::StatusOr<bool> changed = tls_->Refresh();
+      if (options_.tls_changed != nullptr && (!changed.ok() || *changed))
+        options_.tls_changed(changed.status());
+      WatchFiles();
     });
   }
 
   const HttpPortOptions options_;
   std::string address_;
+  std::unique_ptr<WatchedTls> tls_;  // null = none
   // The port's thread; then, as the context destroys the sessions left in it, the destroying one.
   size_t connections_ = 0;
   bool stopped_ = false;
   asio::io_context io_{1};
   tcp::acceptor acceptor_{io_};
   asio::steady_timer pause_{io_};
+  asio::steady_timer check_{io_};
   std::thread thread_;
 };
 

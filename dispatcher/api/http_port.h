@@ -11,6 +11,8 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "dispatcher/api/server_tls.h"
+
 namespace hookd {
 
 class BinStore;
@@ -33,7 +35,11 @@ struct HttpPortOptions {
   std::function<absl::Status()> ready;   // not OK: its message says why not
   Gateway* gateway = nullptr;            // outlives the port, which closes it; null = no procedures
   BinStore* bins = nullptr;              // outlives the port; null = no bins
-  ProviderRest* rest = nullptr;          // outlives the port; null = no calls of providers' customers
+  ServerTlsOptions tls;
+  // The certificate has changed, or could not be read anew. On the port's thread; null = nobody is told.
+  std::function<void(const absl::Status&)> tls_changed;
+  std::chrono::milliseconds certificate_check = kCertificateCheck;
+  ProviderRest* rest = nullptr;  // outlives the port; null = no calls of providers' customers
   std::chrono::milliseconds request_timeout = kRequestTimeout;
   std::chrono::milliseconds answer_timeout = kAnswerTimeout;
 };

@@ -169,26 +169,37 @@ grpc::Status JobService::CancelJob(grpc::ServerContext*, const v1::CancelJobRequ
 
 grpc::Status JobService::ListJobs(grpc::ServerContext*, const v1::ListJobsRequest* request,
                                   v1::ListJobsResponse* response) {
-  const absl::StatusOr<size_t> size = CheckPageSize(request->page_size());
+  return ListAmong([](const Job&) { return true; }, *request, *response);
+}
+
+grpc::Status JobService::ListAmong(const std::function<bool(const Job&)>& takes,
+                                   const v1::ListJobsRequest& request, v1::ListJobsResponse& response) {
+  const absl::StatusOr<size_t> size = CheckPageSize(request.page_size());
   if (!size.ok()) return ToGrpc(size.status());
-  const std::string name = absl::StrCat("jobs/", request->running());
-  const absl::StatusOr<std::string> position = ParsePageToken(name, request->page_token());
+  const std::string name = absl::StrCat("jobs/", request.running());
+  const absl::StatusOr<std::string> position = ParsePageToken(name, request.page_token());
   if (!position.ok()) return ToGrpc(position.status());
   uint64_t before = 0;
   if (!position->empty() && !absl::SimpleAtoi(*position, &before)) {
     return ToGrpc(absl::InvalidArgumentError("page_token: holds no position of this list"));
   }
-  // One more than asked for tells whether there is another page.
-  const absl::StatusOr<std::vector<Job>> jobs = engine_.ListJobs(before, *size + 1, request->running());
-  if (!jobs.ok()) return ToGrpc(jobs.status());
-  for (size_t i = 0; i < jobs->size(); ++i) {
-    if (i == *size) {
-      response->set_next_page_token(MakePageToken(name, absl::StrCat((*jobs)[i - 1].id)));
-      break;
+  uint64_t last = 0;
+  while (true) {
+    // One more than asked for tells whether there is another page.
+    const absl::StatusOr<std::vector<Job>> jobs = engine_.ListJobs(before, *size + 1, request.running());
+    if (!jobs.ok()) return ToGrpc(jobs.status());
+    for (const Job& job : *jobs) {
+      before = job.id;
+      if (!takes(job)) continue;
+      if (static_cast<size_t>(response.jobs_size()) == *size) {
+        response.set_next_page_token(MakePageToken(name, absl::StrCat(last)));
+        return grpc::Status::OK;
+      }
+      *response.add_jobs() = ToProto(job);
+      last = job.id;
     }
-    *response->add_jobs() = ToProto((*jobs)[i]);
+    if (jobs->size() <= *size) return grpc::Status::OK;
   }
-  return grpc::Status::OK;
 }
 
 }  // namespace hookd

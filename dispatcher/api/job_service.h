@@ -34,6 +34,9 @@ class JobService final : public v1::JobService::Service {
                         v1::ListJobsResponse* response) override;
   grpc::Status CancelJob(grpc::ServerContext* context, const v1::CancelJobRequest* request,
                          v1::Job* response) override;
+  // As ListJobs, of those that `takes` says; it may read the disk.
+  grpc::Status ListAmong(const std::function<bool(const Job&)>& takes, const v1::ListJobsRequest& request,
+                         v1::ListJobsResponse& response);
 
  private:
   grpc::Status Start(absl::StatusOr<Job> job, bool dry_run, v1::Job& response);

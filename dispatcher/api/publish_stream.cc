@@ -20,12 +20,13 @@ absl::Status ShuttingDown() {
 
 }  // namespace
 
-PublishStream::PublishStream(std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context)
-    : publish_(std::move(publish)), context_(context) {}
+PublishStream::PublishStream(std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context,
+                             StillAllowed allowed)
+    : publish_(std::move(publish)), context_(context), allowed_(std::move(allowed)) {}
 
 grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* PublishStream::Start(
-    std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context) {
-  auto stream = std::make_shared<PublishStream>(publish, context);
+    std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context, StillAllowed allowed) {
+  auto stream = std::make_shared<PublishStream>(publish, context, std::move(allowed));
   if (!publish->calls.Add(stream)) {
     struct Refused final : grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse> {
       void OnDone() override { delete this; }
@@ -54,6 +55,7 @@ void PublishStream::OnReadDone(bool ok) {
 }
 
 void PublishStream::Admit() {
+  if (absl::Status over = allowed_ == nullptr ? absl::OkStatus() : allowed_(); !over.ok()) return End(over);
   const size_t bytes = request_.ByteSizeLong();
   if (absl::Status bad = CheckBatchSize(request_.events(), bytes); !bad.ok()) {
     publish_->CountRefused(bad);

@@ -32,9 +32,10 @@ class PublishStream final
  public:
   // Never null.
   static grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* Start(
-      std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context);
+      std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context, StillAllowed allowed);
 
-  PublishStream(std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context);
+  PublishStream(std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context,
+                StillAllowed allowed);
 
   void StopIntake() override;
   void Abort() override;
@@ -65,6 +66,7 @@ class PublishStream final
 
   const std::shared_ptr<PublishContext> publish_;
   grpc::CallbackServerContext& context_;  // not after Finish
+  const StillAllowed allowed_;            // whoever admits asks
   // gRPC's while `reading_`, whoever admits while `admitting_`.
   v1::PublishStreamRequest request_;
 

@@ -14,9 +14,8 @@ std::string ToString(boost::beast::string_view text) { return {text.data(), text
 
 }  // namespace
 
-RestExchange::RestExchange(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& buffer,
-                           ProviderRest& rest, std::chrono::milliseconds timeout,
-                           std::function<void(RestAnswer)> done)
+RestExchange::RestExchange(PortStream& stream, boost::beast::flat_buffer& buffer, ProviderRest& rest,
+                           std::chrono::milliseconds timeout, std::function<void(RestAnswer)> done)
     : stream_(stream), buffer_(buffer), rest_(rest), timeout_(timeout), done_(std::move(done)) {}
 
 void RestExchange::Start(HeaderParser&& parser) {

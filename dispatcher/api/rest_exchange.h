@@ -7,11 +7,11 @@
 #include <optional>
 
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "dispatcher/api/port_stream.h"
 #include "dispatcher/api/provider_rest.h"
 
 namespace hookd {
@@ -22,7 +22,7 @@ class RestExchange : public std::enable_shared_from_this<RestExchange> {
  public:
   using HeaderParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
 
-  RestExchange(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& buffer, ProviderRest& rest,
+  RestExchange(PortStream& stream, boost::beast::flat_buffer& buffer, ProviderRest& rest,
                std::chrono::milliseconds timeout, std::function<void(RestAnswer)> done);
 
   // `parser` has read the header. `done` runs once, unless the connection breaks; the connection ends with
@@ -32,7 +32,7 @@ class RestExchange : public std::enable_shared_from_this<RestExchange> {
  private:
   void OnRead(boost::system::error_code error);
 
-  boost::beast::tcp_stream& stream_;
+  PortStream& stream_;
   boost::beast::flat_buffer& buffer_;
   ProviderRest& rest_;
   const std::chrono::milliseconds timeout_;

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::array<absl::string_view, 5> kPaths = {"name", "profile", "plan", "strict", "alert_addresses"};
 constexpr absl::string_view kListQuery = "subscribers";
+constexpr absl::string_view kAmongQuery = "subscribers/own";
 
 grpc::Status Answer(const absl::StatusOr<SubscriberView>& view, v1::Subscriber& response) {
   if (view.ok()) response = ToProto(*view);
@@ -66,6 +67,28 @@ grpc::Status SubscriberService::ListSubscribers(grpc::ServerContext*,
     response->set_next_page_token(MakePageToken(kListQuery, views->back().subscriber.id));
   }
   for (const SubscriberView& view : *views) *response->add_subscribers() = ToProto(view);
+  return grpc::Status::OK;
+}
+
+grpc::Status SubscriberService::ListAmong(std::vector<std::string> ids,
+                                          const v1::ListSubscribersRequest& request,
+                                          v1::ListSubscribersResponse& response) {
+  const absl::StatusOr<size_t> size = CheckPageSize(request.page_size());
+  if (!size.ok()) return ToGrpc(size.status());
+  const absl::StatusOr<std::string> after = ParsePageToken(kAmongQuery, request.page_token());
+  if (!after.ok()) return ToGrpc(after.status());
+  std::sort(ids.begin(), ids.end());
+  for (auto id = std::upper_bound(ids.begin(), ids.end(), *after); id != ids.end(); ++id) {
+    const absl::StatusOr<SubscriberView> view = engine_.GetSubscriber(*id);
+    if (absl::IsNotFound(view.status())) continue;
+    if (!view.ok()) return ToGrpc(view.status());
+    if (static_cast<size_t>(response.subscribers_size()) == *size) {
+      response.set_next_page_token(
+          MakePageToken(kAmongQuery, response.subscribers(response.subscribers_size() - 1).id()));
+      break;
+    }
+    *response.add_subscribers() = ToProto(*view);
+  }
   return grpc::Status::OK;
 }
 

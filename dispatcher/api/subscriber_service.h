@@ -34,6 +34,10 @@ class SubscriberService final : public v1::SubscriberService::Service {
                                        const v1::GetSubscriberStatisticsRequest* request,
                                        v1::Statistics* response) override;
 
+  // As ListSubscribers, of those with these ids.
+  grpc::Status ListAmong(std::vector<std::string> ids, const v1::ListSubscribersRequest& request,
+                         v1::ListSubscribersResponse& response);
+
  private:
   absl::Status CheckProfileName(const Subscriber& subscriber) const;
   grpc::Status SetHeld(const std::string& id, const std::string& channel, bool held,

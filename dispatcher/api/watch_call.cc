@@ -48,7 +48,7 @@ bool WatchFilter::Takes(const StateChange& change) const {
 }
 
 grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* WatchCall::Start(
-    std::shared_ptr<FeedContext> feed, const v1::WatchDeliveriesRequest& request) {
+    std::shared_ptr<FeedContext> feed, const v1::WatchDeliveriesRequest& request, StillAllowed allowed) {
   struct Refused final : grpc::ServerWriteReactor<v1::WatchDeliveriesResponse> {
     explicit Refused(const absl::Status& why) { Finish(ToGrpc(why)); }
     void OnDone() override { delete this; }
@@ -62,15 +62,20 @@ grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* WatchCall::Start(
     return new Refused(absl::ResourceExhaustedError(
         absl::StrCat("there are ", kMaxWatchers, " watchers, end one of them or try again later")));
   }
-  auto call = std::make_shared<WatchCall>(feed, *std::move(filter), after);
+  auto call = std::make_shared<WatchCall>(feed, *std::move(filter), after, std::move(allowed));
   if (!feed->calls.Add(call)) return new Refused(ShuttingDown());
   call->StartSendInitialMetadata();  // that it watches, also before there is anything to send
   call->PostStep();
   return call.get();
 }
 
-WatchCall::WatchCall(std::shared_ptr<FeedContext> feed, WatchFilter filter, uint64_t after)
-    : feed_(std::move(feed)), filter_(std::move(filter)), after_(after), last_sent_(feed_->clock.Steady()) {}
+WatchCall::WatchCall(std::shared_ptr<FeedContext> feed, WatchFilter filter, uint64_t after,
+                     StillAllowed allowed)
+    : feed_(std::move(feed)),
+      filter_(std::move(filter)),
+      allowed_(std::move(allowed)),
+      after_(after),
+      last_sent_(feed_->clock.Steady()) {}
 
 WatchCall::~WatchCall() { feed_->watchers.fetch_sub(1); }
 
@@ -83,6 +88,7 @@ void WatchCall::Step() {
     absl::MutexLock lock(&mutex_);
     if (finished_) return;
   }
+  if (absl::Status over = allowed_ == nullptr ? absl::OkStatus() : allowed_(); !over.ok()) return End(over);
   if (sent_ == taken_.size()) {
     absl::StatusOr<ChangePage> page = feed_->engine.ReadChanges(after_, kReadChanges);
     if (!page.ok()) return End(page.status());

@@ -31,9 +31,9 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchDeliveriesRespo
  public:
   // The reactor that gRPC wants from a handler; it lives in `feed->calls` until gRPC is done with it.
   static grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* Start(
-      std::shared_ptr<FeedContext> feed, const v1::WatchDeliveriesRequest& request);
+      std::shared_ptr<FeedContext> feed, const v1::WatchDeliveriesRequest& request, StillAllowed allowed);
 
-  WatchCall(std::shared_ptr<FeedContext> feed, WatchFilter filter, uint64_t after);
+  WatchCall(std::shared_ptr<FeedContext> feed, WatchFilter filter, uint64_t after, StillAllowed allowed);
   ~WatchCall() override;
 
   void StopIntake() override;
@@ -50,6 +50,7 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchDeliveriesRespo
 
   const std::shared_ptr<FeedContext> feed_;
   const WatchFilter filter_;
+  const StillAllowed allowed_;
   // Of Step, which runs once at a time.
   uint64_t after_;                  // everything up to this commit has been sent
   std::vector<StateChange> taken_;  // of later commits, up to taken_through_: what the filter takes

@@ -22,6 +22,7 @@
 #include "dispatcher/api/provider_rest.h"
 #include "dispatcher/app/alert_mail.h"
 #include "dispatcher/app/descriptors.h"
+#include "dispatcher/app/operator_token.h"
 #include "dispatcher/app/profile_folders.h"
 #include "dispatcher/app/proto_time.h"
 #include "dispatcher/app/readiness.h"
@@ -140,6 +141,18 @@ absl::StatusOr<CurlTransportOptions> MakeTransportOptions(const config::v1::Conf
   return options;
 }
 
+ServerTlsOptions MakeTls(const config::v1::ServerTls& config) {
+  return {config.cert_file(), config.key_file(), config.client_ca_file()};
+}
+
+AuthOptions MakeAuth(const config::v1::Auth& config) {
+  AuthOptions options;
+  options.required = config.required();
+  options.calls.per_second = static_cast<uint32_t>(config.calls_per_second());
+  options.calls.burst = static_cast<uint32_t>(config.burst());
+  return options;
+}
+
 // "https://hooks.example.com", or empty.
 absl::Status CheckPublicUrl(const std::string& url) {
   if (url.empty()) return absl::OkStatus();
@@ -179,6 +192,11 @@ class Application::Impl {
     http_options.ready = [this] { return readiness_.Check(); };
     http_options.gateway = &gateway_;
     http_options.bins = &bins_;
+    http_options.tls = MakeTls(config.http().tls());
+    http_options.tls_changed = [this](const absl::Status& status) {
+      if (status.ok()) return telemetry_->Info("http.tls", "the certificate was read anew");
+      telemetry_->Error("http.tls", absl::StrCat("the old one stays: ", status.message()));
+    };
     http_options.rest = &rest_;
     ASSIGN_OR_RETURN(http_, HttpPort::Start(std::move(http_options)));
 
@@ -198,6 +216,9 @@ class Application::Impl {
     ToolboxOptions tool_options;
     tool_options.user_agent = engine_options.user_agent;
     tool_options.public_url = config.tools().public_url();
+    if (tool_options.public_url.empty() && !config.http().tls().cert_file().empty()) {
+      tool_options.public_url = absl::StrCat("https://", http_->address());
+    }
     tool_options.origin = config.tools().origin();
     tool_options.verification_required = config.tools().verification() == "required";
     tools_ = std::make_unique<Toolbox>(
@@ -229,8 +250,11 @@ class Application::Impl {
     api_options.gateway = &gateway_;
     api_options.tools = tools_.get();
     api_options.egress_addresses = PublishedAddresses(config.egress());
+    api_options.auth = MakeAuth(config.auth());
+    api_options.tls = MakeTls(config.grpc().tls());
     ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
 
+    RETURN_IF_ERROR(SayHowToGetAToken());
     rest_.Open(*engine_, tools_.get());
     if (transport_options.insecure_skip_tls_verification) {
       telemetry_->Warn(
@@ -315,6 +339,18 @@ class Application::Impl {
   const std::string& http_address() const { return http_->address(); }
 
  private:
+  absl::Status SayHowToGetAToken() {
+    if (!config_.auth().required()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const bool found, HasOperatorToken(*store_, RealClock().Wall()));
+    if (found) return absl::OkStatus();
+    static constexpr char kHow[] =
+        "every call needs a token, and there is none of role operator: stop hookd, run it as the same user "
+        "with the same configuration and --make-operator-token, which prints one, and start it again";
+    telemetry_->Warn("auth.no_token", kHow);
+    std::fprintf(stderr, "hookd: %s\n", kHow);
+    return absl::OkStatus();
+  }
+
   // Mails are about the events of hookd.operations. Without mails their cursor is forgotten: turned on again
   // they begin with what happens from then on.
   absl::Status StartMail(std::optional<AlertMail> mail) {

@@ -14,6 +14,7 @@
 #include "config/value.h"
 #include "dispatcher/app/alert_mail.h"
 #include "dispatcher/app/application.h"
+#include "dispatcher/app/operator_token.h"
 #include "dispatcher/app/profile_folders.h"
 #include "dispatcher/app/secrets.h"
 #include "dispatcher/app/signals.h"
@@ -33,6 +34,7 @@ struct Flags {
   std::optional<std::string> profiles_dir;
   bool allow_loopback = false;
   bool check_config = false;
+  bool make_operator_token = false;
 };
 
 // By the same rule that the file's value has to meet.
@@ -54,6 +56,7 @@ absl::StatusOr<config::v1::Config> ReadConfig(const Flags& flags) {
   RETURN_IF_ERROR(Override("--http-listen", flags.http_listen, "listen", *config.mutable_http()));
   RETURN_IF_ERROR(Override("--profiles-dir", flags.profiles_dir, "dir", *config.mutable_profiles()));
   if (flags.allow_loopback) config.mutable_egress()->set_allow_loopback(true);
+  RETURN_IF_ERROR(CheckListening(config));
   return config;
 }
 
@@ -74,6 +77,15 @@ int Run(const Flags& flags) {
       return kExitUsage;
     }
     std::puts("configuration is valid");
+    return 0;
+  }
+  if (flags.make_operator_token) {
+    const absl::StatusOr<std::string> token = MakeOperatorToken(*config);
+    if (!token.ok()) {
+      std::fprintf(stderr, "hookd: %s\n", token.status().ToString().c_str());
+      return kExitStart;
+    }
+    std::puts(token->c_str());
     return 0;
   }
   std::signal(SIGPIPE, SIG_IGN);
@@ -111,6 +123,8 @@ int main(int argc, char** argv) {
   app.add_option("--profiles-dir", flags.profiles_dir, "instead of profiles.dir");
   app.add_flag("--allow-loopback", flags.allow_loopback,
                "egress.allow_loopback: endpoints may lead to this machine; for development");
+  app.add_flag("--make-operator-token", flags.make_operator_token,
+               "make a token of role operator in the data folder, print it, and exit; hookd must not run");
   app.add_flag("--check-config", flags.check_config, "check the configuration and exit: 0 valid, 2 not");
   app.set_version_flag("--version", "hookd " HOOKD_VERSION);
   try {

@@ -216,18 +216,25 @@ class Engine::Impl {
   }
 
   absl::Status DeleteSubscriber(const std::string& id) {
-    return Ask<bool>([&](Ledger& ledger) -> absl::StatusOr<bool> {
-             ASSIGN_OR_RETURN(const Registry::Account* account, FindAccount(ledger, id));
-             if (!account->endpoints.empty()) {
-               return absl::FailedPreconditionError(Concat(
-                   "subscriber ", id, " has ", account->endpoints.size(), " endpoints: delete them first"));
-             }
-             RETURN_IF_ERROR(ReleaseTokens(ledger, id));
-             ledger.RemoveSubscriber(id);
-             return true;
-           })
-        .status();
+    return ChangeTokens([&](Ledger& ledger) -> absl::Status {
+      ASSIGN_OR_RETURN(const Registry::Account* account, FindAccount(ledger, id));
+      if (!account->endpoints.empty()) {
+        return absl::FailedPreconditionError(
+            Concat("subscriber ", id, " has ", account->endpoints.size(), " endpoints: delete them first"));
+      }
+      RETURN_IF_ERROR(ReleaseTokens(ledger, id));
+      ledger.RemoveSubscriber(id);
+      return absl::OkStatus();
+    });
   }
+
+  absl::Status ChangeTokens(const std::function<absl::Status(Ledger&)>& change) {
+    absl::Status changed;
+    const absl::Status committed = OnCommitter([&](Ledger& ledger) { changed = change(ledger); });
+    ++token_changes;
+    return committed.ok() ? changed : committed;
+  }
+  std::atomic<uint64_t> token_changes{0};  // calls that made, changed or ended tokens
 
   absl::Status CheckEgress(const std::string& url) const {
     return options_.egress == nullptr ? absl::OkStatus() : options_.egress->Get()->CheckUrl(url);
@@ -510,6 +517,7 @@ absl::StatusOr<EndpointView> Engine::SetEndpointPaused(EndpointId id, bool pause
 absl::StatusOr<MadeToken> Engine::MakeToken(AccessToken token, OldTokens old) {
   absl::StatusOr<MadeToken> made =
       impl_->Ask<MadeToken>([&](Ledger& ledger) { return hookd::MakeToken(ledger, std::move(token), old); });
+  ++impl_->token_changes;
   if (made.ok() && !made->token.subscriber_ids.empty()) impl_->WaitForShards();  // URLs may be gone
   return made;
 }
@@ -519,14 +527,9 @@ absl::StatusOr<std::vector<AccessToken>> Engine::ListTokens(const std::string& s
   return impl_->store().ListTokens(subscriber_id, after, limit);
 }
 absl::Status Engine::RevokeToken(uint64_t id) {
-  return impl_
-      ->Ask<bool>([id](Ledger& ledger) -> absl::StatusOr<bool> {
-        ASSIGN_OR_RETURN(AccessToken token, ledger.store().ReadToken(id));
-        ledger.Apply(TokenRevoked{std::move(token)});
-        return true;
-      })
-      .status();
+  return impl_->ChangeTokens([id](Ledger& ledger) { return hookd::RevokeToken(ledger, id); });
 }
+uint64_t Engine::TokenChanges() const { return impl_->token_changes; }
 absl::StatusOr<AccessToken> Engine::Authenticate(std::string_view text) {
   return TokenOf(impl_->store(), text, impl_->now());
 }

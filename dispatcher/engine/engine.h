@@ -299,6 +299,9 @@ class Engine {
   absl::Status RevokeToken(uint64_t id);
   // Whose text it is. UNAUTHENTICATED: nobody's, or it has expired. Reads the disk.
   absl::StatusOr<AccessToken> Authenticate(std::string_view text);
+  // Grows before a call that ended or changed a token returns: what was read before it may be out of date.
+  // Cheap.
+  uint64_t TokenChanges() const;
 
   // Starts no attempt of any endpoint while paused; events keep queueing. Durable.
   absl::Status SetPaused(bool paused, const std::string& note);

@@ -124,6 +124,12 @@ absl::StatusOr<MadeToken> MakeToken(Ledger& ledger, AccessToken token, OldTokens
   return MadeToken{std::move(token), std::move(made.text)};
 }
 
+absl::Status RevokeToken(Ledger& ledger, uint64_t id) {
+  ASSIGN_OR_RETURN(AccessToken token, ledger.store().ReadToken(id));
+  ledger.Apply(TokenRevoked{std::move(token)});
+  return absl::OkStatus();
+}
+
 absl::Status ReleaseTokens(Ledger& ledger, const std::string& subscriber_id) {
   ASSIGN_OR_RETURN(const std::vector<AccessToken> tokens, TokensOf(ledger, subscriber_id));
   for (AccessToken token : tokens) {

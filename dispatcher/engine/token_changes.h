@@ -19,6 +19,9 @@ namespace hookd {
 // A subscriber whose profile has one key at a time is changed as by kRevokeAndClear, whatever `old` says.
 absl::StatusOr<MadeToken> MakeToken(Ledger& ledger, AccessToken token, OldTokens old);
 
+// NOT_FOUND.
+absl::Status RevokeToken(Ledger& ledger, uint64_t id);
+
 // The subscriber is going: what is bound to it alone ends, and others lose it.
 absl::Status ReleaseTokens(Ledger& ledger, const std::string& subscriber_id);
 

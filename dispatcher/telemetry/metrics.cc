@@ -138,6 +138,7 @@ class Metrics::Impl {
   CounterSeries job_examined;
   CounterSeries job_created;
   std::array<CounterSeries, kJobEnds> jobs_ended;
+  std::array<CounterSeries, kAuthFailures> auth_failures;
   std::array<CounterSeries, kMailResults> mails;
 };
 
@@ -196,6 +197,10 @@ void Metrics::Impl::Collect(Collector& to) const {
   for (size_t i = 0; i < kJobEnds; ++i) {
     to.Add({{"result", std::string(ToString(static_cast<JobEnd>(i)))}}, jobs_ended[i]);
   }
+  to.Family("hookd_auth_failures_total", "Calls refused for who makes them, by reason", MetricType::Counter);
+  for (size_t i = 0; i < kAuthFailures; ++i) {
+    to.Add({{"reason", std::string(ToString(static_cast<AuthFailure>(i)))}}, auth_failures[i]);
+  }
 }
 
 Metrics::Metrics(WallMs process_start) : impl_(std::make_unique<Impl>(process_start)) {}
@@ -251,6 +256,8 @@ void Metrics::JobProgress(uint64_t examined, uint64_t created) {
   impl_->job_examined.Add(examined);
   impl_->job_created.Add(created);
 }
+
+void Metrics::AuthFailed(AuthFailure failure) { impl_->auth_failures[static_cast<size_t>(failure)].Add(); }
 
 void Metrics::MailTried(MailResult result) { impl_->mails[static_cast<size_t>(result)].Add(); }
 

@@ -31,6 +31,7 @@ class Metrics {
   void ProbeDone(ErrorKind error);
   void JobProgress(uint64_t examined, uint64_t created);
   void JobEnded(JobEnd end);
+  void AuthFailed(AuthFailure failure);
   void MailTried(MailResult result);
 
   // In Prometheus' text format 0.0.4. `gauges` null = none are exported, but that hookd is not ready.

@@ -24,6 +24,8 @@ class PrometheusTelemetry : public Telemetry {
 
   void EventRejected(std::string_view reason) override { metrics_.EventRejected(reason); }
 
+  void AuthFailed(AuthFailure failure) override { metrics_.AuthFailed(failure); }
+
   void Committed(std::chrono::microseconds took, size_t items, size_t bytes) override {
     metrics_.Committed(took, items, bytes);
   }
@@ -148,6 +150,22 @@ std::string_view ToString(JobEnd end) {
       return "canceled";
     case JobEnd::kFailed:
       return "failed";
+  }
+  return "unknown";
+}
+
+std::string_view ToString(AuthFailure failure) {
+  switch (failure) {
+    case AuthFailure::kMissing:
+      return "missing";
+    case AuthFailure::kInvalid:
+      return "invalid";
+    case AuthFailure::kSlowed:
+      return "slowed";
+    case AuthFailure::kRole:
+      return "role";
+    case AuthFailure::kRate:
+      return "rate";
   }
   return "unknown";
 }

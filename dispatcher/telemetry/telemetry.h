@@ -110,6 +110,17 @@ enum class JobEnd : uint8_t {
 inline constexpr size_t kJobEnds = 3;
 std::string_view ToString(JobEnd end);
 
+// Why a call was refused before it was looked at.
+enum class AuthFailure : uint8_t {
+  kMissing,  // it has no token
+  kInvalid,  // nobody's token, or one that is not valid any more
+  kSlowed,   // too many of those came from its address
+  kRole,     // the token's role does not have the call
+  kRate,     // the token's calls are too many
+};
+inline constexpr size_t kAuthFailures = 5;
+std::string_view ToString(AuthFailure failure);
+
 // What became of a try to send a mail about alerts.
 enum class MailResult : uint8_t {
   kSent,
@@ -136,6 +147,7 @@ class Telemetry {
   // A durable job looked at `examined` more deliveries or events and made `created` new deliveries of them.
   virtual void JobProgress(uint64_t examined, uint64_t created) = 0;
   virtual void JobEnded(JobEnd end) = 0;
+  virtual void AuthFailed(AuthFailure failure) = 0;
   // `endpoint` 0 and `subscriber_id` empty: it concerns the whole of hookd.
   virtual void Alert(AlertKind kind, EndpointId endpoint, std::string_view subscriber_id,
                      std::string_view message) = 0;

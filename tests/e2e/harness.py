@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROFILES = HERE.parents[1] / "config/profiles"
 # Also for builds with sanitizers on a busy machine: reached only when something is wrong.
 PATIENCE_S = 60
-READY = re.compile(r"^hookd ready grpc=(127\.0\.0\.1:\d+) http=(127\.0\.0\.1:\d+)$", re.MULTILINE)
+READY = re.compile(r"^hookd ready grpc=([\d.]+:\d+) http=([\d.]+:\d+)$", re.MULTILINE)
 
 bin_dir = pathlib.Path("build/release/bin")  # set by main()
 

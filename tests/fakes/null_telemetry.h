@@ -32,6 +32,8 @@ class NullTelemetry : public Telemetry {
   void ProbeDone(ErrorKind) override {}
   void JobProgress(uint64_t, uint64_t) override {}
   void JobEnded(JobEnd) override {}
+  void AuthFailed(AuthFailure failure) override { ++auth_failures_[static_cast<size_t>(failure)]; }
+  uint64_t auth_failures(AuthFailure failure) const { return auth_failures_[static_cast<size_t>(failure)]; }
   void Alert(AlertKind kind, EndpointId, std::string_view, std::string_view) override {
     ++alerts_[static_cast<size_t>(kind)];
   }
@@ -54,6 +56,7 @@ class NullTelemetry : public Telemetry {
   std::atomic<uint64_t> batches_{0};
   std::atomic<uint64_t> batched_{0};
   std::array<std::atomic<uint64_t>, kAlertKinds> alerts_{};
+  std::array<std::atomic<uint64_t>, kAuthFailures> auth_failures_{};
   std::array<std::atomic<uint64_t>, kMailResults> mails_{};
 };
 

@@ -15,7 +15,7 @@ METRICS = "docs/metrics.md"
 # Constants that bound nothing. Every other number or duration that is `constexpr` and has a name is a bound.
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
-        kAlertKinds kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
+        kAlertKinds kAuthFailures kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
         kFingerprintBytes kGeneratedKeyBytes kIdBytes kIdDigits kJobEnds kLaneClasses kLast kLastMs kLevels kMailResults kMaxTimeoutDigits
         kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSecretBytes kSha256Bytes kStorageFormat kTextBytes
         kQuotedLine kWordBytes

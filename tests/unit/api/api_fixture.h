@@ -78,7 +78,8 @@ class ApiTest : public ::testing::Test {
 
   // `rules`: with the tools.
   explicit ApiTest(const ToolRules* rules = nullptr,
-                   std::shared_ptr<const Profiles> profiles = SmallProfiles()) {
+                   std::shared_ptr<const Profiles> profiles = SmallProfiles(), const AuthOptions& auth = {},
+                   const ServerTlsOptions& tls = {}) {
     EngineOptions options;
     if (rules != nullptr) {
       ToolboxOptions tool_options;
@@ -104,6 +105,9 @@ class ApiTest : public ::testing::Test {
     api.listen = "127.0.0.1:0";
     api.gateway = &gateway_;
     api.tools = tools_.get();
+    api.auth = auth;
+    api.tls = tls;
+    api.certificate_check = std::chrono::seconds(1);
     absl::StatusOr<std::unique_ptr<ApiServer>> server =
         ApiServer::Start(api, *engine_, telemetry_, RealClock());
     EXPECT_TRUE(server.ok()) << server.status();

@@ -33,7 +33,9 @@ TEST(SettingsTest, FaultsNameTheLineAndTheKey) {
   EXPECT_EQ(Fault("profiles:\n  a: {deadline: 0}"),
             "f.yaml:2: profiles.a.deadline: is not a time of a second or more: write it like 30s");
   EXPECT_EQ(Fault("profiles:\n  a: {token: x}"),
-            "f.yaml:2: profiles.a.token: unknown key: remove it, or use one of server, deadline, output");
+            "f.yaml:2: profiles.a.token: unknown key: remove it, or use one of server, deadline, output, "
+            "token_file, ca_file, "
+            "cert_file, key_file");
 }
 
 }  // namespace

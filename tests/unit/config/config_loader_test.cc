@@ -56,6 +56,33 @@ void CollectFileKeys(const YAML::Node& node, const std::string& prefix, std::set
   }
 }
 
+TEST(ConfigListenTest, ElsewhereThanOnLoopbackNeedsTlsAndTokens) {
+  const std::string tls = "  tls: {cert_file: /c.pem, key_file: /k.pem}\n";
+  const std::string grpc = "grpc:\n  listen: 0.0.0.0:7070\n";
+  EXPECT_EQ(ErrorOf(grpc),
+            "hookd.yaml:2: grpc.listen: 0.0.0.0:7070 is not a loopback address: set grpc.tls.cert_file and "
+            "key_file, and auth.required; or allow_insecure_listen, if something else keeps strangers away");
+  EXPECT_THAT(ErrorOf(grpc + tls), HasSubstr("is not a loopback address: set auth.required; or"));
+  EXPECT_THAT(ErrorOf(grpc + "auth: {required: true}\n"),
+              HasSubstr("set grpc.tls.cert_file and key_file; or"));
+  EXPECT_EQ(ErrorOf(grpc + tls + "auth: {required: true}\n"), "");
+  EXPECT_EQ(ErrorOf(grpc + "allow_insecure_listen: true\n"), "");
+  EXPECT_THAT(ErrorOf("http:\n  listen: '[::]:7071'\n"),
+              HasSubstr("http.listen: [::]:7071 is not a loopback"));
+  Config config = DefaultConfig();
+  EXPECT_TRUE(CheckListening(config).ok());
+  config.mutable_http()->set_listen("10.0.0.1:1");
+  EXPECT_THAT(std::string(CheckListening(config).message()),
+              StartsWith("http.listen: 10.0.0.1:1 is not a loopback address"));
+}
+
+TEST(ConfigListenTest, ACertificateAndItsKeyGoTogether) {
+  EXPECT_THAT(ErrorOf("grpc:\n  tls: {cert_file: /c.pem}\n"), HasSubstr("grpc.tls.key_file: is missing"));
+  EXPECT_THAT(ErrorOf("http:\n  tls: {key_file: /k.pem}\n"), HasSubstr("http.tls.cert_file: is missing"));
+  EXPECT_THAT(ErrorOf("http:\n  tls: {client_ca_file: /k.pem}\n"),
+              HasSubstr("http.tls.cert_file: is missing"));
+}
+
 TEST(ConfigDefaultsTest, AreTheDocumentedOnes) {
   const Config config = DefaultConfig();
   EXPECT_EQ(config.data_dir(), "/var/lib/hookd");
@@ -162,7 +189,7 @@ TEST(ConfigLoaderTest, ReportsEveryFaultWithItsLine) {
       "data_dir: ''\n"
       "colour: blue\n"
       "grpc:\n"
-      "  listen: 0.0.0.0:7070\n"
+      "  listen: localhost:7070\n"
       "delivery:\n"
       "  shards: many\n"
       "  shards: 2\n"
@@ -182,7 +209,7 @@ TEST(ConfigLoaderTest, ReportsEveryFaultWithItsLine) {
       ElementsAre(
           "hookd.yaml:1: data_dir: is empty: give a value",
           StartsWith("hookd.yaml:2: colour: unknown key: remove it, or use one of data_dir, grpc"),
-          StartsWith("hookd.yaml:4: grpc.listen: \"0.0.0.0:7070\" is not a loopback address"),
+          StartsWith("hookd.yaml:4: grpc.listen: \"localhost:7070\" is not an address"),
           StartsWith("hookd.yaml:6: delivery.shards: \"many\" is not a whole number"),
           "hookd.yaml:7: delivery.shards: given twice: keep one",
           StartsWith("hookd.yaml:8: delivery.window_bytes: \"64MB\" is not a size"),

@@ -48,14 +48,15 @@ TEST(ConfigValueTest, RefusesIntegersThatAreNot) {
   }
 }
 
-TEST(ConfigValueTest, ListensOnLoopbackOnly) {
+TEST(ConfigValueTest, TellsLoopbackFromOtherAddresses) {
   for (const char* text : {"127.0.0.1:7070", "127.255.0.9:0", "[::1]:65535"}) {
-    EXPECT_TRUE(CheckFormat(v1::FORMAT_LOOPBACK_LISTEN, text).ok()) << text;
+    EXPECT_TRUE(CheckFormat(v1::FORMAT_LISTEN, text).ok()) << text;
+    EXPECT_TRUE(IsLoopback(text)) << text;
   }
   for (const char* text :
        {"0.0.0.0:7070", "128.0.0.1:7070", "[::]:7070", "[::ffff:127.0.0.1]:7070", "10.0.0.1:1"}) {
-    EXPECT_THAT(CheckFormat(v1::FORMAT_LOOPBACK_LISTEN, text).message(), HasSubstr("no authentication yet"))
-        << text;
+    EXPECT_TRUE(CheckFormat(v1::FORMAT_LISTEN, text).ok()) << text;
+    EXPECT_FALSE(IsLoopback(text)) << text;
   }
 }
 
@@ -63,7 +64,7 @@ TEST(ConfigValueTest, RefusesAddressesThatAreNot) {
   for (const char* text :
        {"7070", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1: 1",
         "localhost:7070", "::1:7070", "[127.0.0.1]:7070", "[]:1", "127.1:7070", ":7070"}) {
-    EXPECT_THAT(CheckFormat(v1::FORMAT_LOOPBACK_LISTEN, text).message(), HasSubstr("write IP:PORT")) << text;
+    EXPECT_THAT(CheckFormat(v1::FORMAT_LISTEN, text).message(), HasSubstr("write IP:PORT")) << text;
   }
 }
 
