@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/concat.h"
 #include "base/status_macros.h"
+#include "dispatcher/core/probe_schedule.h"
 #include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/engine/host_filter.h"
 
@@ -61,6 +62,18 @@ EndpointUpdate UpdateFor(EndpointAction action, const std::string& note) {
     }
     endpoint.state_note = note;
     return absl::OkStatus();
+  };
+}
+
+EndpointUpdate UpdateForProbed(const Endpoint& probed, const std::string& note) {
+  return [id = probed.id, since = probed.disabled_ms, url = probed.url,
+          enable = UpdateFor(EndpointAction::kEnable, note)](Endpoint& endpoint, WallMs now,
+                                                             bool& reset_failures) -> absl::Status {
+    if (!DisabledByItself(endpoint) || endpoint.disabled_ms != since || endpoint.url != url) {
+      return absl::FailedPreconditionError(
+          Concat("endpoint ", id.ToString(), " was changed while it was probed"));
+    }
+    return enable(endpoint, now, reset_failures);
   };
 }
 

@@ -24,6 +24,8 @@ inline constexpr size_t kBulkStep = 128;
 // What an update does to the endpoint. The last argument: the row of failures starts afresh.
 using EndpointUpdate = std::function<absl::Status(Endpoint&, WallMs, bool&)>;
 EndpointUpdate UpdateFor(EndpointAction action, const std::string& note);
+// Enables what is still as it was when it was probed; else FAILED_PRECONDITION.
+EndpointUpdate UpdateForProbed(const Endpoint& probed, const std::string& note);
 
 // Stores the endpoint as `update` leaves it. NOT_FOUND: there is none. On the committer's thread.
 absl::StatusOr<EndpointView> ApplyUpdate(Ledger& ledger, EndpointId id, const EndpointUpdate& update);

@@ -10,7 +10,6 @@
 #include "base/check.h"
 #include "base/concat.h"
 #include "base/status_macros.h"
-#include "dispatcher/core/probe_schedule.h"
 #include "dispatcher/engine/bulk_change.h"
 #include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/engine/committer.h"
@@ -497,15 +496,7 @@ absl::StatusOr<EndpointView> Engine::EnableEndpoint(EndpointId id, const std::st
   return impl_->UpdateEndpoint(id, UpdateFor(EndpointAction::kEnable, note));
 }
 absl::StatusOr<EndpointView> Engine::EnableProbed(const Endpoint& probed, const std::string& note) {
-  const EndpointUpdate enable = UpdateFor(EndpointAction::kEnable, note);
-  return impl_->UpdateEndpoint(probed.id, [&](Endpoint& endpoint, WallMs now, bool& reset_failures) {
-    if (!DisabledByItself(endpoint) || endpoint.disabled_ms != probed.disabled_ms ||
-        endpoint.url != probed.url) {
-      return absl::FailedPreconditionError(
-          Concat("endpoint ", probed.id.ToString(), " was changed while it was probed"));
-    }
-    return enable(endpoint, now, reset_failures);
-  });
+  return impl_->UpdateEndpoint(probed.id, UpdateForProbed(probed, note));
 }
 absl::StatusOr<EndpointView> Engine::DisableEndpoint(EndpointId id, const std::string& note) {
   return impl_->UpdateEndpoint(id, UpdateFor(EndpointAction::kDisable, note));
