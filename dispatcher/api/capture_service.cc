@@ -232,7 +232,7 @@ grpc::Status CaptureService::GetCaptured(grpc::ServerContext*, const v1::GetCapt
   return ToGrpc(found.status());
 }
 
-grpc::ServerWriteReactor<v1::CapturedRequest>* CaptureService::WatchCaptured(
+grpc::ServerWriteReactor<v1::CapturedRequest>* CaptureService::WatchCapturedWhile(
     grpc::CallbackServerContext*, const v1::WatchCapturedRequest* request, StillAllowed allowed) {
   return CaptureWatch::Start(
       feed_, tools_.bins(), [this, id = request->id()] { return BinOf(id); },

@@ -37,11 +37,11 @@ class CaptureService final
                            v1::CapturedRequest* response) override;
   grpc::ServerWriteReactor<v1::CapturedRequest>* WatchCaptured(
       grpc::CallbackServerContext* context, const v1::WatchCapturedRequest* request) override {
-    return WatchCaptured(context, request, nullptr);
+    return WatchCapturedWhile(context, request, nullptr);
   }
-  grpc::ServerWriteReactor<v1::CapturedRequest>* WatchCaptured(grpc::CallbackServerContext* context,
-                                                               const v1::WatchCapturedRequest* request,
-                                                               StillAllowed allowed);
+  grpc::ServerWriteReactor<v1::CapturedRequest>* WatchCapturedWhile(grpc::CallbackServerContext* context,
+                                                                    const v1::WatchCapturedRequest* request,
+                                                                    StillAllowed allowed);
 
  private:
   // The id of a bin that is there: given as it is, or by an endpoint whose capture runs. May read the disk.

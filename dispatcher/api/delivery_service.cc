@@ -113,7 +113,7 @@ grpc::Status DeliveryService::ListDeliveries(grpc::ServerContext*, const v1::Lis
   return grpc::Status::OK;
 }
 
-grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* DeliveryService::WatchDeliveries(
+grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* DeliveryService::WatchDeliveriesWhile(
     grpc::CallbackServerContext*, const v1::WatchDeliveriesRequest* request, StillAllowed allowed) {
   return WatchCall::Start(feed_, *request, std::move(allowed));
 }

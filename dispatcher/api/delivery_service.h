@@ -27,9 +27,9 @@ class DeliveryService final
                               v1::Delivery* response) override;
   grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* WatchDeliveries(
       grpc::CallbackServerContext* context, const v1::WatchDeliveriesRequest* request) override {
-    return WatchDeliveries(context, request, nullptr);
+    return WatchDeliveriesWhile(context, request, nullptr);
   }
-  grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* WatchDeliveries(
+  grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* WatchDeliveriesWhile(
       grpc::CallbackServerContext* context, const v1::WatchDeliveriesRequest* request, StillAllowed allowed);
 
  private:

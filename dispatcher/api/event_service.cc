@@ -54,8 +54,8 @@ grpc::ServerUnaryReactor* EventService::PublishEvents(grpc::CallbackServerContex
                             });
 }
 
-grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* EventService::PublishStream(
-    grpc::CallbackServerContext* context, StillAllowed allowed) {
+grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>*
+EventService::PublishStreamWhile(grpc::CallbackServerContext* context, StillAllowed allowed) {
   return hookd::PublishStream::Start(publish_, *context, std::move(allowed));
 }
 

@@ -24,9 +24,9 @@ class EventService final : public v1::EventService::CallbackService {
                                           v1::PublishEventsResponse* response) override;
   grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* PublishStream(
       grpc::CallbackServerContext* context) override {
-    return PublishStream(context, nullptr);
+    return PublishStreamWhile(context, nullptr);
   }
-  grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* PublishStream(
+  grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* PublishStreamWhile(
       grpc::CallbackServerContext* context, StillAllowed allowed);
   grpc::ServerUnaryReactor* GetEvent(grpc::CallbackServerContext* context, const v1::GetEventRequest* request,
                                      v1::Event* response) override;

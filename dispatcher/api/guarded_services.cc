@@ -17,7 +17,7 @@ PublishReactor* GuardedEventService::PublishStream(grpc::CallbackServerContext* 
   static const CallRule& rule = RuleOf("EventService/PublishStream");
   const absl::StatusOr<Caller> caller = guard_.Admit(rule, *context);
   if (!caller.ok()) return new RefusedPublish(caller.status());
-  return inner_.PublishStream(context, guard_.Lasting(*caller));
+  return inner_.PublishStreamWhile(context, guard_.Lasting(*caller));
 }
 
 grpc::Status GuardedSubscriberService::ListSubscribers(grpc::ServerContext* context,
@@ -46,7 +46,7 @@ grpc::ServerWriteReactor<v1::WatchDeliveriesResponse>* GuardedDeliveryService::W
   static const CallRule& rule = RuleOf("DeliveryService/WatchDeliveries");
   const Guarded guarded(guard_, rule, *context, *request);
   if (!guarded.ok()) return new RefusedStream<v1::WatchDeliveriesResponse>(guarded.status());
-  return inner_.WatchDeliveries(context, guarded.request(), guard_.Lasting(guarded.caller()));
+  return inner_.WatchDeliveriesWhile(context, guarded.request(), guard_.Lasting(guarded.caller()));
 }
 
 grpc::ServerWriteReactor<v1::CapturedRequest>* GuardedCaptureService::WatchCaptured(
@@ -54,7 +54,7 @@ grpc::ServerWriteReactor<v1::CapturedRequest>* GuardedCaptureService::WatchCaptu
   static const CallRule& rule = RuleOf("CaptureService/WatchCaptured");
   const Guarded guarded(guard_, rule, *context, *request);
   if (!guarded.ok()) return new RefusedStream<v1::CapturedRequest>(guarded.status());
-  return inner_.WatchCaptured(context, request, guard_.Lasting(guarded.caller()));
+  return inner_.WatchCapturedWhile(context, request, guard_.Lasting(guarded.caller()));
 }
 
 }  // namespace hookd

@@ -163,6 +163,8 @@ class GuardedJobService final : public v1::JobService::Service {
   HOOKD_CALL(JobService, ExpireBacklog)
   HOOKD_CALL(JobService, RecoverDeliveries)
   HOOKD_CALL(JobService, ReplayEvents)
+  HOOKD_CALL(JobService, PurgeEvent)
+  HOOKD_CALL(JobService, PurgeSubscriber)
   HOOKD_CALL(JobService, GetJob)
   HOOKD_CALL(JobService, CancelJob)
   grpc::Status ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,
@@ -180,6 +182,8 @@ class GuardedOperationsService final : public v1::OperationsService::Service {
   HOOKD_CALL(OperationsService, PauseDeliveries)
   HOOKD_CALL(OperationsService, ResumeDeliveries)
   HOOKD_CALL(OperationsService, ConfirmClock)
+  HOOKD_CALL(OperationsService, RekeySecrets)
+  HOOKD_CALL(OperationsService, GetEgressAddresses)
 
  private:
   OperationsService& inner_;

@@ -145,17 +145,17 @@ absl::Status CheckApiKey(const Profile& profile) {
 absl::Status CheckMessageGets(const Profile& profile) {
   if (!profile.message_gets) return absl::OkStatus();
   const ProfileMessageGets& gets = *profile.message_gets;
-  for (const auto& [key, pattern] :
-       {std::pair("message_gets.incoming", &gets.incoming),
-        std::pair("message_gets.outgoing", &gets.outgoing), std::pair("message_gets.all", &gets.all)}) {
-    const bool prefix = !pattern->empty() && pattern->back() == '*';
-    const bool known =
-        std::any_of(profile.event_types.begin(), profile.event_types.end(), [&](const auto& type) {
-          return prefix ? type.name.starts_with(std::string_view(*pattern).substr(0, pattern->size() - 1))
-                        : type.name == *pattern;
-        });
-    if (!known) return Refuse(key, "no type of the catalogue fits it");
-  }
+  const auto known = [&profile](std::string_view pattern) {
+    const bool prefix = pattern.ends_with('*');
+    if (prefix) pattern.remove_suffix(1);
+    return std::any_of(profile.event_types.begin(), profile.event_types.end(),
+                       [&](const ProfileEventType& type) {
+                         return prefix ? type.name.starts_with(pattern) : type.name == pattern;
+                       });
+  };
+  if (!known(gets.incoming)) return Refuse("message_gets.incoming", "no type of the catalogue fits it");
+  if (!known(gets.outgoing)) return Refuse("message_gets.outgoing", "no type of the catalogue fits it");
+  if (!known(gets.all)) return Refuse("message_gets.all", "no type of the catalogue fits it");
   return CheckName("message_gets.member", gets.member, kMaxSettingNameBytes, "_-");
 }
 

@@ -161,16 +161,6 @@ TEST_F(HostileTlsServerTest, RenegotiationIsRefused) {
   EXPECT_EQ(renegotiated, 0);
 }
 
-TEST_F(HostileTlsServerTest, KeyUpdatesWithoutEnd) {
-  const TlsServer server(ca_, TLS1_3_VERSION);
-  HoldTls("key updates without end", server.Serve([&](SSL* ssl, ScriptedPeer&) {
-    do {
-      SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
-    } while (SSL_do_handshake(ssl) == 1);
-  }),
-          kInTime, kShort);
-}
-
 class HostileDnsTest : public HostileFixture {
  protected:
   static DnsAnswer Raw(std::string bytes) {

@@ -27,19 +27,26 @@ bool Reads(const std::string& method) {
 bool May(TokenRole role, const std::string& call) {
   const std::string service = call.substr(0, call.find('/'));
   const std::string method = call.substr(call.find('/') + 1);
-  static const std::set<std::string> not_a_subscribers = {
-      "CaptureService/CreateBin",           "SubscriberService/CreateSubscriber",
-      "SubscriberService/UpdateSubscriber", "SubscriberService/DeleteSubscriber",
-      "SubscriberService/PauseSubscriber",  "SubscriberService/ResumeSubscriber",
-      "SubscriberService/HoldChannel",      "SubscriberService/ReleaseChannel"};
+  static const std::set<std::string> not_a_subscribers = {"CaptureService/CreateBin",
+                                                          "SubscriberService/CreateSubscriber",
+                                                          "SubscriberService/UpdateSubscriber",
+                                                          "SubscriberService/DeleteSubscriber",
+                                                          "SubscriberService/PauseSubscriber",
+                                                          "SubscriberService/ResumeSubscriber",
+                                                          "SubscriberService/HoldChannel",
+                                                          "SubscriberService/ReleaseChannel",
+                                                          "JobService/PurgeEvent",
+                                                          "JobService/PurgeSubscriber"};
   switch (role) {
     case TokenRole::kOperator:
       return true;
     case TokenRole::kPublisher:
+      if (call == "OperationsService/GetEgressAddresses") return true;
       return service == "ProfileService" || method.rfind("Publish", 0) == 0;
     case TokenRole::kViewer:
       return Reads(method);
     case TokenRole::kSubscriber:
+      if (call == "OperationsService/GetEgressAddresses") return true;
       return service != "OperationsService" && service != "TokenService" && method.rfind("Publish", 0) != 0 &&
              !not_a_subscribers.contains(call);
   }
