@@ -168,7 +168,7 @@ TEST_F(TransportEgressTest, WithoutAPolicyTheRulesAreStrict) {
 // The two last checks alone: what the exchange is told to connect to is not what it looks at.
 class ExchangeEgressTest : public TransportEgressTest {
  protected:
-  const ExchangeSettings settings_;
+  ExchangeSettings settings_;
 
   HttpResult Perform(const std::string& address, const HttpReceiver& receiver,
                      Exchange::MayConnect may_connect) {
