@@ -117,9 +117,9 @@ class ApiTest : public ::testing::Test {
 
   ~ApiTest() override {
     store_.SetGate(true);
-    server_->StopIntake();
+    if (server_ != nullptr) server_->StopIntake();
     engine_->Drain(Duration::zero());
-    server_->Shutdown(std::chrono::seconds(10));
+    if (server_ != nullptr) server_->Shutdown(std::chrono::seconds(10));
     if (tools_ != nullptr) tools_->Stop();
     engine_->Stop();
   }

@@ -207,7 +207,10 @@ class GrpcTlsTest : public AuthTest {
     server_ = *std::move(server);
     token_ = Token(TokenRole::kViewer);
   }
-  ~GrpcTlsTest() override { server_->Shutdown(std::chrono::seconds(10)); }
+  ~GrpcTlsTest() override {
+    server_->Shutdown(std::chrono::seconds(10));
+    server_.reset();  // before its gateway
+  }
 
   grpc::Status Ask(bool with_certificate, const std::string& token) {
     grpc::SslCredentialsOptions options;
