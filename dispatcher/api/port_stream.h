@@ -17,6 +17,7 @@ namespace hookd {
 // On the socket's executor. An operation that takes longer than was given with expires_after fails.
 class PortStream {
  public:
+  // NOLINTNEXTLINE(readability-identifier-naming): Asio asks for this name.
   using executor_type = boost::beast::tcp_stream::executor_type;
 
   // `tls` null = none; else Handshake comes first.
