@@ -1,6 +1,5 @@
 #include "dispatcher/api/message_gets.h"
 
-#include <map>
 #include <optional>
 #include <string>
 
@@ -28,61 +27,41 @@ constexpr std::string_view kOfChat = "/api2/msg_get/";
 
 json::string Json(std::string_view text) { return json::string(text.data(), text.size()); }
 
-struct Call {
-  bool of_chat = false;
-  std::string key;
-  std::map<std::string, std::string, std::less<>> query;
-};
+bool IsOfChat(std::string_view target) { return target.starts_with(kOfChat); }
 
-// Escapes are not undone: keys, numbers and flags have none.
-Call Parse(std::string_view target) {
-  Call call;
-  call.of_chat = target.starts_with(kOfChat);
-  const size_t query = std::min(target.find('?'), target.size());
-  std::string_view path = target.substr(0, query);
-  path.remove_prefix(call.of_chat ? kOfChat.size() : kLast.size());
-  if (path.ends_with('/')) path.remove_suffix(1);
-  call.key = std::string(path);
-  for (size_t at = query + 1; at < target.size();) {
-    const std::string_view pair = target.substr(at, target.find('&', at) - at);
-    const size_t equals = pair.find('=');
-    if (equals != std::string_view::npos)
-      call.query[std::string(pair.substr(0, equals))] = pair.substr(equals + 1);
-    at += pair.size() + 1;
-  }
-  return call;
+std::string_view KeyOf(std::string_view target) {
+  std::string_view key = target.substr(0, target.find('?'));
+  key.remove_prefix(IsOfChat(target) ? kOfChat.size() : kLast.size());
+  if (key.ends_with('/')) key.remove_suffix(1);
+  return key;
 }
 
-absl::StatusOr<NewestQuery> MakeQuery(const Call& call, const ProfileMessageGets& gets) {
+absl::StatusOr<NewestQuery> MakeQuery(std::string_view target, const ProfileMessageGets& gets) {
   NewestQuery query;
-  if (const auto count = call.query.find("col"); count != call.query.end()) {
+  if (const std::optional<std::string_view> count = QueryValue(target, "col")) {
     size_t number = 0;
-    if (!absl::SimpleAtoi(count->second, &number) || number < 1 || number > kMaxNewestEvents) {
+    if (!absl::SimpleAtoi(absl::string_view(count->data(), count->size()), &number) || number < 1 ||
+        number > kMaxNewestEvents) {
       return absl::InvalidArgumentError(absl::StrCat("col: is 1 to ", kMaxNewestEvents));
     }
     query.limit = number;
   }
   query.event_type = gets.all;
-  if (const auto from_me = call.query.find("from_me"); from_me != call.query.end()) {
-    if (from_me->second != "0" && from_me->second != "1")
-      return absl::InvalidArgumentError("from_me: is 0 or 1");
-    query.event_type = from_me->second == "0" ? gets.incoming : gets.outgoing;
+  if (const std::optional<std::string_view> from_me = QueryValue(target, "from_me")) {
+    if (from_me != "0" && from_me != "1") return absl::InvalidArgumentError("from_me: is 0 or 1");
+    query.event_type = from_me == "0" ? gets.incoming : gets.outgoing;
   }
-  if (call.of_chat) {
-    const auto phone = call.query.find("phone");
-    if (phone == call.query.end() || phone->second.empty()) {
-      return absl::InvalidArgumentError("phone: is missing");
-    }
-    query.ordering_key = phone->second;
+  if (IsOfChat(target)) {
+    query.ordering_key = QueryValue(target, "phone").value_or("");
+    if (query.ordering_key.empty()) return absl::InvalidArgumentError("phone: is missing");
   }
   return query;
 }
 
 absl::StatusOr<RestAnswer> Carry(Engine& engine, const RestRequest& request) {
   if (request.method != "GET") return absl::UnimplementedError("use GET");
-  const Call call = Parse(request.target);
   const absl::Status unknown = absl::UnauthenticatedError("the key is not valid");
-  const absl::StatusOr<AccessToken> token = engine.Authenticate(call.key);
+  const absl::StatusOr<AccessToken> token = engine.Authenticate(KeyOf(request.target));
   if (absl::IsUnauthenticated(token.status())) return unknown;
   RETURN_IF_ERROR(token.status());
   if (token->role != TokenRole::kSubscriber || token->subscriber_ids.size() != 1) return unknown;
@@ -92,7 +71,7 @@ absl::StatusOr<RestAnswer> Carry(Engine& engine, const RestRequest& request) {
   const LoadedProfile* profile = engine.profiles().Find(view->subscriber.profile);
   if (profile == nullptr || !(*profile)->message_gets) return unknown;
   const ProfileMessageGets& gets = *(*profile)->message_gets;
-  ASSIGN_OR_RETURN(NewestQuery query, MakeQuery(call, gets));
+  ASSIGN_OR_RETURN(NewestQuery query, MakeQuery(request.target, gets));
   query.subscriber_id = view->subscriber.id;
   ASSIGN_OR_RETURN(const NewestPage newest, ReadNewest(engine, query));
   json::array messages;

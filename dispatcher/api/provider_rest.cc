@@ -23,6 +23,17 @@ const std::string* FindHeader(const RestRequest& request, std::string_view name)
   return nullptr;
 }
 
+std::optional<std::string_view> QueryValue(std::string_view target, std::string_view name) {
+  size_t at = target.find('?');
+  while (at < target.size()) {
+    const std::string_view pair = target.substr(at + 1, target.find('&', at + 1) - at - 1);
+    const size_t equals = pair.find('=');
+    if (equals != std::string_view::npos && pair.substr(0, equals) == name) return pair.substr(equals + 1);
+    at += pair.size() + 1;
+  }
+  return std::nullopt;
+}
+
 ProviderRest::ProviderRest() : places_(std::make_shared<size_t>(0)) {}
 ProviderRest::~ProviderRest() { Close(); }
 

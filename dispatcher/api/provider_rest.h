@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +40,10 @@ struct RestAnswer {
 
 // Null = there is none. The first of that name, in any case.
 const std::string* FindHeader(const RestRequest& request, std::string_view name);
+
+// The value of that name in the target's query, as it stands there: escapes are not undone, as ids, keys and
+// numbers have none. Nullopt = it is not there. Of several, the first.
+std::optional<std::string_view> QueryValue(std::string_view target, std::string_view name);
 
 // Thread-safe. Outlives the port.
 class ProviderRest {

@@ -37,21 +37,8 @@ struct Caller {
   bool echoes_headers = false;
 };
 
-// The value of ?subscriber=; empty = none.
-std::string_view NamedSubscriber(std::string_view target) {
-  constexpr std::string_view kName = "subscriber=";
-  const size_t query = target.find('?');
-  if (query == std::string_view::npos) return {};
-  for (size_t at = query + 1; at < target.size();) {
-    const std::string_view pair = target.substr(at, target.find('&', at) - at);
-    if (pair.starts_with(kName)) return pair.substr(kName.size());
-    at += pair.size() + 1;
-  }
-  return {};
-}
-
 absl::StatusOr<std::string> SubscriberOf(const AccessToken& token, std::string_view target) {
-  const std::string_view named = NamedSubscriber(target);
+  const std::string_view named = QueryValue(target, "subscriber").value_or("");
   if (named.empty()) {
     if (token.subscriber_ids.size() == 1) return token.subscriber_ids.front();
     return absl::InvalidArgumentError(
