@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -42,8 +43,8 @@ class Simulation final : private SchedulerHost {
   };
 
   explicit Simulation(Receiver receiver, SchedulerLimits limits = {})
-      : receiver_(std::move(receiver)), scheduler_(limits, *this), ledger_(store_, telemetry, 1, 1) {
-    ledger_.Recovered(*store_.Recover());
+      : receiver_(std::move(receiver)), limits_(limits) {
+    Restart();
     Change([](Ledger& ledger) { ledger.PutSubscriber(MakeSubscriber()); });
   }
 
@@ -61,7 +62,7 @@ class Simulation final : private SchedulerHost {
   }
   void Change(const std::function<void(Ledger&)>& change) {
     Begin();
-    change(ledger_);
+    change(*ledger_);
     End();
   }
   void Publish(const std::string& ordering_key = "", WallMs expires_ms = 0) {
@@ -75,7 +76,7 @@ class Simulation final : private SchedulerHost {
   void Publish(Event event) {
     event.subscriber_id = "acme";
     Begin();
-    EXPECT_TRUE(ledger_.Accept({std::move(event), std::nullopt}).status.ok());
+    EXPECT_TRUE(ledger_->Accept({std::move(event), std::nullopt}).status.ok());
     End();
   }
 
@@ -92,7 +93,7 @@ class Simulation final : private SchedulerHost {
       SteadyTime next = kStart + until;
       if (now.steady >= next) return;
       if (!ends_.empty()) next = std::min(next, ends_.begin()->first);
-      if (const std::optional<SteadyTime> due = scheduler_.NextDue()) next = std::min(next, *due);
+      if (const std::optional<SteadyTime> due = scheduler_->NextDue()) next = std::min(next, *due);
       Pass(next - now.steady);
     }
   }
@@ -104,21 +105,42 @@ class Simulation final : private SchedulerHost {
     wall_fraction_ -= ms;
   }
 
-  std::shared_ptr<const Endpoint> Find(EndpointId id) { return store_.ReadEndpoint(id)->endpoint; }
+  std::shared_ptr<const Endpoint> Find(EndpointId id) { return store_->ReadEndpoint(id)->endpoint; }
   std::vector<Delivery> Deliveries(EndpointId endpoint) const {
     DeliveryQuery query;
     query.endpoint = endpoint;
     query.limit = 100'000;
-    return store_.ListDeliveries(query)->deliveries;
+    return store_->ListDeliveries(query)->deliveries;
   }
-  Delivery Read(DeliveryId id) const { return *store_.ReadDelivery(id); }
+  Delivery Read(DeliveryId id) const { return *store_->ReadDelivery(id); }
   // As a person would; `state` of End is CANCELED.
   EndAnswer::Kind End(const Delivery& delivery) {
-    return scheduler_.End({delivery, DeliveryState::kCanceled, EndReason::kCanceledByPerson}, nullptr);
+    return scheduler_->End({delivery, DeliveryState::kCanceled, EndReason::kCanceledByPerson}, nullptr);
   }
-  LanePosition Retry(DeliveryId id) { return scheduler_.Retry(id.endpoint, id.sequence, now); }
-  Ledger& ledger() { return ledger_; }
-  MemoryStore& store() { return store_; }
+  LanePosition Retry(DeliveryId id) { return scheduler_->Retry(id.endpoint, id.sequence, now); }
+  // A kill and a start: what was in flight is forgotten, and all but the store.
+  void Restart() {
+    ends_.clear();
+    answers_.clear();
+    reports_.clear();
+    ledger_.reset();
+    store_ = store_->Reopen();
+    SchedulerHost& host = *this;
+    scheduler_.emplace(limits_, host);
+    ledger_.emplace(*store_, telemetry, 1, 1);
+    const DeliveryStore::Recovered recovered = *store_->Recover();
+    ledger_->Recovered(recovered);
+    scheduler_->SetOperations(recovered.operations);
+    for (const DeliveryStore::ActiveLane& lane : recovered.lanes) {
+      if (lane.endpoint == nullptr) {
+        scheduler_->Delete(lane.id);
+      } else {
+        scheduler_->Restore(lane.endpoint, lane.hold, lane.lane, now);
+      }
+    }
+  }
+  Ledger& ledger() { return *ledger_; }
+  MemoryStore& store() { return *store_; }
 
   NullTelemetry telemetry;
   Now now{kStart, 1'700'000'000'000};
@@ -135,26 +157,26 @@ class Simulation final : private SchedulerHost {
     return subscriber;
   }
 
-  void Begin() { ledger_.Begin(now); }
+  void Begin() { ledger_->Begin(now); }
   void End() {
-    ledger_.Close();
-    if (ledger_.HasFacts()) {
-      EXPECT_TRUE(store_.Commit(now.wall).ok());
+    ledger_->Close();
+    if (ledger_->HasFacts()) {
+      EXPECT_TRUE(store_->Commit(now.wall).ok());
     }
-    for (ShardNews& news : ledger_.Committed()) {
-      if (news.operations) scheduler_.SetOperations(*news.operations);
-      for (const auto& one : news.configured) scheduler_.Configure(one.endpoint, one.hold);
-      for (const auto& one : news.accepted) scheduler_.Accepted(one, now);
-      for (const auto& one : news.recorded) scheduler_.Recorded(one.endpoint, one.sequence);
-      for (const auto& one : news.over_backlog) scheduler_.OverBacklog(one.endpoint, one.excess);
-      for (const EndpointId endpoint : news.deleted) scheduler_.Delete(endpoint);
-      if (news.expire_accepted_before != 0) scheduler_.ExpireAcceptedBefore(news.expire_accepted_before);
+    for (ShardNews& news : ledger_->Committed()) {
+      if (news.operations) scheduler_->SetOperations(*news.operations);
+      for (const auto& one : news.configured) scheduler_->Configure(one.endpoint, one.hold);
+      for (const auto& one : news.accepted) scheduler_->Accepted(one, now);
+      for (const auto& one : news.recorded) scheduler_->Recorded(one.endpoint, one.sequence);
+      for (const auto& one : news.over_backlog) scheduler_->OverBacklog(one.endpoint, one.excess);
+      for (const EndpointId endpoint : news.deleted) scheduler_->Delete(endpoint);
+      if (news.expire_accepted_before != 0) scheduler_->ExpireAcceptedBefore(news.expire_accepted_before);
     }
   }
   // Everything that needs no time.
   void Settle() {
     do {
-      scheduler_.RunDue(now);
+      scheduler_->RunDue(now);
       while (!answers_.empty()) {
         const std::function<void()> answer = std::move(answers_.front());
         answers_.pop_front();
@@ -162,10 +184,10 @@ class Simulation final : private SchedulerHost {
       }
       if (!reports_.empty()) {
         Begin();
-        for (LaneReport& report : std::exchange(reports_, {})) ledger_.Report(std::move(report));
+        for (LaneReport& report : std::exchange(reports_, {})) ledger_->Report(std::move(report));
         End();
       }
-      scheduler_.RunDue(now);
+      scheduler_->RunDue(now);
     } while (!answers_.empty() || !reports_.empty());
   }
 
@@ -192,26 +214,27 @@ class Simulation final : private SchedulerHost {
   }
   void ReadParked(EndpointId endpoint) override {
     answers_.push_back([this, endpoint] {
-      scheduler_.LoadedParked(endpoint, *store_.ReadParked(endpoint, 1'000'000), now);
+      scheduler_->LoadedParked(endpoint, *store_->ReadParked(endpoint, 1'000'000), now);
     });
   }
   void ReadQueue(EndpointId endpoint, Sequence from) override {
     answers_.push_back([this, endpoint, from] {
-      scheduler_.LoadedQueue(endpoint, *store_.ReadQueue(endpoint, from, 128, 1u << 20), now);
+      scheduler_->LoadedQueue(endpoint, *store_->ReadQueue(endpoint, from, 128, 1u << 20), now);
     });
   }
   void ReadEvent(EndpointId endpoint, Sequence sequence, EventId event) override {
     answers_.push_back([this, endpoint, sequence, event] {
-      scheduler_.LoadedEvent(endpoint, sequence, *store_.ReadEvent(event));
+      scheduler_->LoadedEvent(endpoint, sequence, *store_->ReadEvent(event));
     });
   }
   void LaneAtRest(EndpointId) override {}
   void Captured(const std::shared_ptr<const Endpoint>&) override { ++captured; }
 
   const Receiver receiver_;
-  MemoryStore store_;
-  Scheduler scheduler_;
-  Ledger ledger_;
+  std::unique_ptr<MemoryStore> store_ = std::make_unique<MemoryStore>();
+  const SchedulerLimits limits_;
+  std::optional<Scheduler> scheduler_;
+  std::optional<Ledger> ledger_;
   std::multimap<SteadyTime, std::function<void()>> ends_;  // of attempts in flight
   std::deque<std::function<void()>> answers_;              // of the store
   std::vector<LaneReport> reports_;

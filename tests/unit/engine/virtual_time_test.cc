@@ -75,6 +75,62 @@ TEST(VirtualTimeTest, AlertAndDisableComeWhenPromised) {
   EXPECT_EQ(simulation.Deliveries(id)[0].state, DeliveryState::kPending);
 }
 
+TEST(VirtualTimeTest, BackoffAlertAndDisableComeWhenPromisedOverRestarts) {
+  Simulation killed(Always(kRefuses));
+  Simulation quiet(Always(kRefuses));
+  Endpoint lasting = MakeEndpoint(2);
+  lasting.policy.disable.failures = 0;
+  EndpointId ids[2];
+  for (Simulation* simulation : {&killed, &quiet}) {
+    ids[0] = simulation->Put(MakeEndpoint());
+    ids[1] = simulation->Put(lasting);
+    simulation->Publish();
+  }
+  const Duration alert = minutes(11) + seconds(15);
+  const Duration disabled = hours(7) + minutes(22) + seconds(30);
+  const Duration exhausted = hours(17) + minutes(37) + seconds(30);
+  int kills = 0;
+  const auto run = [&](Duration until) {
+    while (killed.elapsed() < until) {
+      killed.RunUntil(std::min<Duration>(killed.elapsed() + minutes(7) + seconds(1), until));
+      killed.Restart();
+      ++kills;
+    }
+  };
+  run(alert - seconds(1));
+  EXPECT_EQ(killed.telemetry.alerts(AlertKind::kFailing), 0u);
+  run(alert);
+  EXPECT_EQ(killed.telemetry.alerts(AlertKind::kFailing), 2u);
+  run(disabled - seconds(1));
+  EXPECT_EQ(killed.Find(ids[0])->disabled, DisableReason::kNone);
+  run(disabled);
+  EXPECT_EQ(killed.Find(ids[0])->disabled, DisableReason::kFailures);
+  EXPECT_EQ(killed.Find(ids[1])->disabled, DisableReason::kNone);
+  run(exhausted - seconds(1));
+  EXPECT_EQ(killed.Deliveries(ids[1])[0].state, DeliveryState::kPending);
+  run(exhausted);
+  EXPECT_EQ(killed.Deliveries(ids[1])[0].state, DeliveryState::kExhausted);
+  run(hours(24));
+  EXPECT_GT(kills, 200);
+  EXPECT_EQ(killed.telemetry.alerts(AlertKind::kFailing), 2u);  // once per incident
+  EXPECT_EQ(killed.telemetry.alerts(AlertKind::kDisabled), 1u);
+
+  // Each attempt when it would have been without the kills.
+  quiet.RunUntil(hours(24));
+  ASSERT_EQ(killed.sent.size(), quiet.sent.size());
+  for (const EndpointId id : ids) {
+    std::vector<Duration> with;
+    std::vector<Duration> without;
+    for (const Simulation::Sent& sent : killed.sent) {
+      if (sent.endpoint == id) with.push_back(sent.at);
+    }
+    for (const Simulation::Sent& sent : quiet.sent) {
+      if (sent.endpoint == id) without.push_back(sent.at);
+    }
+    EXPECT_EQ(with, without);
+  }
+}
+
 TEST(VirtualTimeTest, EnabledAgainTheRowStartsAfreshAndTheAttemptsGoOn) {
   bool well = false;
   Simulation simulation([&](const Endpoint&, const Work&) { return well ? Answer{} : kRefuses; });
