@@ -180,7 +180,8 @@ struct Endpoint {
   bool paused = false;
   DisableReason disabled = DisableReason::kNone;
   WallMs disabled_ms = 0;  // since when; 0 = it is not
-  std::string state_note;  // what a person said with the last enable, disable, pause or resume
+  std::string
+      state_note;  // what was said with the last enable, disable, pause or resume, by a person or a probe
   WallMs created_ms = 0;
   WallMs updated_ms = 0;
   std::string profile;  // what it was made from; empty = hookd's own defaults
@@ -253,7 +254,7 @@ std::string_view ToString(ErrorKind kind);
 enum class Origin : uint8_t {
   kPublish = 0,  // made with its event
   kRetry = 1,    // a person retried a terminal one
-  kRecover = 2,  // RecoverDeliveries
+  kRecover = 2,  // RecoverDeliveries; or a purge ended it with the rest of its batch
   kReplay = 3,   // ReplayEvents
 };
 

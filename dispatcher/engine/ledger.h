@@ -127,7 +127,7 @@ class Ledger {
   // before their time, the oldest bucket first, one in each call.
   void Keep(const Retention& retention, bool disk_full);
 
-  // Told when the round closes; else to nobody.
+  // Becomes an event when the round closes, while kOperationsSubscriber exists; else it is dropped.
   void Announce(OperationalEvent event);
 
   // For changes of configuration.
