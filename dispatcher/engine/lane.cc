@@ -250,6 +250,7 @@ LaneStep Lane::Start(Work work, uint64_t key, Now now) {
 }
 
 LaneStep Lane::Settle(Kind kind, Work work, uint64_t key, const AfterAttempt& after) {
+  if (kind == Kind::kEnd && work.batch != nullptr && work.batch == formed_) ReleaseFormed();
   Flying(work, key, std::nullopt, after);
   LaneStep step;
   step.kind = kind;
@@ -375,6 +376,13 @@ LaneStep Lane::AttemptStep(Now now) {
     retry = parked_.begin()->first;
   } else if (!ordered && !candidates_.empty()) {
     std::tie(wait, retry) = *candidates_.begin();
+  }
+  // What has been put together goes first, as nothing else is put together before.
+  if (const auto formed =
+          formed_ == nullptr ? parked_.end() : parked_.find(formed_->members.front().sequence);
+      formed != parked_.end() && formed->second.batch == formed_) {
+    wait = formed->second.due;
+    retry = formed->first;
   }
   if (wait > now.steady) retry = 0;
   const bool new_allowed =

@@ -115,16 +115,27 @@ class Simulation final : private SchedulerHost {
   Delivery Read(DeliveryId id) const { return *store_->ReadDelivery(id); }
   // As a person would; `state` of End is CANCELED.
   EndAnswer::Kind End(const Delivery& delivery) {
-    return scheduler_->End({delivery, DeliveryState::kCanceled, EndReason::kCanceledByPerson}, nullptr);
+    const EndOrder order{delivery, DeliveryState::kCanceled, EndReason::kCanceledByPerson};
+    const EndAnswer::Kind kind = scheduler_->End(order, nullptr);
+    if (kind != EndAnswer::Kind::kReadRow) return kind;
+    return scheduler_->End(order, *store_->ReadEvent(delivery.event));
   }
   LanePosition Retry(DeliveryId id) { return scheduler_->Retry(id.endpoint, id.sequence, now); }
   // A kill and a start: what was in flight is forgotten, and all but the store.
-  void Restart() {
+  void Restart() { RestartFrom(*store_); }
+  // A kill before the change is on disk, and a start.
+  void Lose(const std::function<void(Ledger&)>& change) {
+    Begin();
+    change(*ledger_);
+    Restart();
+  }
+  // As Restart, from a copy of the store that Reopen made.
+  void RestartFrom(const MemoryStore& store) {
     ends_.clear();
     answers_.clear();
     reports_.clear();
     ledger_.reset();
-    store_ = store_->Reopen();
+    store_ = store.Reopen();
     SchedulerHost& host = *this;
     scheduler_.emplace(limits_, host);
     ledger_.emplace(*store_, telemetry, 1, 1);
@@ -147,6 +158,8 @@ class Simulation final : private SchedulerHost {
   std::vector<Sent> sent;
   Duration took{};   // of every attempt, on top of what its answer says
   int captured = 0;  // how often a captured lane told of itself
+  std::function<void(const Endpoint&, const Work&)>
+      on_end;  // of an attempt, as its answer is there; may be null
 
  private:
   static constexpr SteadyTime kStart{std::chrono::hours(1000)};
@@ -200,6 +213,7 @@ class Simulation final : private SchedulerHost {
     const std::shared_ptr<const Endpoint> settings = lane.endpoint();
     const Answer answer = receiver_(*settings, work);
     ends_.emplace(now.steady + answer.took + took, [this, &lane, work, settings, answer, started = now.wall] {
+      if (on_end) on_end(*settings, work);
       HttpResult result;
       result.status = answer.status;
       result.error = answer.error;

@@ -81,6 +81,28 @@ TEST_F(BatchRulesTest, ParallelAfterNotBeforeIsAnArray) {
   EXPECT_THAT(simulation_.sent[0].members, ElementsAre(1));
 }
 
+// one that is put together goes before what became due before that.
+TEST_F(BatchRulesTest, ParallelOverduePassNoBatchThatIsPutTogether) {
+  Endpoint endpoint = Batching(DeliveryMode::kParallel);
+  endpoint.paused = true;
+  endpoint.id = id_ = simulation_.Put(endpoint);
+  for (int i = 0; i < 3; ++i) {
+    Event event = OfType("failed");
+    event.not_before_ms = simulation_.now.wall + 5'000 + i;
+    simulation_.Publish(event);
+  }
+  endpoint.paused = false;
+  simulation_.Put(endpoint);
+  simulation_.RunUntil(seconds(1));  // they are parked, each for its time
+  endpoint.paused = true;
+  simulation_.Put(endpoint);
+  simulation_.RunUntil(seconds(10));
+  endpoint.paused = false;
+  simulation_.Put(endpoint);
+  simulation_.RunUntil(seconds(11));
+  EXPECT_THAT(simulation_.sent, SizeIs(3));
+}
+
 // a replay of an older event does not supersede a newer pending one.
 TEST_F(BatchRulesTest, AReplayOfAnOlderEventSupersedesNothing) {
   Endpoint endpoint = Batching(DeliveryMode::kOrdered);
