@@ -14,6 +14,8 @@ namespace {
 
 absl::Status SystemError(const std::string& what) { return absl::ErrnoToStatus(errno, what); }
 
+}  // namespace
+
 absl::Status SyncFolder(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return SystemError(Concat("open ", path));
@@ -21,8 +23,6 @@ absl::Status SyncFolder(const std::string& path) {
   close(fd);
   return failed == 0 ? absl::OkStatus() : SystemError(Concat("fsync ", path));
 }
-
-}  // namespace
 
 absl::Status WriteDurably(const std::string& folder, const std::string& name, std::string_view text) {
   const std::string target = Concat(folder, "/", name);
@@ -35,6 +35,12 @@ absl::Status WriteDurably(const std::string& folder, const std::string& name, st
   close(fd);
   RETURN_IF_ERROR(status);
   if (rename(temporary.c_str(), target.c_str()) != 0) return SystemError(Concat("rename to ", target));
+  return SyncFolder(folder);
+}
+
+absl::Status RemoveDurably(const std::string& folder, const std::string& name) {
+  const std::string path = Concat(folder, "/", name);
+  if (unlink(path.c_str()) != 0) return SystemError(Concat("remove ", path));
   return SyncFolder(folder);
 }
 
