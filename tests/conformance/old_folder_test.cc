@@ -152,7 +152,6 @@ void OldFolderTest::Fill() {
   world.Publish("beta", kT0 + 9, {removed, deleted});
   world.Commit();
   world.Delete(removed);
-  store_->Apply(LaneRemoved{removed});
   store_->Apply(EndpointDeleted{deleted, "beta"});
   world.Commit();
   // An hour that is dropped, and a purge.
@@ -325,7 +324,6 @@ TEST_F(OldFolderTest, KeepsOneOfTheCurrentFormat) {
   Open();  // into tables and blob files, and what is told is what is recovered
   std::ofstream(File(kStorageFormat, ".txt")) << absl::StrJoin(Tell(), "\n") << "\n";
   store_.reset();
-  // A log too, as a crash leaves it.
   Run(absl::StrCat("tar --directory=", path_,
                    " --create --gzip --sort=name --owner=0 --group=0 --numeric-owner --file=",
                    File(kStorageFormat, ".tar.gz"), " --exclude='LOG*' --exclude=LOCK data"));
