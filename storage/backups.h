@@ -55,6 +55,8 @@ struct BackupOptions {
   uint32_t keep = 7;                      // at least 1
   uint64_t bytes_per_second = 64u << 20;  // copied or read
   std::string version;                    // of this hookd
+  // A backup ends as failed with less free on its disk. 0 = 1, or 15 where that is the data folder's disk.
+  uint64_t min_free_percent = 0;
 };
 
 // Oldest first, without the store being open. A folder that is not there has none.

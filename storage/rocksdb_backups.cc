@@ -72,8 +72,7 @@ class RocksDbBackups final : public Backups {
     std::string identity;
     RETURN_IF_ERROR(FromRocksDb(store_.db_->GetDbIdentity(identity), "identity of the database"));
     ASSIGN_OR_RETURN(const BackupFolder folder, BackupFolder::OpenToWrite(options_.folder, identity));
-    const uint64_t free_percent =
-        OnOneDisk(options_.folder, store_.folder_.path()) ? kFreePercentOnOneDisk : kFreePercent;
+    const uint64_t free_percent = MinFreePercent();
     RETURN_IF_ERROR(CheckRoom(options_.folder, free_percent));
     // While a backup lists and copies files none of them goes; a purge that ended meanwhile would say that
     // what it erased is gone.
@@ -178,6 +177,11 @@ class RocksDbBackups final : public Backups {
                                                             rocksdb::Env::Default(), &engine),
                                 Concat("open ", options_.folder)));
     return std::unique_ptr<rocksdb::BackupEngine>(engine);
+  }
+
+  uint64_t MinFreePercent() const {
+    if (options_.min_free_percent != 0) return options_.min_free_percent;
+    return OnOneDisk(options_.folder, store_.folder_.path()) ? kFreePercentOnOneDisk : kFreePercent;
   }
 
   void StopEngine() {

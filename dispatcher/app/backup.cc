@@ -45,7 +45,11 @@ absl::StatusOr<BackupOptions> ReadBackupOptions(const config::v1::Config& config
   options.keep = static_cast<uint32_t>(config.backup().keep());
   options.bytes_per_second = static_cast<uint64_t>(config.backup().rate().bytes());
   options.version = version;
-  if (options.folder.empty()) return options;
+  if (options.folder.empty()) {
+    if (config.backup().every().seconds() == 0) return options;
+    return absl::InvalidArgumentError(
+        "backup.every: is set, but backup.folder is not: say where they are kept");
+  }
   if (Within(options.folder, config.data_dir()) || Within(config.data_dir(), options.folder)) {
     return absl::InvalidArgumentError(
         "backup.folder: and data_dir lie one in the other: choose a folder of its own, best on another disk");

@@ -11,7 +11,8 @@
 
 namespace hookd {
 
-// INVALID_ARGUMENT: the folder and the data folder lie one in the other. An empty folder = no backups.
+// INVALID_ARGUMENT: the folder and the data folder lie one in the other, or there is none and backups shall
+// be made by themselves. An empty folder = no backups.
 absl::StatusOr<BackupOptions> ReadBackupOptions(const config::v1::Config& config, const std::string& version);
 
 // For people: one line for each backup of backup.folder.

@@ -389,6 +389,17 @@ TEST_F(BackupTest, AWrongKeyIsFoundBeforeAnythingIsOpened) {
   EXPECT_EQ(recovered_.epoch, 2u) << "the refused opening began none";
 }
 
+TEST_F(BackupTest, ANearlyFullDiskIsLeftAlone) {
+  Make();
+  BackupOptions options;
+  options.min_free_percent = 100;
+  Use(options);
+  const absl::Status full = backups_->Create(bytes_).status();
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(Message(full), HasSubstr("less than 100 % of the disk"));
+  EXPECT_TRUE(backups_->Verify(1, bytes_).ok());
+}
+
 // A limit is kept, and nothing is flushed: the log comes along.
 TEST_F(BackupTest, GoesAsFastAsItMay) {
   Accept(10, 100'000);
