@@ -64,9 +64,7 @@ absl::StatusOr<int> OpenLocked(const std::string& path, int how) {
 
 absl::StatusOr<BackupFolder> BackupFolder::OpenToWrite(const std::string& path,
                                                        const std::string& data_folder) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) return absl::ErrnoToStatus(error.value(), Concat("create ", path));
+  RETURN_IF_ERROR(MakePrivateFolder(path));
   if (access(Concat(path, "/", kIdentityFile).c_str(), F_OK) != 0) {
     ASSIGN_OR_RETURN(const bool empty, IsEmpty(path));
     if (!empty) {

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "base/concat.h"
 #include "base/status_macros.h"
@@ -15,6 +17,13 @@ namespace {
 absl::Status SystemError(const std::string& what) { return absl::ErrnoToStatus(errno, what); }
 
 }  // namespace
+
+absl::Status MakePrivateFolder(const std::string& path) {
+  std::error_code error;
+  const bool made = std::filesystem::create_directories(path, error);
+  if (made && !error) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+  return error ? absl::ErrnoToStatus(error.value(), Concat("create ", path)) : absl::OkStatus();
+}
 
 absl::Status SyncFolder(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

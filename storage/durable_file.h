@@ -11,6 +11,9 @@ namespace hookd {
 // Through `NAME.new`, fsync and rename, and the folder's fsync: a crash leaves the old file or the new one.
 absl::Status WriteDurably(const std::string& folder, const std::string& name, std::string_view text);
 
+// Makes it where it is missing, for its owner alone.
+absl::Status MakePrivateFolder(const std::string& path);
+
 // Makes the names in it durable.
 absl::Status SyncFolder(const std::string& path);
 

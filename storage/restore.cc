@@ -42,9 +42,7 @@ class Unfinished {
  public:
   static absl::StatusOr<std::unique_ptr<Unfinished>> Begin(const std::string& path) {
     RETURN_IF_ERROR(CheckEmpty(path));
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) return absl::ErrnoToStatus(error.value(), Concat("create ", path));
+    RETURN_IF_ERROR(MakePrivateFolder(path));
     const std::string marker = Concat(path, "/", kRestoringFile);
     const int fd = open(marker.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return absl::ErrnoToStatus(errno, Concat("create ", marker));

@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -134,15 +135,25 @@ class RocksDbBackups final : public Backups {
 
   absl::Status Verify(uint32_t id, std::atomic<uint64_t>& bytes) override {
     ASSIGN_OR_RETURN(const BackupFolder folder, BackupFolder::OpenToRead(options_.folder));
-    const auto pace =
-        std::make_shared<BackupPace>(options_.bytes_per_second, rocksdb::RateLimiter::Mode::kReadsOnly,
-                                     clock_, bytes, [this] { return stop_.load(); });
+    // The engine asks for whole buffers, whatever the file holds: more than it reads.
+    std::atomic<uint64_t> asked{0};
+    uint64_t size = 0;
+    const auto stopped = [&] {
+      bytes = std::min(asked.load(std::memory_order_relaxed), size);
+      return stop_.load();
+    };
+    const auto pace = std::make_shared<BackupPace>(
+        options_.bytes_per_second, rocksdb::RateLimiter::Mode::kReadsOnly, clock_, asked, stopped);
     // The kind that can be stopped; nothing is written through it.
     ASSIGN_OR_RETURN(const std::unique_ptr<rocksdb::BackupEngine> engine, OpenEngine(pace));
     const Running running(*this, engine.get());
     if (stop_) return absl::CancelledError("verification: stopped");
     ASSIGN_OR_RETURN(const rocksdb::BackupInfo found, FindBackup(*engine, id));
-    return EndOf(engine->VerifyBackup(found.backup_id, true), Concat("backup ", found.backup_id));
+    size = found.size;
+    const absl::Status whole =
+        EndOf(engine->VerifyBackup(found.backup_id, true), Concat("backup ", found.backup_id));
+    if (whole.ok()) bytes = size;
+    return whole;
   }
 
   absl::StatusOr<std::vector<BackupInfo>> List() const override {
