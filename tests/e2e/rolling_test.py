@@ -16,7 +16,7 @@ FAST = ("--backoff", "100ms:500ms:0.1", "--rate-limit", "0", "--max-retries", "1
 # Subscriber, and what its receiver is like: some attempts are always in flight when the signal comes.
 PATHS = {
     "ordered": {},
-    "slow": {"delay_ms": 150},
+    "slow": {"delay_ms": 40},
     "refusing": {"refuse_every": 5, "refuse_attempts": 1},
     "parallel": {"delay_ms": 100},
 }
@@ -65,7 +65,7 @@ class RollingTest(harness.TestCase):
         stops = []
         lines = Lines(self.space, hookd, "lines")
         # Slow enough for the ordered lane of the slow receiver to keep up with, more or less.
-        with Load(hookd, list(PATHS), pause_s=0.01) as load:
+        with Load(hookd, list(PATHS), pause_s=0.02) as load:
             for _ in range(ROUNDS):
                 seen, acknowledged = len(ledger.entries()), load.count()
                 wait_for(lambda: len(ledger.entries()) > seen + 150 and load.count() > acknowledged + 100, "a load")
