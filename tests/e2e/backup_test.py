@@ -1,6 +1,8 @@
 """Backups of a hookd that works, and what a hookd on the restored folder does."""
 
 import re
+import resource
+import signal
 import subprocess
 import time
 
@@ -232,6 +234,37 @@ class BackupTest(harness.TestCase):
         refused = self.hookd.hookctl("backup", "restore", "1", "--from", self.backups, "--to", self.space.folder / "y")
         self.assertEqual(refused.code, START_REFUSED)
         self.assertIn(table.name.split("_")[0], refused.err)
+
+    def test_a_restore_that_was_cut_off(self):
+        self.start()
+        self.make_endpoints()
+        with Load(self.hookd, ["ordered"]) as load:
+            wait_for(lambda: load.count() > 200, "a load")
+        wait_for(lambda: self.hookd.pending() == 0, "everything to be delivered")
+        self.backup()
+        self.assertEqual(self.hookd.terminate(), OK)
+        new = self.space.hookd("restored", backup={"folder": self.backups})
+        command = [harness.bin_dir / "hookd", "--restore-backup", "latest", "--backup-folder", self.backups,
+                   "--data-dir", new.data]
+
+        def no_large_files():  # the first one that it writes ends it, as a kill would
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+
+        cut = subprocess.run(command, capture_output=True, timeout=harness.PATIENCE_S, preexec_fn=no_large_files,
+                             check=False)
+        self.assertEqual(cut.returncode, -signal.SIGXFSZ)
+        left = {path.name for path in new.data.iterdir()}
+        self.assertEqual(left, {"RESTORING", "db"})
+        new.launch()
+        self.assertEqual(new.wait(), START_REFUSED)
+        self.assertIn("not a hookd data folder", new.log_tail())
+        self.assertEqual({path.name for path in new.data.iterdir()}, left)
+        self.assertEqual(subprocess.run(command, capture_output=True, timeout=harness.PATIENCE_S,
+                                        check=False).returncode, OK)
+        new.start()
+        self.assertEqual(new.ask("status")["subscribers"], "4")
+        self.assertEqual(new.terminate(), OK)
 
     def test_not_configured(self):
         hookd = self.space.hookd().start()
