@@ -1,6 +1,7 @@
 // The data folder: whose it is, which format it has, and that only one process uses it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <absl/status/statusor.h>
@@ -11,6 +12,11 @@ namespace hookd {
 
 // Of the file system of `path`.
 absl::StatusOr<DiskSpace> SpaceOf(const std::string& path);
+
+inline constexpr char kIdentityFile[] = "HOOKD";
+
+// Makes `path`, a folder, a data folder of that format, durably. The file's name appears with its whole text.
+absl::Status WriteIdentity(const std::string& path, uint32_t format);
 
 // Holds the folder's lock as long as it lives. Layout: `HOOKD` (identity and format, locked), `db/`
 // (RocksDB), `SECRETS` (storage/key_list.h) and `ballast` (storage/ballast.h).
@@ -24,6 +30,11 @@ class DataFolder {
   DataFolder& operator=(DataFolder&&) = delete;
   ~DataFolder();
 
+  // As the folder says; at least 1, and at most kStorageFormat.
+  uint32_t format() const { return format_; }
+  // Durably; the lock is held all the time.
+  absl::Status SetFormat(uint32_t format);
+
   const std::string& path() const { return path_; }
   std::string db_path() const { return path_ + "/db"; }
   std::string ballast_path() const { return path_ + "/ballast"; }
@@ -32,6 +43,7 @@ class DataFolder {
   DataFolder(std::string path, int lock_fd) : path_(std::move(path)), lock_fd_(lock_fd) {}
   std::string path_;
   int lock_fd_;
+  uint32_t format_ = 0;
 };
 
 }  // namespace hookd

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "base/concat.h"
 #include "base/status_macros.h"
@@ -14,6 +16,15 @@ namespace {
 
 absl::Status SystemError(const std::string& what) { return absl::ErrnoToStatus(errno, what); }
 
+}  // namespace
+
+absl::Status MakePrivateFolder(const std::string& path) {
+  std::error_code error;
+  const bool made = std::filesystem::create_directories(path, error);
+  if (made && !error) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+  return error ? absl::ErrnoToStatus(error.value(), Concat("create ", path)) : absl::OkStatus();
+}
+
 absl::Status SyncFolder(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return SystemError(Concat("open ", path));
@@ -21,8 +32,6 @@ absl::Status SyncFolder(const std::string& path) {
   close(fd);
   return failed == 0 ? absl::OkStatus() : SystemError(Concat("fsync ", path));
 }
-
-}  // namespace
 
 absl::Status WriteDurably(const std::string& folder, const std::string& name, std::string_view text) {
   const std::string target = Concat(folder, "/", name);
@@ -35,6 +44,12 @@ absl::Status WriteDurably(const std::string& folder, const std::string& name, st
   close(fd);
   RETURN_IF_ERROR(status);
   if (rename(temporary.c_str(), target.c_str()) != 0) return SystemError(Concat("rename to ", target));
+  return SyncFolder(folder);
+}
+
+absl::Status RemoveDurably(const std::string& folder, const std::string& name) {
+  const std::string path = Concat(folder, "/", name);
+  if (unlink(path.c_str()) != 0) return SystemError(Concat("remove ", path));
   return SyncFolder(folder);
 }
 

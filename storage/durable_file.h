@@ -11,4 +11,13 @@ namespace hookd {
 // Through `NAME.new`, fsync and rename, and the folder's fsync: a crash leaves the old file or the new one.
 absl::Status WriteDurably(const std::string& folder, const std::string& name, std::string_view text);
 
+// Makes it where it is missing, for its owner alone.
+absl::Status MakePrivateFolder(const std::string& path);
+
+// Makes the names in it durable.
+absl::Status SyncFolder(const std::string& path);
+
+// Takes it away, and the folder's fsync.
+absl::Status RemoveDurably(const std::string& folder, const std::string& name);
+
 }  // namespace hookd

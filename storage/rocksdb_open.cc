@@ -11,6 +11,8 @@
 #include "storage/ballast.h"
 #include "storage/key_codec.h"
 #include "storage/key_list.h"
+#include "storage/migrations.h"
+#include "storage/restore.h"
 #include "storage/rocksdb_status.h"
 #include "storage/rocksdb_store_impl.h"
 
@@ -44,6 +46,19 @@ rocksdb::ReadOptions RecoveryScan() {
   return scan;
 }
 
+// RocksDB insists that every family is opened. Without a database there are none.
+absl::Status CheckFamilies(const RocksDbOptions& options, const std::string& db_path) {
+  std::vector<std::string> names;
+  if (!rocksdb::DB::ListColumnFamilies(DatabaseOptions(options), db_path, &names).ok())
+    return absl::OkStatus();
+  for (const rocksdb::ColumnFamilyDescriptor& family : ColumnFamilies(options))
+    std::erase(names, family.name);
+  if (names.empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      Concat(options.path, " has rows of a kind that this hookd does not know (", names.front(),
+             "): run the hookd that wrote it, or a newer one"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOptions& options, const Clock&) {
@@ -52,6 +67,7 @@ absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOpt
   Sealer sealer(options.secrets);
   // Before the database writes anything.
   ASSIGN_OR_RETURN(std::vector<uint32_t> key_ids, CheckKeyList(options.path, sealer));
+  RETURN_IF_ERROR(CheckFamilies(options, folder.db_path()));
   auto listener = std::make_shared<DatabaseListener>(options.on_failure);
   rocksdb::DBOptions db_options = DatabaseOptions(options);
   db_options.listeners.push_back(listener);
@@ -81,9 +97,12 @@ absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOpt
     key_ids.insert(key_ids.begin(), newest);
     listed = WriteKeyList(options.path, sealer, key_ids);
   }
+  absl::Status ready = Migrate(Migrations(), folder, *owned, families);
+  if (ready.ok()) ready = BeginEpoch(options.path, *owned, families[kMeta]);
   auto store = std::make_unique<RocksDbStore>(std::move(folder), std::move(sealer), std::move(key_ids),
                                               std::move(listener), std::move(owned), std::move(families));
   RETURN_IF_ERROR(listed);  // the store closes the database
+  RETURN_IF_ERROR(ready);
   if (!freed) RETURN_IF_ERROR(store->KeepBallast(options.ballast_bytes));
   return store;
 }

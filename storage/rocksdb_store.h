@@ -8,6 +8,7 @@
 #include <absl/status/statusor.h>
 
 #include "base/clock.h"
+#include "storage/backups.h"
 #include "storage/delivery_store.h"
 #include "storage/secret_keys.h"
 
@@ -30,5 +31,8 @@ struct RocksDbOptions {
 // locked until the store is destroyed. `clock` outlives the store.
 absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOptions& options,
                                                                 const Clock& clock);
+
+// Of a store that OpenRocksDbStore made, which outlives them, as does `clock`.
+std::unique_ptr<Backups> MakeBackups(DeliveryStore& store, BackupOptions options, const Clock& clock);
 
 }  // namespace hookd

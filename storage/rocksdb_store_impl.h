@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -114,6 +115,8 @@ class RocksDbStore final : public DeliveryStore {
   absl::StatusOr<DiskSpace> Disk() const override { return SpaceOf(folder_.path()); }
 
  private:
+  friend class RocksDbBackups;
+
   class Lister;       // one page of ListDeliveries
   class EventLister;  // one page of ListEvents
 
@@ -163,6 +166,9 @@ class RocksDbStore final : public DeliveryStore {
   const std::shared_ptr<DatabaseListener> listener_;
   const std::unique_ptr<rocksdb::DB> db_;
   const std::vector<rocksdb::ColumnFamilyHandle*> families_;
+
+  // A backup keeps all files; what rewrites them to have the old ones gone waits for its end.
+  std::mutex files_mutex_;
 
   // The committer's.
   rocksdb::WriteBatch batch_;

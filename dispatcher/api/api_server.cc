@@ -79,6 +79,7 @@ class ApiServer::Impl {
         jobs_(engine),
         operations_(options.version, options.storage_format, options.egress_addresses, engine, telemetry,
                     clock),
+        backups_(options.backups),
         tokens_(engine, clock),
         profiles_(engine),
         guard_(options.auth, engine, options.tools, telemetry, clock),
@@ -89,6 +90,7 @@ class ApiServer::Impl {
     Show<GuardedDeliveryService>(deliveries_);
     Show<GuardedJobService>(jobs_);
     Show<GuardedOperationsService>(operations_);
+    Show<GuardedBackupService>(backups_);
     Show<GuardedTokenService>(tokens_);
     Show<GuardedProfileService>(profiles_);
     if (options.tools == nullptr) return;
@@ -162,6 +164,7 @@ class ApiServer::Impl {
   DeliveryService deliveries_;
   JobService jobs_;
   OperationsService operations_;
+  BackupService backups_;
   TokenService tokens_;
   ProfileService profiles_;
   std::optional<ToolService> tools_;

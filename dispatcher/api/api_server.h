@@ -16,6 +16,7 @@
 
 namespace hookd {
 
+class BackupRunner;
 class Gateway;
 class Toolbox;
 
@@ -26,6 +27,7 @@ struct ApiServerOptions {
   Gateway* gateway = nullptr;  // opened by Start and closed by Shutdown; outlives the server
   Toolbox* tools = nullptr;    // outlives the server; null = without ToolService and CaptureService
   std::vector<std::string> egress_addresses;  // as GetEgressAddresses tells them
+  BackupRunner* backups = nullptr;            // outlives the server; null = no folder for them is configured
   AuthOptions auth;
   ServerTlsOptions tls;
   std::chrono::seconds certificate_check = kCertificateCheck;

@@ -82,6 +82,11 @@ absl::Status CheckRule(const CallRule& rule, const MethodDescriptor& method) {
 
 const std::vector<CallRule>& CallRules() {
   static const auto& rules = *new std::vector<CallRule>{
+      {"BackupService/CreateBackup", kOperator, {}},
+      {"BackupService/GetBackupRun", kReader, {}},
+      {"BackupService/ListBackups", kReader, {}},
+      {"BackupService/VerifyBackup", kOperator, {}},
+
       {"CaptureService/CreateBin", kOperator, {}},
       {"CaptureService/DeleteBin", kOperator | kSubscriber, {TheBin("id")}},
       {"CaptureService/GetBin", kReader | kSubscriber, {TheBin("id")}},

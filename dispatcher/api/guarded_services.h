@@ -8,6 +8,7 @@
 #include <google/protobuf/message.h>
 #include <grpcpp/grpcpp.h>
 
+#include "dispatcher/api/backup_service.h"
 #include "dispatcher/api/call_guard.h"
 #include "dispatcher/api/capture_service.h"
 #include "dispatcher/api/delivery_service.h"
@@ -187,6 +188,19 @@ class GuardedOperationsService final : public v1::OperationsService::Service {
 
  private:
   OperationsService& inner_;
+  CallGuard& guard_;
+};
+
+class GuardedBackupService final : public v1::BackupService::Service {
+ public:
+  GuardedBackupService(BackupService& inner, CallGuard& guard) : inner_(inner), guard_(guard) {}
+  HOOKD_CALL(BackupService, CreateBackup)
+  HOOKD_CALL(BackupService, ListBackups)
+  HOOKD_CALL(BackupService, VerifyBackup)
+  HOOKD_CALL(BackupService, GetBackupRun)
+
+ private:
+  BackupService& inner_;
   CallGuard& guard_;
 };
 

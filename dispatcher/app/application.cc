@@ -21,6 +21,7 @@
 #include "dispatcher/api/http_port.h"
 #include "dispatcher/api/provider_rest.h"
 #include "dispatcher/app/alert_mail.h"
+#include "dispatcher/app/backup.h"
 #include "dispatcher/app/descriptors.h"
 #include "dispatcher/app/operator_token.h"
 #include "dispatcher/app/profile_folders.h"
@@ -30,6 +31,7 @@
 #include "dispatcher/core/egress_rules.h"
 #include "dispatcher/core/operational_event.h"
 #include "dispatcher/core/url_rules.h"
+#include "dispatcher/engine/backup_runner.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/telemetry/prometheus_telemetry.h"
 #include "dispatcher/tools/profile_tool_rules.h"
@@ -181,6 +183,7 @@ class Application::Impl {
     transport_options.egress = egress_;
     RETURN_IF_ERROR(CheckPublicUrl(config.tools().public_url()));
     ASSIGN_OR_RETURN(std::optional<AlertMail> mail, ReadAlertMail(config));
+    ASSIGN_OR_RETURN(BackupOptions backup_options, ReadBackupOptions(config, version));
     RocksDbOptions store_options;
     ASSIGN_OR_RETURN(store_options.secrets, ReadSecretKeys(config.secrets()));
     InitCurl();
@@ -241,6 +244,11 @@ class Application::Impl {
     RETURN_IF_ERROR(engine_->Start());
     RETURN_IF_ERROR(StartMail(std::move(mail)));
     StartProber();
+    if (!backup_options.folder.empty()) {
+      backups_ = MakeBackups(*store_, std::move(backup_options), RealClock());
+      backup_runner_ = std::make_unique<BackupRunner>(*backups_, ToMillis(config.backup().every()),
+                                                      RealClock(), *telemetry_);
+    }
     telemetry_->SetGauges([this] { return ReadGauges(); });
 
     ApiServerOptions api_options;
@@ -249,6 +257,7 @@ class Application::Impl {
     api_options.storage_format = kStorageFormat;
     api_options.gateway = &gateway_;
     api_options.tools = tools_.get();
+    api_options.backups = backup_runner_.get();
     api_options.egress_addresses = PublishedAddresses(config.egress());
     api_options.auth = MakeAuth(config.auth());
     api_options.tls = MakeTls(config.grpc().tls());
@@ -275,6 +284,7 @@ class Application::Impl {
     }
     rest_.Close();
     if (mailer_ != nullptr) mailer_->Stop();
+    if (backup_runner_ != nullptr) backup_runner_->Stop();
     if (engine_ != nullptr) {
       engine_->Drain(FromProto(config_.shutdown().deadline()));
       if (api_ != nullptr) api_->Shutdown(kAnswerTime);
@@ -283,6 +293,8 @@ class Application::Impl {
     }
     mailer_.reset();
     api_.reset();
+    backup_runner_.reset();
+    backups_.reset();
     if (tools_ != nullptr) tools_->Stop();
     http_.reset();
     engine_.reset();
@@ -399,6 +411,7 @@ class Application::Impl {
     gauges.bytes_on_disk = status.store.bytes_on_disk;
     gauges.jobs_running = status.jobs_running;
     if (mailer_ != nullptr) gauges.alert_mail_backlog = mailer_->backlog();
+    if (backup_runner_ != nullptr) gauges.backup = backup_runner_->ReadGauges();
     gauges.certificates = status.certificates;
     gauges.paused = status.operations.paused;
     gauges.clock_suspect = status.operations.clock_suspect;
@@ -470,6 +483,8 @@ class Application::Impl {
   std::unique_ptr<Toolbox> tools_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Mailer> mailer_;
+  std::unique_ptr<Backups> backups_;
+  std::unique_ptr<BackupRunner> backup_runner_;
   std::unique_ptr<ApiServer> api_;
 };
 

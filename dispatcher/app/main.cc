@@ -14,6 +14,7 @@
 #include "config/value.h"
 #include "dispatcher/app/alert_mail.h"
 #include "dispatcher/app/application.h"
+#include "dispatcher/app/backup.h"
 #include "dispatcher/app/operator_token.h"
 #include "dispatcher/app/profile_folders.h"
 #include "dispatcher/app/secrets.h"
@@ -32,9 +33,12 @@ struct Flags {
   std::optional<std::string> grpc_listen;
   std::optional<std::string> http_listen;
   std::optional<std::string> profiles_dir;
+  std::optional<std::string> backup_folder;
+  std::optional<std::string> restore_backup;
   bool allow_loopback = false;
   bool check_config = false;
   bool make_operator_token = false;
+  bool list_backups = false;
 };
 
 // By the same rule that the file's value has to meet.
@@ -55,9 +59,20 @@ absl::StatusOr<config::v1::Config> ReadConfig(const Flags& flags) {
   RETURN_IF_ERROR(Override("--grpc-listen", flags.grpc_listen, "listen", *config.mutable_grpc()));
   RETURN_IF_ERROR(Override("--http-listen", flags.http_listen, "listen", *config.mutable_http()));
   RETURN_IF_ERROR(Override("--profiles-dir", flags.profiles_dir, "dir", *config.mutable_profiles()));
+  RETURN_IF_ERROR(Override("--backup-folder", flags.backup_folder, "folder", *config.mutable_backup()));
   if (flags.allow_loopback) config.mutable_egress()->set_allow_loopback(true);
   RETURN_IF_ERROR(CheckListening(config));
   return config;
+}
+
+// What something other than serving has to say.
+int Print(const absl::StatusOr<std::string>& text, const char* end) {
+  if (!text.ok()) {
+    std::fprintf(stderr, "hookd: %s\n", text.status().ToString().c_str());
+    return kExitStart;
+  }
+  std::printf("%s%s", text->c_str(), end);
+  return 0;
 }
 
 int Run(const Flags& flags) {
@@ -67,7 +82,8 @@ int Run(const Flags& flags) {
     return kExitUsage;
   }
   if (flags.check_config) {
-    for (const absl::Status& read : {ReadProfiles(*config).status(), ReadAlertMail(*config).status()}) {
+    for (const absl::Status& read : {ReadProfiles(*config).status(), ReadAlertMail(*config).status(),
+                                     ReadBackupOptions(*config, HOOKD_VERSION).status()}) {
       if (read.ok()) continue;
       std::fprintf(stderr, "%s\n", std::string(read.message()).c_str());
       return kExitUsage;
@@ -79,15 +95,9 @@ int Run(const Flags& flags) {
     std::puts("configuration is valid");
     return 0;
   }
-  if (flags.make_operator_token) {
-    const absl::StatusOr<std::string> token = MakeOperatorToken(*config);
-    if (!token.ok()) {
-      std::fprintf(stderr, "hookd: %s\n", token.status().ToString().c_str());
-      return kExitStart;
-    }
-    std::puts(token->c_str());
-    return 0;
-  }
+  if (flags.make_operator_token) return Print(MakeOperatorToken(*config), "\n");
+  if (flags.list_backups) return Print(BackupListText(*config), "");
+  if (flags.restore_backup) return Print(RestoreFromBackup(*config, *flags.restore_backup), "");
   std::signal(SIGPIPE, SIG_IGN);
   Signals signals;
   Supervisor supervisor;
@@ -125,6 +135,10 @@ int main(int argc, char** argv) {
                "egress.allow_loopback: endpoints may lead to this machine; for development");
   app.add_flag("--make-operator-token", flags.make_operator_token,
                "make a token of role operator in the data folder, print it, and exit; hookd must not run");
+  app.add_option("--backup-folder", flags.backup_folder, "instead of backup.folder");
+  app.add_option("--restore-backup", flags.restore_backup,
+                 "ID or latest: make data_dir from a backup of backup.folder, and exit; hookd must not run");
+  app.add_flag("--list-backups", flags.list_backups, "list the backups of backup.folder, and exit");
   app.add_flag("--check-config", flags.check_config, "check the configuration and exit: 0 valid, 2 not");
   app.set_version_flag("--version", "hookd " HOOKD_VERSION);
   try {

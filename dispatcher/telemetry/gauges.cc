@@ -72,6 +72,23 @@ void AppendDatabase(const DatabaseGauges& database, Writer& write) {
               database.blob_garbage_bytes);
 }
 
+void AppendBackups(const BackupGauges& backup, Writer& write) {
+  if (!backup.configured) return;
+  write.Gauge("hookd_backup_running", "1 while a backup is made or verified", backup.running);
+  write.Gauge("hookd_backup_interval_seconds", "backup.every; 0 = made when somebody asks",
+              backup.interval_seconds);
+  write.Gauge("hookd_backup_last_success_timestamp_seconds",
+              "When the newest backup was made; 0 = there is none",
+              static_cast<double>(backup.last_success_ms) / 1000);
+  write.Gauge("hookd_backup_last_duration_seconds", "That the last backup took; 0 = none since the start",
+              backup.last_seconds);
+  write.Gauge("hookd_backup_last_bytes", "Size of the newest backup", backup.last_bytes);
+  write.Gauge("hookd_backup_last_copied_bytes", "That the last backup copied; 0 = none since the start",
+              backup.last_copied_bytes);
+  write.Counter("hookd_backups_made_total", "Backups that succeeded", backup.made);
+  write.Counter("hookd_backups_failed_total", "Backups that failed", backup.failed);
+}
+
 }  // namespace
 
 MetricFamily OneMetric(const char* name, const char* help, MetricType type, double value) {
@@ -115,6 +132,7 @@ void AppendGauges(const Gauges& gauges, std::vector<MetricFamily>& families) {
               static_cast<double>(gauges.certificates.soonest_ms) / 1000);
   AppendLanes(gauges.lanes, gauges.now_ms, write);
   AppendDatabase(gauges.database, write);
+  AppendBackups(gauges.backup, write);
 }
 
 void AppendProcess(const ProcessStats& process, WallMs start, std::vector<MetricFamily>& families) {

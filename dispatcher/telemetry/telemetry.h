@@ -75,6 +75,19 @@ struct CertificateGauges {
   WallMs soonest_ms = 0;  // the first end of all; 0 = none was seen
 };
 
+// Of the backups; all 0 where there is no folder for them.
+struct BackupGauges {
+  bool configured = false;
+  bool running = false;            // a backup, or a verification
+  uint64_t interval_seconds = 0;   // backup.every
+  WallMs last_success_ms = 0;      // when the newest backup was made; 0 = there is none
+  double last_seconds = 0;         // that the last one took; since the start
+  uint64_t last_bytes = 0;         // of the newest backup
+  uint64_t last_copied_bytes = 0;  // of them, those that the last one copied; since the start
+  uint64_t made = 0;               // since the start
+  uint64_t failed = 0;             // likewise
+};
+
 struct Gauges {
   WallMs now_ms = 0;
   bool ready = false;
@@ -99,6 +112,7 @@ struct Gauges {
   LaneGauges lanes = {};
   CertificateGauges certificates = {};
   DatabaseGauges database = {};
+  BackupGauges backup = {};
 };
 
 // How a durable job ended.

@@ -9,6 +9,7 @@ is answered by the line "set PATH"; the end of standard input ends the receiver.
   refuse_every     N: every delivery whose sequence number is a multiple of N is refused (0 = none) ...
   refuse_attempts  ... so many times ...
   refuse_status    ... with this status; everything else is answered with 204
+  delay_ms         every answer comes so late
   hold             true: requests are noted, but answered only once a later line says false
 
 The line {"settle": true} is answered by "settled" once every connection that was opened before it has ended: after
@@ -40,6 +41,7 @@ class Route:
     refuse_attempts: int = 1
     refuse_status: int = 503
     hold: bool = False
+    delay_ms: int = 0
 
 
 def signature_is_valid(headers, body, secret, now):
@@ -142,6 +144,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             entry["headers"] = dict(self.headers.items())
             entry["body"] = base64.b64encode(body).decode()
         self.server.note(entry)
+        if route.delay_ms:
+            time.sleep(route.delay_ms / 1000)
         if route.hold:
             self.server.wait_until_released(self.path)
         self.answer(status)

@@ -21,6 +21,7 @@ MAY_INCLUDE = {
         "dispatcher/core/",
         "dispatcher/telemetry/telemetry.h",
         "dispatcher/transport/http_transport.h",
+        "storage/backups.h",
         "storage/delivery_store.h",
         "storage/facts.h",
     ],
@@ -43,6 +44,7 @@ MAY_INCLUDE = {
     "dispatcher/api": [
         "base/",
         "dispatcher/core/",
+        "dispatcher/engine/backup_runner.h",
         "dispatcher/engine/engine.h",
         "dispatcher/telemetry/telemetry.h",
         "dispatcher/tools/",

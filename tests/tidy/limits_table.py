@@ -24,13 +24,13 @@ NOT_BOUNDS = {
         kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
         kServiceUnavailable kTooManyRequests""",
     "decides, and nothing is full there": """
-        kAccountCost kAnsweredLately kBarCells kBlobThreshold kCacheShardBits kClassFactor kDefaultBurst
+        kAccountCost kAnsweredLately kChunksPerSecond kCommitGap kEndpointGap kJobGap kBarCells kBlobThreshold kCacheShardBits kClassFactor kDefaultBurst
         kDefaultFactor kDefaultFailures kDefaultJitter kDefaultLingerSeconds kDefaultMembers
         kDefaultProbeCapSeconds kDefaultSpanSeconds kEndpointCost kFirstClassUs
         kLatencyClasses kLeap kMinHosts kOverheadBytes kPurgeDeliveries kPurgeEvents kPurgeFiles kReadCost kRekeyFiles kRequestOverhead kResultBytes kRings kRowBytes kRowsOfSeveral
         kRowsShown kSlowUs kStepsPerSecond""",
     "how often something is looked at or tried again": """
-        kAcceptPause kBusyPause kCursorEvery kMailPause kMailPoll kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
+        kAcceptPause kBusyPause kIdleLook kPausePoll kPurgePoll kCursorEvery kMailPause kMailPoll kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
         kLastReconnectMs kLater kLineEvery kLookEvery kPollEvery kPumpEvery kReadRetry kRedrawEvery kRefreshEvery
         kRefusedPause kRetentionEveryLooks kSafetyNetSeconds kSnapshotPoll""",
     "of the store in memory, which is for tests": "kIdempotencyMs",

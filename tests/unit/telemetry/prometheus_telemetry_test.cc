@@ -219,6 +219,21 @@ TEST_F(PrometheusTelemetryTest, CountsProbes) {
   EXPECT_TRUE(Scraped("hookd_probes_total{result=\"local\"} 0"));
 }
 
+TEST_F(PrometheusTelemetryTest, ShowsBackupsWhereThereAreAny) {
+  Gauges gauges;
+  telemetry_->SetGauges([&gauges] { return gauges; });
+  EXPECT_EQ(telemetry_->Scrape().find("hookd_backup"), std::string::npos);
+  gauges.backup = {true, true, 3'600, 1'714'564'800'500, 12.5, 1'000, 123, 4, 1};
+  EXPECT_TRUE(Scraped("hookd_backup_running 1"));
+  EXPECT_TRUE(Scraped("hookd_backup_interval_seconds 3600"));
+  EXPECT_TRUE(Scraped("hookd_backup_last_success_timestamp_seconds 1714564800.5"));
+  EXPECT_TRUE(Scraped("hookd_backup_last_duration_seconds 12.5"));
+  EXPECT_TRUE(Scraped("hookd_backup_last_bytes 1000"));
+  EXPECT_TRUE(Scraped("hookd_backup_last_copied_bytes 123"));
+  EXPECT_TRUE(Scraped("hookd_backups_made_total 4"));
+  EXPECT_TRUE(Scraped("hookd_backups_failed_total 1"));
+}
+
 TEST_F(PrometheusTelemetryTest, ShowsLanesAndTheDatabase) {
   EXPECT_TRUE(Scraped("hookd_ready 0"));
   Gauges gauges;

@@ -1,0 +1,29 @@
+// BackupService: backups of the data folder.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include "dispatcher/engine/backup_runner.h"
+#include "hookd/v1/backup_service.grpc.pb.h"
+
+namespace hookd {
+
+class BackupService final : public v1::BackupService::Service {
+ public:
+  // `runner` outlives it; null: no folder is configured, and every call says so.
+  explicit BackupService(BackupRunner* runner) : runner_(runner) {}
+
+  grpc::Status CreateBackup(grpc::ServerContext* context, const v1::CreateBackupRequest* request,
+                            v1::BackupRun* response) override;
+  grpc::Status ListBackups(grpc::ServerContext* context, const v1::ListBackupsRequest* request,
+                           v1::ListBackupsResponse* response) override;
+  grpc::Status VerifyBackup(grpc::ServerContext* context, const v1::VerifyBackupRequest* request,
+                            v1::BackupRun* response) override;
+  grpc::Status GetBackupRun(grpc::ServerContext* context, const v1::GetBackupRunRequest* request,
+                            v1::BackupRun* response) override;
+
+ private:
+  BackupRunner* const runner_;
+};
+
+}  // namespace hookd
