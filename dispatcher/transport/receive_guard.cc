@@ -8,6 +8,8 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
+#include "base/processor_time.h"
+
 namespace hookd {
 namespace {
 
@@ -49,9 +51,11 @@ void ReceiveGuard::End(int socket) {
   watched_.erase(socket);
 }
 
-void ReceiveGuard::Enter() {
+void ReceiveGuard::Enter(int socket) {
   absl::MutexLock lock(&mutex_);
   busy_ = true;
+  read_ = socket;
+  loop_ = pthread_self();
   ++entered_;
   if (asleep_) changed_.Signal();
 }
@@ -65,6 +69,7 @@ void ReceiveGuard::Run() {
   absl::MutexLock lock(&mutex_);
   uint64_t seen = 0;
   uint64_t looks = 0;
+  Duration begun{};  // the loop's processor time when this guard first saw what is `seen`
   while (!ending_) {
     if (entered_ == seen && !busy_) {
       asleep_ = true;
@@ -72,22 +77,30 @@ void ReceiveGuard::Run() {
       asleep_ = false;
       continue;
     }
+    if (entered_ != seen) begun = ProcessorTime(loop_);
     seen = entered_;
     changed_.WaitWithTimeout(&mutex_, kGuardPatience);
     const bool held = busy_ && entered_ == seen;
     if (held || ++looks % kGuardLooks == 0) Look();
+    if (held && ProcessorTime(loop_) - begun > kGuardProcessorTime) Shut(read_);
   }
 }
 
 void ReceiveGuard::Look() {
   for (auto it = watched_.begin(); it != watched_.end();) {
-    const auto [socket, watched] = *it;
+    const int socket = it->first;
     const std::optional<uint64_t> bytes = ReceivedBytes(socket);
-    const bool over = bytes && *bytes > watched.bytes + kMaxReceivedBytes;
-    if (over && InodeOf(socket) == watched.inode) shutdown(socket, SHUT_RDWR);
-    const auto here = it++;
-    if (over) watched_.erase(here);
+    const bool over = bytes && *bytes > it->second.bytes + kMaxReceivedBytes;
+    ++it;  // Shut takes out what it stood on
+    if (over) Shut(socket);
   }
+}
+
+void ReceiveGuard::Shut(int socket) {
+  const auto watched = watched_.find(socket);
+  if (watched == watched_.end()) return;
+  if (InodeOf(socket) == watched->second.inode) shutdown(socket, SHUT_RDWR);
+  watched_.erase(watched);
 }
 
 }  // namespace hookd

@@ -1,4 +1,7 @@
 // Receivers that abuse HTTP/1.1.
+#include <atomic>
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "tests/integration/hostile_fixture.h"
@@ -203,6 +206,27 @@ TEST_F(HostileTest, ASecondAnswerAnswersNothing) {
     while (!peer.ReadRequest().empty()) peer.Write(first + second);
   });
   for (int i = 0; i < 20; ++i) EXPECT_EQ(Post(receiver.Url()).status, 200) << i;
+}
+
+// Nor is what comes in a packet of its own, while nothing is asked.
+TEST_F(HostileTest, ASecondAnswerLaterAnswersNothing) {
+  std::atomic<int> injected{0};
+  ScriptedReceiver receiver([&](ScriptedPeer& peer) {
+    while (!peer.ReadRequest().empty()) {
+      peer.Write(std::string(kOk) + "Content-Length: 2\r\n\r\nok");
+      if (injected == 0) {
+        while (injected == 0) std::this_thread::yield();  // until the client has had that
+        peer.Write("HTTP/1.1 201 Injected\r\nContent-Length: 0\r\n\r\n");
+      }
+      ++injected;
+    }
+  });
+  for (int i = 1; i <= 5; ++i) {
+    EXPECT_EQ(Post(receiver.Url()).status, 200) << i;
+    if (i == 1) injected = 1;
+    while (injected < i + 1) std::this_thread::yield();
+  }
+  EXPECT_EQ(receiver.connection_count(), 2u);  // the first is not used again, the second is
 }
 
 }  // namespace

@@ -161,6 +161,16 @@ TEST_F(HostileTlsServerTest, RenegotiationIsRefused) {
   EXPECT_EQ(renegotiated, 0);
 }
 
+// Each costs a thousand times what other bytes do, and OpenSSL reads on while there are more.
+TEST_F(HostileTlsServerTest, KeyUpdatesWithoutEnd) {
+  const TlsServer server(ca_, TLS1_3_VERSION);
+  HoldTls("key updates without end", server.Serve([](SSL* ssl, ScriptedPeer&) {
+    while (SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(ssl) == 1) {
+    }
+  }),
+          {ErrorKind::kProtocol});
+}
+
 class HostileDnsTest : public HostileFixture {
  protected:
   static DnsAnswer Raw(std::string bytes) {
