@@ -2,7 +2,9 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 
+#include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/descriptor.h>
@@ -49,6 +51,13 @@ std::string KindAsked(const FieldDescriptor& field) {
 bool IsId(const FieldDescriptor& field) {
   return field.name() == "id" || field.name() == "ids" || absl::EndsWith(field.name(), "_id") ||
          absl::EndsWith(field.name(), "_ids");
+}
+
+// What a request is about is there more often than not.
+bool IsNeeded(const FieldDescriptor& field, int depth) {
+  static const std::set<std::string, std::less<>> kNames = {"url", "type", "payload", "role", "update_mask"};
+  return IsId(field) || kNames.contains(field.name()) ||
+         (depth == 0 && field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE);
 }
 
 bool IsPosition(const FieldDescriptor& field) {
@@ -100,7 +109,7 @@ std::string KnownValues::Pick(const std::string& kind, std::mt19937_64& random) 
 
 void RandomMessages::Fill(Message& message) {
   meant_ = Chance(0.5);
-  filled_ = std::vector<double>{0.1, 0.3, 0.6, 0.9}[Below(4)];
+  filled_ = std::vector<double>{0, 0.05, 0.3, 0.9}[Below(4)];
   paths_ = {"*", "", "nothing", "policy.", "id"};
   FillFields(message, 0);
 }
@@ -111,8 +120,7 @@ void RandomMessages::FillFields(Message& message, int depth) {
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
     if (depth > 0) paths_.push_back(field.name());
-    // What a request is about is there more often than not.
-    const double chance = IsId(field) || depth == 0 ? std::max(filled_, 0.7) : filled_;
+    const double chance = IsNeeded(field, depth) ? std::max(filled_, 0.9) : filled_;
     if (depth >= kMaxDepth || !Chance(chance)) continue;
     const int count = field.is_repeated() ? static_cast<int>(Below(meant_ ? 3 : Chance(0.05) ? 2000 : 6)) : 1;
     for (int k = 0; k < count; ++k) SetOne(message, field, depth);
@@ -270,7 +278,7 @@ std::string RandomMessages::Wild() {
     case 5:
       return "../../etc/passwd";
     case 6:
-      return absl::StrCat("%s%n%00", kMarker);
+      return "%s%n%00";
     case 7:
       return known_.Pick("", random_);
     case 8:
