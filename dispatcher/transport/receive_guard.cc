@@ -25,6 +25,16 @@ ino_t InodeOf(int socket) {
   return fstat(socket, &about) == 0 ? about.st_ino : 0;
 }
 
+// What has come and was not read yet goes too: it would be read to its end.
+void CutOff(int socket) {
+  shutdown(socket, SHUT_RDWR);
+  for (uint64_t gone = 0; gone < kMaxReceivedBytes * 16;) {
+    const ssize_t bytes = recv(socket, nullptr, kMaxReceivedBytes, MSG_TRUNC | MSG_DONTWAIT);
+    if (bytes <= 0) return;
+    gone += static_cast<uint64_t>(bytes);
+  }
+}
+
 }  // namespace
 
 ReceiveGuard::ReceiveGuard() = default;
@@ -81,26 +91,21 @@ void ReceiveGuard::Run() {
     seen = entered_;
     changed_.WaitWithTimeout(&mutex_, kGuardPatience);
     const bool held = busy_ && entered_ == seen;
-    if (held || ++looks % kGuardLooks == 0) Look();
-    if (held && ProcessorTime(loop_) - begun > kGuardProcessorTime) Shut(read_);
+    const bool costly = held && ProcessorTime(loop_) - begun > kGuardProcessorTime;
+    if (held || ++looks % kGuardLooks == 0) Look(costly);
   }
 }
 
-void ReceiveGuard::Look() {
+void ReceiveGuard::Look(bool costly) {
   for (auto it = watched_.begin(); it != watched_.end();) {
-    const int socket = it->first;
+    const auto [socket, watched] = *it;
     const std::optional<uint64_t> bytes = ReceivedBytes(socket);
-    const bool over = bytes && *bytes > it->second.bytes + kMaxReceivedBytes;
-    ++it;  // Shut takes out what it stood on
-    if (over) Shut(socket);
+    const uint64_t most = costly && socket == read_ ? kMaxCostlyBytes : kMaxReceivedBytes;
+    const bool over = bytes && *bytes > watched.bytes + most;
+    if (over && InodeOf(socket) == watched.inode) CutOff(socket);
+    const auto here = it++;
+    if (over) watched_.erase(here);
   }
-}
-
-void ReceiveGuard::Shut(int socket) {
-  const auto watched = watched_.find(socket);
-  if (watched == watched_.end()) return;
-  if (InodeOf(socket) == watched->second.inode) shutdown(socket, SHUT_RDWR);
-  watched_.erase(watched);
 }
 
 }  // namespace hookd

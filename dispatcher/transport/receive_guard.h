@@ -24,9 +24,10 @@ namespace hookd {
 inline constexpr uint64_t kMaxReceivedBytes = 512 * 1024;
 
 inline constexpr absl::Duration kGuardPatience = absl::Milliseconds(10);
-// libcurl may work so long on what one socket brought before it returns; then the socket is shut down. TLS
-// key updates cost a thousand times what other bytes do.
-inline constexpr std::chrono::milliseconds kGuardProcessorTime{100};
+// TLS key updates cost a thousand times what other bytes do. A socket that has kept libcurl from returning
+// for so much of the processor's time may bring so many bytes.
+inline constexpr std::chrono::milliseconds kGuardProcessorTime{30};
+inline constexpr uint64_t kMaxCostlyBytes = 64 * 1024;
 inline constexpr uint64_t kGuardLooks = 10;  // of so many kGuardPatience, one looks at all of them anyway
 
 // Of one loop, whose thread calls everything. A thread of its own watches, and sleeps while there is nothing
@@ -51,8 +52,7 @@ class ReceiveGuard {
     uint64_t bytes = 0;  // that had come as the exchange began
   };
   void Run();
-  void Look() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Shut(int socket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Look(bool costly) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Mutex mutex_;
   absl::CondVar changed_;
