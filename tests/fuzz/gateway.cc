@@ -35,8 +35,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::StatusOr<std::string> encoded = EncodedFromJson(type, body);
   if (!encoded.ok()) {
     fuzz::MustRefuse(encoded.status());
+    const absl::string_view message = encoded.status().message();
     fuzz::Must(!absl::StrContains(encoded.status().message(), "hunter2hunter2"), "no value is shown");
-    const std::string quoted = JsonQuote(std::string_view(encoded.status().message()));
+    const std::string quoted = JsonQuote({message.data(), message.size()});
     fuzz::Must(quoted.size() >= 2 && quoted.find('\n') == std::string::npos, "an error can be quoted");
   } else {
     const std::unique_ptr<google::protobuf::Message> message(

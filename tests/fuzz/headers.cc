@@ -64,7 +64,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const std::string& kept : {request, response}) {
     fuzz::Must(kept.size() <= kKeptHeaderBytes && IsText(kept), "what is kept is bounded text");
   }
-  fuzz::Must(KeptResponseHeaders(response) == response, "what is kept reads as itself");
   if (!taken.ok() || request.size() + 8 * 1024 > kKeptHeaderBytes) return 0;
   for (const Header& header : endpoint.headers) {
     // Longer than what a name or another value is likely to hold as well.

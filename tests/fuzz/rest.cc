@@ -78,7 +78,7 @@ class World {
     return engine_->MakeToken(token, OldTokens::kKeep)->text;
   }
 
-  testing::NullTelemetry telemetry_;
+  NullTelemetry telemetry_;
   testing::FakeReceiver receiver_;
   MemoryStore store_;
   std::unique_ptr<Engine> engine_;
