@@ -144,6 +144,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
              "an exchange ends with a status or an error");
   fuzz::Must(!answered || (result.status >= 200 && result.status <= 999), "a status is a final one");
   fuzz::Must(result.error != ErrorKind::kTimeout, "who closes is not waited for");
+  fuzz::Must(result.error != ErrorKind::kLocal, "what a receiver says is not held against hookd");
   fuzz::Must(result.error_detail.size() <= kMaxErrorDetail && IsText(result.error_detail),
              "an error is a text");
   fuzz::Must(result.error_detail.find("hunter2") == std::string::npos, "and shows no query");
