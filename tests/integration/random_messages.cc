@@ -8,6 +8,7 @@
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/descriptor.pb.h>
 
 namespace hookd::testing {
 namespace {
@@ -110,7 +111,8 @@ std::string KnownValues::Pick(const std::string& kind, std::mt19937_64& random) 
 void RandomMessages::Fill(Message& message) {
   meant_ = Chance(0.5);
   filled_ = std::vector<double>{0, 0.05, 0.3, 0.9}[Below(4)];
-  paths_ = {"*", "", "nothing", "policy.", "id"};
+  paths_.clear();
+  if (!meant_) paths_ = {"*", "", "nothing", "policy.", "id"};
   FillFields(message, 0);
 }
 
@@ -119,8 +121,10 @@ void RandomMessages::FillFields(Message& message, int depth) {
   const auto& type = *message.GetDescriptor();
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
-    if (depth > 0) paths_.push_back(field.name());
-    const double chance = IsNeeded(field, depth) ? std::max(filled_, 0.9) : filled_;
+    if (depth == 1) paths_.push_back(field.name());
+    // A choice of several has to stay one now and then.
+    const double needed = field.name() == "id" || !IsId(field) ? 0.9 : 0.6;
+    const double chance = IsNeeded(field, depth) ? std::max(filled_, needed) : filled_;
     if (depth >= kMaxDepth || !Chance(chance)) continue;
     const int count = field.is_repeated() ? static_cast<int>(Below(meant_ ? 3 : Chance(0.05) ? 2000 : 6)) : 1;
     for (int k = 0; k < count; ++k) SetOne(message, field, depth);
@@ -135,7 +139,9 @@ void RandomMessages::SetOne(Message& message, const FieldDescriptor& field, int 
       return FillFields(list ? *to.AddMessage(&message, &field) : *to.MutableMessage(&message, &field),
                         depth + 1);
     case FieldDescriptor::CPPTYPE_STRING: {
-      std::string text = field.type() == FieldDescriptor::TYPE_BYTES ? Bytes(64) : Text(field);
+      const bool bytes =
+          field.type() == FieldDescriptor::TYPE_BYTES && (!meant_ || field.name() != "payload");
+      std::string text = bytes ? Bytes(64) : Text(field);
       return list ? to.AddString(&message, &field, std::move(text))
                   : to.SetString(&message, &field, std::move(text));
     }
@@ -185,7 +191,7 @@ void RandomMessages::FillWellKnown(Message& message) {
   const auto& type = *message.GetDescriptor();
   const Reflection& to = *message.GetReflection();
   if (type.name() == "FieldMask") {
-    const uint64_t count = Below(meant_ ? 4 : Chance(0.05) ? 5000 : 8);
+    const uint64_t count = paths_.empty() ? 0 : Below(meant_ ? 3 : Chance(0.05) ? 5000 : 8);
     for (uint64_t i = 0; i < count; ++i)
       to.AddString(&message, type.field(0), meant_ || Chance(0.7) ? Of(paths_) : Wild());
     return;
@@ -245,6 +251,7 @@ std::string RandomMessages::Meant(const FieldDescriptor& field) {
     return Of<std::string>({"{}", R"({"a":["hunter2hunter2",1e9,null]})", "[]", "1", R"("text")", "{", "[1,",
                             std::string(60, '[') + std::string(60, ']'), "\"\xff\""});
   }
+  if (field.containing_type()->options().map_entry() && name == "key") return "a_name";
   if (absl::StrContains(name, "secret") || name == "value" || absl::StrContains(name, "key")) {
     return Of<std::string>(
         {kMarker, absl::StrCat("whsec_", kMarker), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "k1"});
