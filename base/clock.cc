@@ -1,5 +1,9 @@
 #include "base/clock.h"
 
+#include <ctime>
+
+#include "base/processor_time.h"
+
 namespace hookd {
 namespace {
 
@@ -14,6 +18,13 @@ class MachineClock final : public Clock {
 };
 
 }  // namespace
+
+Duration ProcessorTime(pthread_t thread) {
+  clockid_t clock{};
+  timespec time{};
+  if (pthread_getcpuclockid(thread, &clock) != 0 || clock_gettime(clock, &time) != 0) return Duration::zero();
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
 
 const Clock& RealClock() {
   static const MachineClock clock;

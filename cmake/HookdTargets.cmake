@@ -17,18 +17,29 @@ if(HOOKD_SANITIZE)
   target_link_options(hookd_options INTERFACE "-fsanitize=${HOOKD_SANITIZE}")
 endif()
 
+# What is shipped defends itself; tests/deploy/hardening_test.py reads the binaries. Tests do without: their code is
+# shared by all builds' cache, and sanitizers find more.
+add_library(hookd_hardening INTERFACE)
+if(HOOKD_HARDENING AND NOT HOOKD_SANITIZE)
+  target_compile_options(hookd_hardening INTERFACE
+    -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection
+    "$<$<CONFIG:Release>:SHELL:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2>")
+  target_link_options(hookd_hardening INTERFACE
+    -pie LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack LINKER:-z,separate-code)
+endif()
+
 function(hookd_library)
   cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
   set(target "hookd_${ARG_NAME}")
   add_library(${target} STATIC ${ARG_SRCS})
   add_library("hookd::${ARG_NAME}" ALIAS ${target})
-  target_link_libraries(${target} PUBLIC hookd_options ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+  target_link_libraries(${target} PUBLIC hookd_options ${ARG_DEPS} PRIVATE hookd_hardening ${ARG_PRIVATE_DEPS})
 endfunction()
 
 function(hookd_binary)
   cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SRCS})
-  target_link_libraries(${ARG_NAME} PRIVATE hookd_options ${ARG_DEPS})
+  target_link_libraries(${ARG_NAME} PRIVATE hookd_options hookd_hardening ${ARG_DEPS})
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 endfunction()
 

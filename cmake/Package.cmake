@@ -11,6 +11,11 @@ install(DIRECTORY "${CMAKE_SOURCE_DIR}/docs/" DESTINATION usr/share/doc/hookd FI
 install(DIRECTORY "${CMAKE_SOURCE_DIR}/deploy/prometheus" "${CMAKE_SOURCE_DIR}/deploy/grafana"
         DESTINATION usr/share/doc/hookd/examples)
 
+# What the binaries at hand are made of, with versions and licences.
+install(CODE "execute_process(COMMAND \"${CMAKE_SOURCE_DIR}/scripts/sbom\" \"${CMAKE_BINARY_DIR}\" ${PROJECT_VERSION}
+  \"${CMAKE_BINARY_DIR}/sbom.cdx.json\" COMMAND_ERROR_IS_FATAL ANY)")
+install(FILES "${CMAKE_BINARY_DIR}/sbom.cdx.json" DESTINATION usr/share/doc/hookd)
+
 set(CPACK_PACKAGE_NAME hookd)
 set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
 set(CPACK_PACKAGE_VENDOR hookd)

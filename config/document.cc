@@ -42,7 +42,7 @@ void Document::Read(absl::string_view yaml, Message& root) {
       Add(-1, "", absl::StrCat("is empty: give ", KnownKeys(*root.GetDescriptor())));
     }
   } catch (const YAML::Exception& error) {
-    Add(error.mark.line, "", absl::StrCat("not valid YAML (", error.msg, "): correct it"));
+    Add(error.mark.line, "", absl::StrCat("not valid YAML (", absl::CEscape(error.msg), "): correct it"));
   }
 }
 

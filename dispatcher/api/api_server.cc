@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <absl/strings/str_cat.h>
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/time.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
@@ -178,6 +179,8 @@ class ApiServer::Impl {
 
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const ApiServerOptions& options, Engine& engine,
                                                             Telemetry& telemetry, const Clock& clock) {
+  // A caller that sends what is no message is told so; Protobuf would write a line of its own for each field.
+  google::protobuf::SetLogHandler(nullptr);
   auto impl = std::make_unique<Impl>(options, engine, telemetry, clock);
   if (absl::Status started = impl->Start(options); !started.ok()) return started;
   return std::unique_ptr<ApiServer>(new ApiServer(std::move(impl)));

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/strings/escaping.h>
 #include <boost/json.hpp>
 #define VALIJSON_USE_EXCEPTIONS 1  // otherwise it ends the process
@@ -36,6 +37,11 @@ absl::StatusOr<value> Parse(std::string_view text) {
   return parsed;
 }
 
+// Keywords that hold values, not schemas.
+bool IsData(std::string_view key) {
+  return key == "const" || key == "enum" || key == "default" || key == "examples";
+}
+
 // Refuses what could be expensive, and takes out `format`, which the library would enforce by expressions
 // that need stack for each character. A keyword is told from a property of its name by the type of its value.
 absl::Status Prepare(value& schema) {
@@ -60,11 +66,85 @@ absl::Status Prepare(value& schema) {
     object->erase("format");
   }
   for (auto& [key, member] : *object) {
-    if (key == "const" || key == "enum" || key == "default" || key == "examples") continue;
-    RETURN_IF_ERROR(Prepare(member));
+    if (!IsData({key.data(), key.size()})) RETURN_IF_ERROR(Prepare(member));
   }
   return absl::OkStatus();
 }
+
+// The library follows references until it finds something else, at the same value of a payload too. So
+// nothing may lead back to itself without a step into the payload.
+class ReferenceCheck {
+ public:
+  explicit ReferenceCheck(const value& root) : root_(root) {}
+
+  absl::Status Check(const value& node) {
+    if (const auto* array = node.if_array()) {
+      for (const value& item : *array) RETURN_IF_ERROR(Check(item));
+    }
+    const auto* object = node.if_object();
+    if (object == nullptr) return absl::OkStatus();
+    RETURN_IF_ERROR(Height(node, 0).status());
+    for (const auto& [key, member] : *object) {
+      if (!IsData({key.data(), key.size()})) RETURN_IF_ERROR(Check(member));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  static absl::Status TooMany() {
+    return absl::InvalidArgumentError(Concat("has a reference that leads back to itself, or more than ",
+                                             kMaxSchemaSteps, " schemas within one another for one value"));
+  }
+
+  // How many schemas, one within the other, are asked of the same value as this one; itself too.
+  absl::StatusOr<size_t> Height(const value& node, size_t above) {
+    const auto* schema = node.if_object();
+    if (schema == nullptr) return 0;
+    if (const auto known = heights_.find(&node); known != heights_.end()) {
+      return above + known->second > kMaxSchemaSteps ? TooMany() : absl::StatusOr<size_t>(known->second);
+    }
+    if (above == kMaxSchemaSteps) return TooMany();
+    size_t below = 0;
+    for (const auto& [key, member] : *schema) {
+      const std::string_view keyword(key.data(), key.size());
+      if (keyword == "$ref" && member.is_string()) {
+        ASSIGN_OR_RETURN(const value* target, Find({member.get_string().data(), member.get_string().size()}));
+        RETURN_IF_ERROR(Add(*target, above, below));
+      } else if (keyword == "not" || keyword == "if" || keyword == "then" || keyword == "else") {
+        RETURN_IF_ERROR(Add(member, above, below));
+      } else if (keyword == "allOf" || keyword == "anyOf" || keyword == "oneOf") {
+        if (!member.is_array()) continue;
+        for (const value& each : member.get_array()) RETURN_IF_ERROR(Add(each, above, below));
+      } else if (keyword == "dependencies" && member.is_object()) {
+        for (const auto& each : member.get_object()) RETURN_IF_ERROR(Add(each.value(), above, below));
+      }
+    }
+    heights_.emplace(&node, below + 1);
+    return below + 1;
+  }
+
+  absl::Status Add(const value& node, size_t above, size_t& below) {
+    ASSIGN_OR_RETURN(const size_t height, Height(node, above + 1));
+    below = std::max(below, height);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<const value*> Find(std::string_view reference) const {
+    if (!reference.starts_with('#') || reference.find('%') != std::string_view::npos) {
+      return absl::InvalidArgumentError(
+          "has a reference out of it: write \"#/definitions/NAME\", without percent signs");
+    }
+    reference.remove_prefix(1);
+    while (reference.ends_with('/')) reference.remove_suffix(1);  // as the library does
+    boost::json::error_code error;
+    const value* target = root_.find_pointer({reference.data(), reference.size()}, error);
+    if (target == nullptr) return absl::InvalidArgumentError("has a reference that leads nowhere");
+    return target;
+  }
+
+  const value& root_;
+  absl::flat_hash_map<const value*, size_t> heights_;
+};
 
 // The library's path: "<root>", "[data]", "[0]".
 std::string Pointer(const std::vector<std::string>& context) {
@@ -101,6 +181,7 @@ absl::StatusOr<std::unique_ptr<const JsonSchema>> JsonSchema::Compile(std::strin
   ASSIGN_OR_RETURN(value document, Parse(text));
   if (!document.is_object()) return absl::InvalidArgumentError("is no JSON Schema: write an object");
   RETURN_IF_ERROR(Prepare(document));
+  RETURN_IF_ERROR(ReferenceCheck(document).Check(document));
   auto impl = std::make_unique<Impl>();
   try {
     valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);

@@ -99,10 +99,13 @@ TransferError ExplainTransfer(CURLcode code, int os_errno, std::string_view mess
         return {ErrorKind::kResponseTooBig, "a response header line is too long"};
       }
       return {ErrorKind::kLocal, "out of memory"};
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+      // libcurl says so, too, of a header line that it cannot take apart.
+      if (progress == Progress::kSent) return {ErrorKind::kProtocol, "the response is not valid HTTP"};
+      return {ErrorKind::kLocal, Printable(curl_easy_strerror(code))};
     case CURLE_FAILED_INIT:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_INTERFACE_FAILED:
-    case CURLE_BAD_FUNCTION_ARGUMENT:
       return {ErrorKind::kLocal, Printable(curl_easy_strerror(code))};
 
     case CURLE_GOT_NOTHING:

@@ -52,7 +52,7 @@ class CurlTransport final : public HttpTransport {
         drain_timer_(io),
         multis_(options.multis),
         http2_multis_(options.http2_multis),
-        loop_(io, clock, options.multis + options.http2_multis, options.connections_per_multi,
+        loop_(io, clock, options.multis + options.http2_multis, options.multis, options.connections_per_multi,
               [this](CURL* easy, CURLcode code) { OnTransferDone(easy, code); }) {}
 
   ~CurlTransport() override {

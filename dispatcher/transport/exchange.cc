@@ -41,9 +41,16 @@ Exchange::Exchange(const Clock& clock, const ExchangeSettings& settings, OnVerdi
       settings_(settings),
       on_verdict_(std::move(on_verdict)),
       may_connect_(std::move(may_connect)),
-      on_opened_(std::move(on_opened)),
-      easy_(curl_easy_init()) {
+      on_opened_(std::move(on_opened)) {
+  Renew();
+}
+
+void Exchange::Renew() {
+  easy_.reset(curl_easy_init());
   HOOKD_CHECK(easy_ != nullptr, "out of memory, or InitCurl was not called");
+  method_ = HttpMethod::kPost;
+  fresh_ = proxied_ = false;
+  tls_ = nullptr;
   SetConstantOptions();
 }
 
@@ -349,11 +356,7 @@ HttpTransport::Callback Exchange::Release() {
   header_lines_cut_ = false;
   coded_ = false;
   seen_ = {};
-  SetTls(nullptr);
-  // libcurl must not keep pointers to what goes now.
-  curl_easy_setopt(easy_.get(), CURLOPT_POSTFIELDS, nullptr);
-  curl_easy_setopt(easy_.get(), CURLOPT_HTTPHEADER, nullptr);
-  curl_easy_setopt(easy_.get(), CURLOPT_CONNECT_TO, nullptr);
+  Renew();  // before what the old handle points to goes
   headers_.Clear();
   connect_to_.Clear();
   request_ = HttpRequest{};

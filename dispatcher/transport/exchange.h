@@ -27,7 +27,7 @@ struct ExchangeSettings {
   EgressPath path = {};
 };
 
-// Pooled with its easy handle: Begin, then Prepare for each address tried, Result, and Release. Thread: the
+// Pooled: Begin, then Prepare for each address tried, Result, and Release. Thread: the
 // shard's.
 class Exchange {
  public:
@@ -82,8 +82,12 @@ class Exchange {
   static size_t OnBody(char* data, size_t size, size_t count, void* exchange);
   static int OnRequest(void* exchange, char* remote, char* local, int remote_port, int local_port);
   static curl_socket_t OnOpenSocket(void* exchange, curlsocktype purpose, curl_sockaddr* address);
+  // A new handle, with the constant options: what one transfer leaves in libcurl is nothing to the
+  // next. 7.88.1 would append a folded line that comes first to a header of the answer before, which it has
+  // freed.
+  void Renew();
   void SetConstantOptions();
-  // For what few requests ask; the handle keeps it until another asks otherwise.
+  // For what few requests ask; the handle keeps it for the other addresses.
   void SetMethod();
   void SetFresh(bool fresh);
   void SetTls(std::shared_ptr<const TlsSettings> tls);

@@ -1,6 +1,7 @@
 #include "dispatcher/transport/multi_loop.h"
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -27,11 +28,12 @@ int CurlMask(uint32_t events) {
 
 }  // namespace
 
-MultiLoop::MultiLoop(boost::asio::io_context& io, const Clock& clock, size_t multis,
+MultiLoop::MultiLoop(boost::asio::io_context& io, const Clock& clock, size_t multis, size_t strict_multis,
                      size_t connections_per_multi, Done done)
     : io_(io),
       clock_(clock),
       done_(std::move(done)),
+      strict_multis_(strict_multis),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       epoll_watch_(io),
       timer_(io),
@@ -130,9 +132,16 @@ void MultiLoop::WaitReadable() {
   epoll_watch_.async_wait(boost::asio::posix::descriptor_base::wait_read,
                           [this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
                             if (alive.expired() || error) return;
-                            Pass(/*readable=*/true);
+                            Pass();
                             WaitReadable();
                           });
+}
+
+// Of a connection that no transfer has: the peer closed it, or said what nobody asked for, which would be
+// taken for the next request's answer. libcurl looks whether it is closed before it uses it.
+void MultiLoop::Discard(curl_socket_t socket) {
+  std::array<char, 4096> unasked;
+  if (recv(socket, unasked.data(), unasked.size(), MSG_DONTWAIT) > 0) shutdown(socket, SHUT_RDWR);
 }
 
 void MultiLoop::HandleSockets() {
@@ -141,9 +150,10 @@ void MultiLoop::HandleSockets() {
   for (int i = 0; i < count; ++i) {
     curl_socket_t socket = events[i].data.fd;
     Watch& watch = WatchOf(socket);
-    if (!watch.wanted) {  // the peer closed an idle connection, or wrote to it: libcurl looks before it uses
-                          // it
+    if (!watch.wanted) {
       Unregister(socket, watch);
+      // An HTTP/2 connection has frames of its own, and its answers have numbers.
+      if (watch.multi < strict_multis_) Discard(socket);
       continue;
     }
     Multi& multi = multis_[watch.multi];
@@ -152,7 +162,7 @@ void MultiLoop::HandleSockets() {
 }
 
 void MultiLoop::Act(Multi& multi, curl_socket_t socket, int what) {
-  guard_.Enter();
+  guard_.Enter(socket);
   int running = 0;
   curl_multi_socket_action(multi.handle.get(), socket, what, &running);
   guard_.Leave();
@@ -192,7 +202,7 @@ void MultiLoop::Schedule() {
     boost::asio::post(io_, [this, alive = std::weak_ptr(alive_)] {
       if (alive.expired()) return;
       kicked_ = false;
-      Pass(/*readable=*/false);
+      Pass();
     });
     return;
   }
@@ -202,13 +212,14 @@ void MultiLoop::Schedule() {
   timer_.async_wait([this, alive = std::weak_ptr(alive_)](boost::system::error_code error) {
     if (alive.expired() || error) return;
     timer_at_ = SteadyTime::max();
-    Pass(/*readable=*/false);
+    Pass();
   });
 }
 
-void MultiLoop::Pass(bool readable) {
+void MultiLoop::Pass() {
   in_pass_ = true;
-  if (readable) HandleSockets();
+  // Before new transfers begin: what lies on an idle connection by now is none of their answers.
+  HandleSockets();
   HandleDue();
   Report();
   in_pass_ = false;

@@ -24,8 +24,9 @@ class MultiLoop {
   // `easy` has been removed from its multi. Runs from the io_context, never inside Add.
   using Done = std::function<void(CURL* easy, CURLcode result)>;
 
-  MultiLoop(boost::asio::io_context& io, const Clock& clock, size_t multis, size_t connections_per_multi,
-            Done done);
+  // Of the first `strict_multis` no connection is used again once its peer has said what nobody asked for.
+  MultiLoop(boost::asio::io_context& io, const Clock& clock, size_t multis, size_t strict_multis,
+            size_t connections_per_multi, Done done);
   // Transfers must have been removed.
   ~MultiLoop();
   MultiLoop(const MultiLoop&) = delete;
@@ -64,15 +65,17 @@ class MultiLoop {
   static int OnTimer(CURLM* handle, long timeout_ms, void* multi);
   void WaitReadable();
   void HandleSockets();
+  static void Discard(curl_socket_t socket);
   void HandleDue();
   void Act(Multi& multi, curl_socket_t socket, int what);
   void Report();
   void Schedule();
-  void Pass(bool readable);
+  void Pass();
 
   boost::asio::io_context& io_;
   const Clock& clock_;
   const Done done_;
+  const size_t strict_multis_;
   int epoll_;
   boost::asio::posix::stream_descriptor epoll_watch_;  // owns epoll_
   boost::asio::steady_timer timer_;

@@ -8,6 +8,8 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
+#include "base/processor_time.h"
+
 namespace hookd {
 namespace {
 
@@ -21,6 +23,16 @@ std::optional<uint64_t> ReceivedBytes(int socket) {
 ino_t InodeOf(int socket) {
   struct stat about {};
   return fstat(socket, &about) == 0 ? about.st_ino : 0;
+}
+
+// What has come and was not read yet goes too: it would be read to its end.
+void CutOff(int socket) {
+  shutdown(socket, SHUT_RDWR);
+  for (uint64_t gone = 0; gone < kMaxReceivedBytes * 16;) {
+    const ssize_t bytes = recv(socket, nullptr, kMaxReceivedBytes, MSG_TRUNC | MSG_DONTWAIT);
+    if (bytes <= 0) return;
+    gone += static_cast<uint64_t>(bytes);
+  }
 }
 
 }  // namespace
@@ -49,9 +61,11 @@ void ReceiveGuard::End(int socket) {
   watched_.erase(socket);
 }
 
-void ReceiveGuard::Enter() {
+void ReceiveGuard::Enter(int socket) {
   absl::MutexLock lock(&mutex_);
   busy_ = true;
+  read_ = socket;
+  loop_ = pthread_self();
   ++entered_;
   if (asleep_) changed_.Signal();
 }
@@ -65,6 +79,7 @@ void ReceiveGuard::Run() {
   absl::MutexLock lock(&mutex_);
   uint64_t seen = 0;
   uint64_t looks = 0;
+  Duration begun{};  // the loop's processor time when this guard first saw what is `seen`
   while (!ending_) {
     if (entered_ == seen && !busy_) {
       asleep_ = true;
@@ -72,19 +87,22 @@ void ReceiveGuard::Run() {
       asleep_ = false;
       continue;
     }
+    if (entered_ != seen) begun = ProcessorTime(loop_);
     seen = entered_;
     changed_.WaitWithTimeout(&mutex_, kGuardPatience);
     const bool held = busy_ && entered_ == seen;
-    if (held || ++looks % kGuardLooks == 0) Look();
+    const bool costly = held && ProcessorTime(loop_) - begun > kGuardProcessorTime;
+    if (held || ++looks % kGuardLooks == 0) Look(costly);
   }
 }
 
-void ReceiveGuard::Look() {
+void ReceiveGuard::Look(bool costly) {
   for (auto it = watched_.begin(); it != watched_.end();) {
     const auto [socket, watched] = *it;
     const std::optional<uint64_t> bytes = ReceivedBytes(socket);
-    const bool over = bytes && *bytes > watched.bytes + kMaxReceivedBytes;
-    if (over && InodeOf(socket) == watched.inode) shutdown(socket, SHUT_RDWR);
+    const uint64_t most = costly && socket == read_ ? kMaxCostlyBytes : kMaxReceivedBytes;
+    const bool over = bytes && *bytes > watched.bytes + most;
+    if (over && InodeOf(socket) == watched.inode) CutOff(socket);
     const auto here = it++;
     if (over) watched_.erase(here);
   }

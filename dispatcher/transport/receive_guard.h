@@ -3,8 +3,10 @@
 // nothing: a flood of frames or key updates would keep the thread for as long as it lasts.
 #pragma once
 
+#include <pthread.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -22,6 +24,10 @@ namespace hookd {
 inline constexpr uint64_t kMaxReceivedBytes = 512 * 1024;
 
 inline constexpr absl::Duration kGuardPatience = absl::Milliseconds(10);
+// TLS key updates cost a thousand times what other bytes do. A socket that has kept libcurl from returning
+// for so much of the processor's time may bring so many bytes.
+inline constexpr std::chrono::milliseconds kGuardProcessorTime{30};
+inline constexpr uint64_t kMaxCostlyBytes = 64 * 1024;
 inline constexpr uint64_t kGuardLooks = 10;  // of so many kGuardPatience, one looks at all of them anyway
 
 // Of one loop, whose thread calls everything. A thread of its own watches, and sleeps while there is nothing
@@ -36,8 +42,8 @@ class ReceiveGuard {
   // An exchange begins on this socket; ends.
   void Begin(int socket);
   void End(int socket);
-  // Around whatever may read from them.
-  void Enter();
+  // Around whatever may read from them; `socket`: from that one alone, -1 = it is not known which.
+  void Enter(int socket);
   void Leave();
 
  private:
@@ -46,12 +52,14 @@ class ReceiveGuard {
     uint64_t bytes = 0;  // that had come as the exchange began
   };
   void Run();
-  void Look() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Look(bool costly) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Mutex mutex_;
   absl::CondVar changed_;
   absl::flat_hash_map<int, Watched> watched_ ABSL_GUARDED_BY(mutex_);
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;
+  int read_ ABSL_GUARDED_BY(mutex_) = -1;     // while busy: the socket
+  pthread_t loop_ ABSL_GUARDED_BY(mutex_){};  // the thread that entered
   bool asleep_ ABSL_GUARDED_BY(mutex_) = false;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t entered_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -7,6 +7,7 @@ is skipped (77). There is no systemd in it: what the maintainer scripts ask of a
 
 import argparse
 import grp
+import json
 import os
 import pathlib
 import pwd
@@ -31,7 +32,7 @@ NEXT_VERSION = "99.0.0"
 LINK = "etc/systemd/system/multi-user.target.wants/hookd.service"
 NOTIFY = "@hookd-package-test"
 
-packages = None  # a folder with old.deb and new.deb; set by main
+packages = None  # a folder with old.deb and new.deb, and what is in them under tree; set by main
 
 
 def run(*command, **options):
@@ -52,6 +53,38 @@ def make_packages(build, folder):
     assert count == 1
     control.write_text(text)
     run("dpkg-deb", "--root-owner-group", "-b", folder / "tree", folder / "new.deb")
+
+
+class BillTest(unittest.TestCase):
+    """The bill of materials in the package, against what its binaries ask for."""
+
+    def test_names_whatever_is_in_the_binaries(self):
+        tree = packages / "tree"
+        bill = json.loads((tree / "usr/share/doc/hookd/sbom.cdx.json").read_text())
+        self.assertEqual((bill["bomFormat"], bill["specVersion"]), ("CycloneDX", "1.5"))
+        self.assertEqual(bill["metadata"]["component"]["version"], run("dpkg-deb", "-f", packages / "old.deb", "Version").strip())
+        files, linkage = set(), {}
+        for component in bill["components"]:
+            properties = [(each["name"], each["value"]) for each in component["properties"]]
+            files |= {value for name, value in properties if name == "hookd:file"}
+            linkage[component["name"]] = dict(properties)["hookd:linkage"]
+            installed = run("dpkg-query", "-W", "-f", "${Version}", component["name"])
+            self.assertEqual(component["version"], installed, component["name"])
+            self.assertIn(f"/{component['name']}@{installed}?", component["purl"])
+            self.assertTrue(all(each["license"]["name"] for each in component["licenses"]), component["name"])
+            self.assertGreater(len(component["licenses"]), 0, component["name"])
+        asked = set()
+        for binary in ("hookd", "hookctl"):
+            needed = re.findall(r"NEEDED.*\[(.*)\]", run("readelf", "-d", tree / "usr/bin" / binary))
+            loaded = re.findall(r"^\s*(\S+) => ", run("ldd", tree / "usr/bin" / binary), re.MULTILINE)
+            self.assertGreater(len(needed), 10, binary)
+            asked |= set(needed) | set(loaded)
+        self.assertEqual(asked - files, set(), "not in the bill")
+        # What no loader shows.
+        self.assertEqual(linkage["librocksdb-dev"], "static")
+        self.assertEqual({name for name in linkage if linkage[name] == "headers"},
+                         {"libboost1.81-dev", "libcli11-dev", "libvalijson-dev"})
+        self.assertEqual({each["bom-ref"] for each in bill["components"]}, set(bill["dependencies"][0]["dependsOn"]))
 
 
 class Machine:

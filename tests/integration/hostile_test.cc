@@ -1,4 +1,7 @@
 // Receivers that abuse HTTP/1.1.
+#include <atomic>
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "tests/integration/hostile_fixture.h"
@@ -195,6 +198,20 @@ TEST_F(HostileTest, NothingIsInflated) {
   }
 }
 
+// libcurl 7.88.1 appends such a line to the last header of the handle's answer before, which it has freed.
+TEST_F(HostileTest, AFoldedLineHasNoHeaderOfAnotherAnswer) {
+  const std::string end = "Content-Length: 0\r\nX-Last: c\r\n\r\n";
+  ScriptedReceiver headers(Answer(std::string(kOk) + end, kHalfClose));
+  ScriptedReceiver folded(
+      Answer(std::string(kOk) + " folded: " + std::string(500, 'f') + "\r\n\tagain\r\n\r\n", kHalfClose));
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(Post(headers.Url()).status, 200);
+    const HttpResult result = Post(folded.Url());
+    EXPECT_EQ(result.error, ErrorKind::kProtocol) << result.error_detail;
+    EXPECT_EQ(result.headers.find("X-Last"), std::string::npos);
+  }
+}
+
 // What comes behind an answer is no answer to what is sent next.
 TEST_F(HostileTest, ASecondAnswerAnswersNothing) {
   const std::string first = std::string(kOk) + "Content-Length: 2\r\n\r\nok";
@@ -203,6 +220,27 @@ TEST_F(HostileTest, ASecondAnswerAnswersNothing) {
     while (!peer.ReadRequest().empty()) peer.Write(first + second);
   });
   for (int i = 0; i < 20; ++i) EXPECT_EQ(Post(receiver.Url()).status, 200) << i;
+}
+
+// Nor is what comes in a packet of its own, while nothing is asked.
+TEST_F(HostileTest, ASecondAnswerLaterAnswersNothing) {
+  std::atomic<int> injected{0};
+  ScriptedReceiver receiver([&](ScriptedPeer& peer) {
+    while (!peer.ReadRequest().empty()) {
+      peer.Write(std::string(kOk) + "Content-Length: 2\r\n\r\nok");
+      if (injected == 0) {
+        while (injected == 0) std::this_thread::yield();  // until the client has had that
+        peer.Write("HTTP/1.1 201 Injected\r\nContent-Length: 0\r\n\r\n");
+      }
+      ++injected;
+    }
+  });
+  for (int i = 1; i <= 5; ++i) {
+    EXPECT_EQ(Post(receiver.Url()).status, 200) << i;
+    if (i == 1) injected = 1;
+    while (injected < i + 1) std::this_thread::yield();
+  }
+  EXPECT_EQ(receiver.connection_count(), 2u);  // the first is not used again, the second is
 }
 
 }  // namespace

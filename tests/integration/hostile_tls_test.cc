@@ -161,6 +161,27 @@ TEST_F(HostileTlsServerTest, RenegotiationIsRefused) {
   EXPECT_EQ(renegotiated, 0);
 }
 
+// Each costs a thousand times what other bytes do, and OpenSSL reads on while there are more. All come at
+// once: written one by one they take the receiver as long as they take hookd.
+TEST_F(HostileTlsServerTest, KeyUpdatesWithoutEnd) {
+  constexpr int kUpdates = 18'000;
+  const TlsServer server(ca_, TLS1_3_VERSION);
+  const Outcome cut{ErrorKind::kProtocol, 0, Millis(20'000)};
+  HoldTls("key updates without end", server.Serve([](SSL* ssl, ScriptedPeer& peer) {
+    BIO* gathered = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(ssl, gathered);
+    for (int i = 0; i < kUpdates; ++i) {
+      SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+      SSL_do_handshake(ssl);
+    }
+    char* bytes = nullptr;
+    const long size = BIO_get_mem_data(gathered, &bytes);
+    peer.Write({bytes, static_cast<size_t>(size)});
+    peer.Drain();
+  }),
+          cut);
+}
+
 class HostileDnsTest : public HostileFixture {
  protected:
   static DnsAnswer Raw(std::string bytes) {

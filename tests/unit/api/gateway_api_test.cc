@@ -2,6 +2,7 @@
 #include <deque>
 #include <string>
 
+#include <google/protobuf/stubs/logging.h>
 #include <gtest/gtest.h>
 
 #include "dispatcher/api/http_port.h"
@@ -42,6 +43,32 @@ TEST_F(GatewayApiTest, PublishesAndReads) {
   EXPECT_EQ(Call("EventService/PublishEvent", R"({"event":{"subscriberId":"b","type":"t"}})").result_int(),
             400u);
   EXPECT_EQ(Call("SubscriberService/DeleteSubscriber", R"({"id":"b"})").body(), "{}");
+}
+
+// Of gRPC's three ways to serve a call.
+TEST_F(GatewayApiTest, ProtobufThatIsNoneIsTheCallersFault) {
+  const auto call = [this](const std::string& method, const std::string& body, const std::string& type) {
+    HttpClient client(port_->address());
+    client.Send(HttpClient::Post("/hookd.v1." + method, body, type));
+    return client.Read();
+  };
+  for (const char* method : {"SubscriberService/GetSubscriber", "EventService/PublishEvent"}) {
+    for (const std::string body : {"\xff\xff\xff", "\x0a\x02\xff\xff", "\x0a\x7f"}) {
+      const HttpResponse answer = call(method, body, "application/proto");
+      EXPECT_EQ(answer.result_int(), 400u) << method << ": " << answer.body();
+      EXPECT_NE(answer.body().find("the body is not the message"), std::string::npos) << answer.body();
+    }
+  }
+  const std::string frame("\0\0\0\0\3\xff\xff\xff", 8);
+  EXPECT_NE(call("DeliveryService/WatchDeliveries", frame, "application/connect+proto")
+                .body()
+                .find("invalid_argument"),
+            std::string::npos);
+}
+
+// Protobuf would write a line for each such field.
+TEST_F(GatewayApiTest, CallersDoNotFillTheLog) {
+  EXPECT_EQ(google::protobuf::SetLogHandler(nullptr), nullptr);
 }
 
 TEST_F(GatewayApiTest, APublishThatWaitsForItsCommitIsEndedByAShutdown) {

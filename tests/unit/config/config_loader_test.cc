@@ -292,6 +292,9 @@ TEST(ConfigLoaderTest, RefusesWhatIsNotYaml) {
   EXPECT_THAT(ErrorOf("log: {level: info}\n---\nlog: {level: warn}\n"), HasSubstr("a second document"));
   EXPECT_THAT(ErrorOf("? [a, b]\n: c\n"), HasSubstr("a key that is not a word"));
   EXPECT_THAT(ErrorOf("data_dir: \"a\\0b\"\n"), HasSubstr("a control character"));
+  // A line stays one, whatever the text holds.
+  EXPECT_THAT(ErrorOf(std::string("a: &a [x]\nb: \x10\0\n", 16)),
+              AllOf(HasSubstr("not valid YAML"), Not(HasSubstr("\n"))));
   EXPECT_THAT(ErrorOf(std::string(100'000, '[')), HasSubstr("not valid YAML"));
   EXPECT_THAT(ErrorOf(std::string(kMaxConfigBytes + 1, '#')), HasSubstr("larger than 1 MiB"));
 }

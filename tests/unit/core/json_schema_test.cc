@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/concat.h"
+
 namespace hookd {
 namespace {
 
@@ -56,6 +58,33 @@ TEST(JsonSchemaTest, FollowsReferencesWithin) {
   EXPECT_THAT(Check(kSchema, R"({"next": {"next": {"id": "x"}}})"), HasSubstr("at /next/next/id: "));
   EXPECT_THAT(CompileError(R"({"$ref": "http://example.com/schema.json"})"), StartsWith("INVALID_ARGUMENT"));
   EXPECT_THAT(CompileError(R"({"$ref": "#/definitions/none"})"), StartsWith("INVALID_ARGUMENT"));
+}
+
+TEST(JsonSchemaTest, RefusesWhatLeadsBackToItself) {
+  const auto in_circles = HasSubstr("leads back to itself");
+  EXPECT_THAT(CompileError(R"({"$ref": "#"})"), in_circles);
+  EXPECT_THAT(CompileError(R"({"$ref": "#/"})"), in_circles);
+  EXPECT_THAT(CompileError(R"({"allOf": [{"type": "object"}, {"not": {"$ref": "#"}}]})"), in_circles);
+  EXPECT_THAT(CompileError(R"({"properties": {"a": {"$ref": "#/definitions/a"}},
+      "definitions": {"a": {"if": {"$ref": "#/definitions/b"}}, "b": {"dependencies": {"x": {"$ref": "#/definitions/a"}}}}})"),
+              in_circles);
+  // A step into the payload, which has an end.
+  EXPECT_EQ(Check(R"({"items": {"$ref": "#"}, "maxItems": 1})", "[[[]]]"), "OK");
+  EXPECT_EQ(Check(R"({"anyOf": [{"type": "null"}, {"properties": {"a": {"$ref": "#"}}}]})",
+                  R"({"a": {"a": null}})"),
+            "OK");
+}
+
+TEST(JsonSchemaTest, BoundsTheSchemasOfOneValue) {
+  const auto chain = [](size_t schemas) {
+    std::string text = R"({"definitions": {"s0": {})";
+    for (size_t i = 1; i < schemas; ++i) {
+      text += Concat(", \"s", i, R"(": {"$ref": "#/definitions/s)", i - 1, "\"}");
+    }
+    return text + "}}";
+  };
+  EXPECT_EQ(Check(chain(kMaxSchemaSteps), "1"), "OK");
+  EXPECT_THAT(CompileError(chain(kMaxSchemaSteps + 1)), HasSubstr("more than 32 schemas"));
 }
 
 TEST(JsonSchemaTest, RefusesWhatIsNoSchema) {
