@@ -42,6 +42,8 @@ std::string_view ToString(ErrorKind kind) {
       return "local";
     case ErrorKind::kRefusedAddress:
       return "refused_address";
+    case ErrorKind::kToken:
+      return "token";
   }
   return "unknown";
 }

@@ -130,6 +130,46 @@ struct TlsSettings {
 inline constexpr size_t kMaxTlsPemBytes = 32 * 1024;  // of each of the three
 inline constexpr size_t kMaxPinnedKeys = 8;
 
+// Numbers are stored and sent: never reuse one.
+enum class SigningScheme : uint8_t {
+  kV1 = 1,   // HMAC-SHA256
+  kV1a = 2,  // Ed25519
+};
+
+// A secret of Standard Webhooks.
+struct SigningKey {
+  std::string key;  // raw. V1: 24..64 bytes; V1A: the 32 bytes of the private key's seed
+  SigningScheme scheme = SigningScheme::kV1;
+  WallMs created_ms = 0;  // 0 = not known
+  WallMs expires_ms = 0;  // signs nothing from then on; 0 = it does not end
+  bool operator==(const SigningKey&) const = default;
+};
+inline constexpr size_t kMaxSigningKeys = 10;  // of an endpoint, of both schemes together
+
+// HTTP Basic.
+struct BasicCredentials {
+  std::string user;
+  std::string password;  // secret
+  bool operator==(const BasicCredentials&) const = default;
+};
+
+// OAuth 2.0 client credentials (RFC 6749, 4.4).
+struct OAuth2Credentials {
+  std::string token_url;
+  std::string client_id;
+  std::string client_secret;  // secret
+  std::vector<std::string> scopes;
+  std::string audience;         // empty = none
+  bool secret_in_body = false;  // the client shows its secret in the form, not by HTTP Basic
+  bool operator==(const OAuth2Credentials&) const = default;
+};
+
+// What an endpoint's requests carry in Authorization: one of the two.
+struct Authorization {
+  std::shared_ptr<const BasicCredentials> basic;
+  std::shared_ptr<const OAuth2Credentials> oauth2;
+};
+
 struct Subscriber {
   std::string id;  // the platform's own
   std::string name;
@@ -175,8 +215,8 @@ struct Endpoint {
   std::vector<std::string> channels;     // exact; empty = all
   std::vector<Header> headers;
   DeliveryPolicy policy;
-  // Raw key bytes of the Standard Webhooks v1 secrets (24..64 bytes each), newest first; at least one.
-  std::vector<std::string> signing_keys;
+  // Newest first; the newest V1 key has no end.
+  std::vector<SigningKey> signing_keys;
   bool paused = false;
   DisableReason disabled = DisableReason::kNone;
   WallMs disabled_ms = 0;  // since when; 0 = it is not
@@ -191,6 +231,7 @@ struct Endpoint {
   std::vector<std::string> muted_event_types;  // exact, or a prefix; not sent although event_types takes them
   std::optional<Capture> capture;
   std::shared_ptr<const TlsSettings> tls;  // null = none of its own
+  Authorization authorization;             // both null = none
 };
 
 // True: its subscriber holds the only channel that the endpoint serves, so no attempt starts.
@@ -247,6 +288,7 @@ enum class ErrorKind : uint8_t {
   kResponseTooBig = 7,  // response headers over their bound
   kLocal = 8,           // our own trouble: descriptors, resolver, shutdown; not the receiver's failure
   kRefusedAddress = 9,  // the host leads to no address that may be connected to; see core/egress_rules.h
+  kToken = 10,          // the OAuth 2.0 token could not be had, so nothing was sent
 };
 std::string_view ToString(ErrorKind kind);
 
@@ -284,6 +326,7 @@ enum class AttemptDecision : uint8_t {
   kRetriesUsedUp = 5,
   kExpired = 6,  // the event's expires_at is over
   kEndpointDeleted = 7,
+  kNewToken = 8,  // retried at once, with a new OAuth 2.0 token: the receiver takes the old one no longer
 };
 
 // Microseconds from the start of the attempt's phase to its end; 0 = the phase did not happen.

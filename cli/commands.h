@@ -29,6 +29,7 @@ void AddCompletionCommand(CLI::App& app);
 void AddBulkCommands(CLI::App& endpoints, Session& session);
 void AddStatisticsCommand(CLI::App& noun, Session& session, bool of_subscriber);
 void AddTopCommand(CLI::App& endpoints, Session& session);
+void AddRotateCommand(CLI::App& endpoints, Session& session);
 void AddTestCommand(CLI::App& endpoints, Session& session);
 void AddVerifyCommand(CLI::App& endpoints, Session& session);
 void AddWatchCommand(CLI::App& deliveries, Session& session);

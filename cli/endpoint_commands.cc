@@ -160,6 +160,7 @@ void AddEndpointCommands(CLI::App& app, Session& session) {
   state("pause", "start no attempt; events queue", v1::PauseEndpointRequest(), &Stub::PauseEndpoint);
   state("resume", "send what queued, in order and at the endpoint's rate; does not enable",
         v1::ResumeEndpointRequest(), &Stub::ResumeEndpoint);
+  AddRotateCommand(noun, session);
   AddBulkCommands(noun, session);
   AddStatisticsCommand(noun, session, false);
   AddTopCommand(noun, session);

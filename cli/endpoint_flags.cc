@@ -1,21 +1,11 @@
 #include "cli/endpoint_flags.h"
 
-#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 
 #include "cli/parse.h"
 
 namespace hookd::cli {
 namespace {
-
-// A file that holds one secret, without the line end behind it.
-absl::StatusOr<std::string> ReadSecret(const std::string& path) {
-  absl::StatusOr<std::string> text = ReadFile(path);
-  if (!text.ok()) return text;
-  std::string secret(absl::StripAsciiWhitespace(*text));
-  if (secret.empty()) return absl::InvalidArgumentError(absl::StrCat(path, " is empty"));
-  return secret;
-}
 
 // "Name: value", or "Name: @FILE" to keep a secret off the command line, which others on the machine can
 // read.
@@ -205,6 +195,7 @@ void AddEndpointOptions(CLI::App& command, EndpointFlags& flags) {
                      "PEM: shown to the receiver");
   command.add_option("--tls-client-key-file", flags.tls_client_key_file,
                      "PEM: its key, never shown again; without it, update keeps the stored one");
+  AddAuthorizationOptions(command, flags.authorization);
   command.add_option("--backlog", flags.backlog, "deliveries that may be pending; 0 = as the disk allows");
   command.add_option("--http", flags.http, "version: 1.1 or 2")->check(CLI::IsMember({"1.1", "2"}));
   command.add_option("--keep-bodies", flags.keep_bodies, "of responses: failures or all")
@@ -234,6 +225,7 @@ std::string FillEndpoint(const EndpointFlags& flags, v1::Endpoint& endpoint) {
     (*endpoint.mutable_settings())[setting->first] = setting->second;
   }
   if (std::string wrong = FillTls(flags, endpoint); !wrong.empty()) return wrong;
+  if (std::string wrong = FillAuthorization(flags.authorization, endpoint); !wrong.empty()) return wrong;
   return FillPolicy(flags, *endpoint.mutable_policy());
 }
 
@@ -269,6 +261,7 @@ std::vector<std::string> MaskPaths(const EndpointFlags& flags) {
   add(flags.auto_probe.has_value(), "policy.auto_probe");
   add(!flags.settings.empty(), "settings");
   add(GivesTls(flags), "tls");
+  add(GivesAuthorization(flags.authorization), "authorization");
   return paths;
 }
 

@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/authorization_flags.h"
 #include "hookd/v1/endpoint_service.pb.h"
 
 namespace hookd::cli {
@@ -54,6 +55,7 @@ struct EndpointFlags {
   std::vector<std::string> tls_pinned_keys;
   std::optional<std::string> tls_client_certificate_file;
   std::optional<std::string> tls_client_key_file;
+  AuthorizationFlags authorization;
   std::optional<std::string> profile;  // create alone
   bool show_query = false;             // get and list
   std::vector<std::string> reset;

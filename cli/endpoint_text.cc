@@ -10,6 +10,7 @@
 #include <absl/strings/str_join.h>
 
 #include "cli/output.h"
+#include "cli/words.h"
 
 namespace hookd::cli {
 namespace {
@@ -181,6 +182,29 @@ std::string TlsText(const v1::Endpoint& endpoint) {
   return parts.empty() ? "none of its own" : absl::StrJoin(parts, ", ");
 }
 
+std::string AuthorizationText(const v1::Endpoint& endpoint) {
+  const v1::Authorization& authorization = endpoint.authorization();
+  if (authorization.has_basic()) return absl::StrCat("basic, as ", authorization.basic().user());
+  if (!authorization.has_oauth2()) return "none of its own";
+  const v1::OAuth2& oauth2 = authorization.oauth2();
+  std::vector<std::string> parts = {
+      absl::StrCat("oauth2, as ", oauth2.client_id(), " at ", oauth2.token_url())};
+  if (!oauth2.scopes().empty()) parts.push_back(absl::StrCat("scopes ", absl::StrJoin(oauth2.scopes(), " ")));
+  if (!oauth2.audience().empty()) parts.push_back(absl::StrCat("audience ", oauth2.audience()));
+  if (oauth2.secret_in_body()) parts.emplace_back("secret in the form");
+  return absl::StrJoin(parts, ", ");
+}
+
+void AddSigningKeys(const v1::Endpoint& endpoint, Fields& fields) {
+  for (const v1::SigningKey& key : endpoint.signing_keys()) {
+    std::string text = absl::StrCat(Word(key.scheme()), " ", key.fingerprint());
+    if (key.has_create_time()) absl::StrAppend(&text, ", since ", TimeText(key.create_time()));
+    if (key.has_expire_time()) absl::StrAppend(&text, ", until ", TimeText(key.expire_time()));
+    if (!key.public_key().empty()) absl::StrAppend(&text, ", ", key.public_key());
+    fields.emplace_back("signs with", std::move(text));
+  }
+}
+
 void ShowEndpoint(const v1::Endpoint& endpoint) {
   Fields fields = {
       {"id", endpoint.id()},
@@ -202,6 +226,8 @@ void ShowEndpoint(const v1::Endpoint& endpoint) {
                         absl::StrCat(header.name(), ": ", header.secret() ? "(secret)" : header.value()));
   }
   fields.emplace_back("tls", TlsText(endpoint));
+  fields.emplace_back("authorization", AuthorizationText(endpoint));
+  AddSigningKeys(endpoint, fields);
   AddPolicy(endpoint.policy(), fields);
   AddState(endpoint, fields);
   PrintFields(fields);

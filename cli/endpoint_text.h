@@ -36,4 +36,10 @@ void ShowEndpoint(const v1::Endpoint& endpoint);
 // Equal texts are equal settings, but for the client's key, which no text has.
 std::string TlsText(const v1::Endpoint& endpoint);
 
+// Likewise, but for password and client secret.
+std::string AuthorizationText(const v1::Endpoint& endpoint);
+
+// One field for each secret that signs, without the secret.
+void AddSigningKeys(const v1::Endpoint& endpoint, Fields& fields);
+
 }  // namespace hookd::cli

@@ -62,6 +62,7 @@ std::string EndpointFieldText(const v1::Endpoint& endpoint, const std::string& p
   if (path == "channels") return List(endpoint.channels());
   if (path == "headers") return HeadersText(endpoint);
   if (path == "tls") return TlsText(endpoint);
+  if (path == "authorization") return AuthorizationText(endpoint);
   const auto text = PolicyTexts().find(path);
   HOOKD_CHECK(text != PolicyTexts().end(), "a path that no text is for");
   return text->second(endpoint.policy());

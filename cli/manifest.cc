@@ -2,8 +2,6 @@
 
 #include <set>
 
-#include <absl/strings/ascii.h>
-
 #include "base/concat.h"
 #include "base/status_macros.h"
 #include "cli/manifest_policy.h"
@@ -17,10 +15,8 @@ using Texts = google::protobuf::RepeatedPtrField<std::string>;
 
 absl::StatusOr<std::string> SecretOf(const YamlValue& value) {
   ASSIGN_OR_RETURN(const std::string path, value.Text());
-  const absl::StatusOr<std::string> text = ReadFile(path);
-  if (!text.ok()) return value.Fault(std::string(text.status().message()));
-  std::string secret(absl::StripAsciiWhitespace(*text));
-  if (secret.empty()) return value.Fault(path + " is empty");
+  absl::StatusOr<std::string> secret = ReadSecret(path);
+  if (!secret.ok()) return value.Fault(std::string(secret.status().message()));
   return secret;
 }
 
@@ -71,6 +67,53 @@ absl::Status ReadTls(const YamlValue& value, v1::Tls& tls) {
   });
 }
 
+// As the --basic-... and --oauth2-... options read them.
+absl::Status ReadBasic(const YamlValue& value, v1::Basic& basic) {
+  return value.EachKey([&basic](const std::string& key, const YamlValue& part) -> absl::Status {
+    if (key == "user") {
+      ASSIGN_OR_RETURN(*basic.mutable_user(), part.Text());
+    } else if (key == "password_file") {
+      ASSIGN_OR_RETURN(*basic.mutable_password(), SecretOf(part));
+    } else {
+      return part.UnknownKey("user, password_file");
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status ReadOAuth2(const YamlValue& value, v1::OAuth2& oauth2) {
+  return value.EachKey([&oauth2](const std::string& key, const YamlValue& part) -> absl::Status {
+    if (key == "token_url") {
+      ASSIGN_OR_RETURN(*oauth2.mutable_token_url(), part.Text());
+    } else if (key == "client_id") {
+      ASSIGN_OR_RETURN(*oauth2.mutable_client_id(), part.Text());
+    } else if (key == "client_secret_file") {
+      ASSIGN_OR_RETURN(*oauth2.mutable_client_secret(), SecretOf(part));
+    } else if (key == "scopes") {
+      return ReadTexts(part, *oauth2.mutable_scopes());
+    } else if (key == "audience") {
+      ASSIGN_OR_RETURN(*oauth2.mutable_audience(), part.Text());
+    } else if (key == "secret_in_body") {
+      ASSIGN_OR_RETURN(const bool in_body, part.Bool());
+      oauth2.set_secret_in_body(in_body);
+    } else {
+      return part.UnknownKey("token_url, client_id, client_secret_file, scopes, audience, secret_in_body");
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status ReadAuthorization(const YamlValue& value, v1::Authorization& authorization) {
+  return value.EachKey([&authorization](const std::string& key, const YamlValue& part) -> absl::Status {
+    if (authorization.kind_case() != v1::Authorization::KIND_NOT_SET) {
+      return part.Fault("is one too many: use basic or oauth2");
+    }
+    if (key == "basic") return ReadBasic(part, *authorization.mutable_basic());
+    if (key == "oauth2") return ReadOAuth2(part, *authorization.mutable_oauth2());
+    return part.UnknownKey("basic, oauth2");
+  });
+}
+
 absl::Status ReadState(const YamlValue& value, std::optional<bool>& state) {
   ASSIGN_OR_RETURN(state, value.Bool());
   return absl::OkStatus();
@@ -99,6 +142,9 @@ absl::Status ReadEndpointField(const std::string& key, const YamlValue& value, W
   } else if (key == "tls") {
     RETURN_IF_ERROR(ReadTls(value, *endpoint.mutable_tls()));
     wanted.paths.push_back(key);
+  } else if (key == "authorization") {
+    RETURN_IF_ERROR(ReadAuthorization(value, *endpoint.mutable_authorization()));
+    wanted.paths.push_back(key);
   } else if (key == "signing_secret_file") {
     ASSIGN_OR_RETURN(*endpoint.mutable_signing_secret(), SecretOf(value));
   } else if (key == "profile") {
@@ -119,8 +165,9 @@ absl::Status ReadEndpointField(const std::string& key, const YamlValue& value, W
     return ReadState(value, wanted.disabled);
   } else {
     return value.UnknownKey(
-        "name, url, event_types, channels, headers, tls, signing_secret_file, profile, settings, policy, "
-        "paused, disabled");
+        "name, url, event_types, channels, headers, tls, authorization, signing_secret_file, profile, "
+        "settings, "
+        "policy, paused, disabled");
   }
   return absl::OkStatus();
 }

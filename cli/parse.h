@@ -49,5 +49,7 @@ inline constexpr size_t kMaxFileBytes = 16 * 1024 * 1024;
 // What the file holds; "-" = standard input. INVALID_ARGUMENT says why it cannot be read, or that it is
 // larger than kMaxFileBytes.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
+// As ReadFile, of a file that holds one secret: without the line end behind it, and not empty.
+absl::StatusOr<std::string> ReadSecret(const std::string& path);
 
 }  // namespace hookd::cli

@@ -123,9 +123,7 @@ class Planner {
     for (const std::string& path : wanted.paths) {
       const std::string before = created ? "" : EndpointFieldText(*there, path);
       const std::string after = EndpointFieldText(step.endpoint, path);
-      const bool secret = path == "headers"
-                              ? HasSecret(wanted.endpoint)
-                              : path == "tls" && !wanted.endpoint.tls().client_key_pem().empty();
+      const bool secret = GivesSecret(wanted.endpoint, path);
       const bool resent = !created && options_.secrets && secret;
       const bool other_query = !created && path == "url" && there->url() != wanted.endpoint.url();
       if (!created && before == after && !resent && !other_query) continue;
@@ -139,7 +137,16 @@ class Planner {
     return absl::OkStatus();
   }
 
-  static bool HasSecret(const v1::Endpoint& endpoint) {
+  static bool GivesSecret(const v1::Endpoint& endpoint, const std::string& path) {
+    if (path == "tls") return !endpoint.tls().client_key_pem().empty();
+    if (path == "authorization") {
+      const v1::Authorization& authorization = endpoint.authorization();
+      return !authorization.basic().password().empty() || !authorization.oauth2().client_secret().empty();
+    }
+    return path == "headers" && HasSecretHeader(endpoint);
+  }
+
+  static bool HasSecretHeader(const v1::Endpoint& endpoint) {
     return std::any_of(endpoint.headers().begin(), endpoint.headers().end(),
                        [](const v1::Header& header) { return header.secret() && !header.value().empty(); });
   }

@@ -98,7 +98,7 @@ absl::Status DecodeChanges(std::string_view bytes, std::vector<StateChange>& cha
     if (group.event_id().size() != change.event.bytes.size() || group.deliveries_size() % 2 != 0 ||
         !records::UpTo(DeliveryState::kCanceled, group.state()) ||
         !records::UpTo(EndReason::kPurged, group.reason()) ||
-        !records::UpTo(ErrorKind::kRefusedAddress, group.error())) {
+        !records::UpTo(ErrorKind::kToken, group.error())) {
       return records::Damaged("changes");
     }
     std::memcpy(change.event.bytes.data(), group.event_id().data(), change.event.bytes.size());

@@ -119,6 +119,81 @@ std::string PlaceOf(EndpointId id, std::string_view field) {
 
 std::string HeaderPlace(EndpointId id, std::string_view name) { return PlaceOf(id, Concat("header/", name)); }
 
+std::string KeyPlace(EndpointId id, SigningScheme scheme) {
+  return PlaceOf(id, scheme == SigningScheme::kV1 ? "signing_key" : "signing_key_v1a");
+}
+
+void AddSigningKeys(const Endpoint& endpoint, const Sealer& sealer, pb::EndpointRecord& record) {
+  bool plain = true;  // nothing beside the keys has to be known
+  for (const SigningKey& key : endpoint.signing_keys) {
+    sealer.Seal(key.key, KeyPlace(endpoint.id, key.scheme), *record.add_signing_keys());
+    plain = plain && key.scheme == SigningScheme::kV1 && key.created_ms == 0 && key.expires_ms == 0;
+  }
+  if (plain) return;
+  for (const SigningKey& key : endpoint.signing_keys) {
+    pb::SigningKeyRecord* out = record.add_signing_key_facts();
+    out->set_scheme(static_cast<uint32_t>(key.scheme));
+    out->set_created_ms(key.created_ms);
+    out->set_expires_ms(key.expires_ms);
+  }
+}
+
+absl::Status ReadSigningKeys(const pb::EndpointRecord& record, const Sealer& sealer, Endpoint& endpoint) {
+  const int facts = record.signing_key_facts_size();
+  if (facts != 0 && facts != record.signing_keys_size()) return Damaged("endpoint");
+  for (int i = 0; i < record.signing_keys_size(); ++i) {
+    SigningKey key;
+    if (facts != 0) {
+      const pb::SigningKeyRecord& fact = record.signing_key_facts(i);
+      if (fact.scheme() == 0 || !UpTo(SigningScheme::kV1a, fact.scheme())) return Damaged("endpoint");
+      key.scheme = static_cast<SigningScheme>(fact.scheme());
+      key.created_ms = fact.created_ms();
+      key.expires_ms = fact.expires_ms();
+    }
+    ASSIGN_OR_RETURN(key.key, sealer.Open(record.signing_keys(i), KeyPlace(endpoint.id, key.scheme)));
+    endpoint.signing_keys.push_back(std::move(key));
+  }
+  return absl::OkStatus();
+}
+
+void AddAuthorization(const Endpoint& endpoint, const Sealer& sealer, pb::EndpointRecord& record) {
+  if (const auto& basic = endpoint.authorization.basic; basic != nullptr) {
+    pb::AuthorizationRecord& out = *record.mutable_authorization();
+    out.set_user(basic->user);
+    sealer.Seal(basic->password, PlaceOf(endpoint.id, "password"), *out.mutable_password());
+  } else if (const auto& oauth2 = endpoint.authorization.oauth2; oauth2 != nullptr) {
+    pb::AuthorizationRecord& out = *record.mutable_authorization();
+    out.set_token_url(oauth2->token_url);
+    out.set_client_id(oauth2->client_id);
+    sealer.Seal(oauth2->client_secret, PlaceOf(endpoint.id, "client_secret"), *out.mutable_client_secret());
+    for (const std::string& scope : oauth2->scopes) out.add_scopes(scope);
+    out.set_audience(oauth2->audience);
+    out.set_secret_in_body(oauth2->secret_in_body);
+  }
+}
+
+absl::Status ReadAuthorization(const pb::EndpointRecord& record, const Sealer& sealer, Endpoint& endpoint) {
+  if (!record.has_authorization()) return absl::OkStatus();
+  const pb::AuthorizationRecord& in = record.authorization();
+  if (!in.user().empty()) {
+    BasicCredentials basic;
+    basic.user = in.user();
+    ASSIGN_OR_RETURN(basic.password, sealer.Open(in.password(), PlaceOf(endpoint.id, "password")));
+    endpoint.authorization.basic = std::make_shared<const BasicCredentials>(std::move(basic));
+    return absl::OkStatus();
+  }
+  OAuth2Credentials oauth2;
+  oauth2.token_url = in.token_url();
+  oauth2.client_id = in.client_id();
+  ASSIGN_OR_RETURN(oauth2.client_secret,
+                   sealer.Open(in.client_secret(), PlaceOf(endpoint.id, "client_secret")));
+  oauth2.scopes.assign(in.scopes().begin(), in.scopes().end());
+  oauth2.audience = in.audience();
+  oauth2.secret_in_body = in.secret_in_body();
+  endpoint.authorization.oauth2 = std::make_shared<const OAuth2Credentials>(std::move(oauth2));
+  return absl::OkStatus();
+}
+
 // By reflection, so that a secret in a field that comes later is not forgotten.
 bool AllSealedUnder(const google::protobuf::Message& message, uint32_t key_id) {
   if (message.GetDescriptor() == pb::SealedValue::descriptor()) {
@@ -159,9 +234,7 @@ std::string Encode(const Endpoint& endpoint, const Sealer& sealer) {
     }
   }
   *record.mutable_policy() = ToRecord(endpoint.policy);
-  for (const std::string& key : endpoint.signing_keys) {
-    sealer.Seal(key, PlaceOf(endpoint.id, "signing_key"), *record.add_signing_keys());
-  }
+  AddSigningKeys(endpoint, sealer, record);
   record.set_paused(endpoint.paused);
   record.set_disabled(static_cast<uint32_t>(endpoint.disabled));
   record.set_disabled_ms(endpoint.disabled_ms);
@@ -191,6 +264,7 @@ std::string Encode(const Endpoint& endpoint, const Sealer& sealer) {
                   *out->mutable_client_key_pem());
     }
   }
+  AddAuthorization(endpoint, sealer, record);
   return record.SerializeAsString();
 }
 
@@ -214,10 +288,7 @@ absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes, c
     }
     endpoint.headers.push_back(std::move(out));
   }
-  for (const pb::SealedValue& key : record.signing_keys()) {
-    ASSIGN_OR_RETURN(std::string plain, sealer.Open(key, PlaceOf(id, "signing_key")));
-    endpoint.signing_keys.push_back(std::move(plain));
-  }
+  RETURN_IF_ERROR(ReadSigningKeys(record, sealer, endpoint));
   endpoint.paused = record.paused();
   endpoint.disabled = static_cast<DisableReason>(record.disabled());
   endpoint.disabled_ms = record.disabled_ms();
@@ -242,6 +313,7 @@ absl::StatusOr<Endpoint> DecodeEndpoint(EndpointId id, std::string_view bytes, c
     }
     endpoint.tls = std::make_shared<const TlsSettings>(std::move(tls));
   }
+  RETURN_IF_ERROR(ReadAuthorization(record, sealer, endpoint));
   return endpoint;
 }
 

@@ -86,8 +86,7 @@ void Fill(const Attempt& attempt, pb::AttemptRecord& record) {
 }
 
 bool Read(const pb::AttemptRecord& record, Attempt& attempt) {
-  if (!UpTo(ErrorKind::kRefusedAddress, record.error()) ||
-      !UpTo(AttemptDecision::kEndpointDeleted, record.decision())) {
+  if (!UpTo(ErrorKind::kToken, record.error()) || !UpTo(AttemptDecision::kNewToken, record.decision())) {
     return false;
   }
   attempt.number = record.number();
@@ -219,7 +218,7 @@ absl::StatusOr<ParkedDelivery> DecodeParked(Sequence sequence, std::string_view 
   ParkedDelivery parked;
   if (!Parse(record, bytes) || !TakeEventId(record.event_id(), parked.event) ||
       !TakeRemade(record, parked.remade) || !TakeBatch(record.batch_id(), parked.batch) ||
-      !UpTo(ErrorKind::kRefusedAddress, record.last_error())) {
+      !UpTo(ErrorKind::kToken, record.last_error())) {
     return Damaged("parked");
   }
   parked.sequence = sequence;

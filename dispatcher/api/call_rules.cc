@@ -133,6 +133,7 @@ const std::vector<CallRule>& CallRules() {
        kFilledIn},
       {"EndpointService/PauseEndpoint", kOperator | kSubscriber, {TheEndpoint("id")}},
       {"EndpointService/ResumeEndpoint", kOperator | kSubscriber, {TheEndpoint("id")}},
+      {"EndpointService/RotateSecret", kOperator | kSubscriber, {TheEndpoint("id")}},
       {"EndpointService/UpdateEndpoint", kOperator | kSubscriber, {TheEndpoint("endpoint.id")}},
 
       {"EventService/GetEvent", kReader | kSubscriber, {TheEvent("id")}},

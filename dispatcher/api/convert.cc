@@ -1,6 +1,7 @@
 #include "dispatcher/api/convert.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -10,10 +11,12 @@
 #include "base/status_macros.h"
 #include "base/url_query.h"
 #include "dispatcher/api/policy_convert.h"
+#include "dispatcher/core/authorization.h"
 #include "dispatcher/core/filter.h"
 #include "dispatcher/core/header_rules.h"
 #include "dispatcher/core/profile_resolve.h"
 #include "dispatcher/core/signature.h"
+#include "dispatcher/core/signing_keys.h"
 
 namespace hookd {
 namespace {
@@ -58,10 +61,43 @@ absl::Status CheckCount(absl::string_view field, int count, size_t max) {
   return absl::InvalidArgumentError(absl::StrCat(field, ": there are ", count, ", use at most ", max));
 }
 
-absl::StatusOr<std::string> SigningKey(const std::string& secret) {
-  absl::StatusOr<std::string> key = ParseSecret(secret);
-  if (key.ok() || absl::StartsWith(key.status().message(), "signing_secret")) return key;
-  return absl::Status(key.status().code(), absl::StrCat("signing_secret: ", key.status().message()));
+v1::SigningKey ToProto(const SigningKey& key) {
+  v1::SigningKey proto;
+  proto.set_scheme(static_cast<v1::SigningScheme>(key.scheme));
+  proto.set_fingerprint(Fingerprint(key));
+  if (key.created_ms != 0) *proto.mutable_create_time() = ToTimestamp(key.created_ms);
+  if (key.expires_ms != 0) *proto.mutable_expire_time() = ToTimestamp(key.expires_ms);
+  if (key.scheme == SigningScheme::kV1a) proto.set_public_key(FormatPublicKey(PublicKeyOf(key.key)));
+  return proto;
+}
+
+// Without the secrets.
+void AddAuthorization(const Authorization& authorization, v1::Endpoint& proto) {
+  if (authorization.basic != nullptr) {
+    proto.mutable_authorization()->mutable_basic()->set_user(authorization.basic->user);
+  } else if (authorization.oauth2 != nullptr) {
+    v1::OAuth2& oauth2 = *proto.mutable_authorization()->mutable_oauth2();
+    oauth2.set_token_url(authorization.oauth2->token_url);
+    oauth2.set_client_id(authorization.oauth2->client_id);
+    for (const std::string& scope : authorization.oauth2->scopes) oauth2.add_scopes(scope);
+    oauth2.set_audience(authorization.oauth2->audience);
+    oauth2.set_secret_in_body(authorization.oauth2->secret_in_body);
+  }
+}
+
+absl::StatusOr<Authorization> FromProto(const v1::Authorization& proto) {
+  Authorization authorization;
+  if (proto.has_basic()) {
+    authorization.basic = std::make_shared<const BasicCredentials>(
+        BasicCredentials{proto.basic().user(), proto.basic().password()});
+  } else if (proto.has_oauth2()) {
+    const v1::OAuth2& oauth2 = proto.oauth2();
+    RETURN_IF_ERROR(CheckCount("authorization.oauth2.scopes", oauth2.scopes_size(), kMaxScopes));
+    authorization.oauth2 = std::make_shared<const OAuth2Credentials>(
+        OAuth2Credentials{oauth2.token_url(), oauth2.client_id(), oauth2.client_secret(),
+                          ToVector(oauth2.scopes()), oauth2.audience(), oauth2.secret_in_body()});
+  }
+  return authorization;
 }
 
 }  // namespace
@@ -122,6 +158,8 @@ v1::Endpoint ToProto(const EndpointView& view, const Profiles* profiles, bool ur
     for (const std::string& key : endpoint.tls->pinned_keys) tls.add_pinned_keys(key);
     tls.set_client_certificate_pem(endpoint.tls->client_certificate_pem);
   }
+  for (const SigningKey& key : endpoint.signing_keys) *proto.add_signing_keys() = ToProto(key);
+  AddAuthorization(endpoint.authorization, proto);
   *proto.mutable_create_time() = ToTimestamp(endpoint.created_ms);
   *proto.mutable_update_time() = ToTimestamp(endpoint.updated_ms);
   v1::EndpointHealth& health = *proto.mutable_health();
@@ -369,12 +407,12 @@ absl::StatusOr<Endpoint> FromProto(const v1::Endpoint& proto) {
   if (tls != TlsSettings()) endpoint.tls = std::make_shared<const TlsSettings>(std::move(tls));
   endpoint.profile = proto.profile();
   endpoint.settings = {proto.settings().begin(), proto.settings().end()};
-  if (proto.signing_secret().empty()) {
-    endpoint.signing_keys = {GenerateKey()};
-  } else {
-    ASSIGN_OR_RETURN(std::string key, SigningKey(proto.signing_secret()));
-    endpoint.signing_keys = {std::move(key)};
+  ASSIGN_OR_RETURN(endpoint.authorization, FromProto(proto.authorization()));
+  SigningKey key = GenerateSigningKey(SigningScheme::kV1);
+  if (!proto.signing_secret().empty()) {
+    ASSIGN_OR_RETURN(key, ParseSigningKey(SigningScheme::kV1, proto.signing_secret(), "signing_secret"));
   }
+  endpoint.signing_keys.push_back(std::move(key));
   return endpoint;
 }
 

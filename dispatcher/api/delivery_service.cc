@@ -17,7 +17,8 @@ namespace {
 constexpr ErrorKind kErrorKinds[] = {
     ErrorKind::kStatus,         ErrorKind::kTimeout, ErrorKind::kName,
     ErrorKind::kConnect,        ErrorKind::kTls,     ErrorKind::kProtocol,
-    ErrorKind::kResponseTooBig, ErrorKind::kLocal,   ErrorKind::kRefusedAddress};
+    ErrorKind::kResponseTooBig, ErrorKind::kLocal,   ErrorKind::kRefusedAddress,
+    ErrorKind::kToken};
 
 absl::StatusOr<std::optional<ErrorKind>> ParseErrorKind(const std::string& text) {
   if (text.empty()) return std::optional<ErrorKind>();

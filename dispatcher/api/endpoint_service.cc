@@ -11,6 +11,7 @@
 #include "dispatcher/api/page_token.h"
 #include "dispatcher/core/endpoint_rules.h"
 #include "dispatcher/core/signature.h"
+#include "dispatcher/core/signing_keys.h"
 
 namespace hookd {
 namespace {
@@ -19,6 +20,29 @@ absl::StatusOr<EndpointId> ParseId(const std::string& text) {
   absl::StatusOr<EndpointId> id = EndpointId::Parse(text);
   if (!id.ok()) return absl::InvalidArgumentError(absl::StrCat("id: ", id.status().message()));
   return id;
+}
+
+absl::StatusOr<SigningKey> NewKey(const v1::RotateSecretRequest& request) {
+  SigningScheme scheme = SigningScheme::kV1;
+  switch (request.scheme()) {
+    case v1::SIGNING_SCHEME_UNSPECIFIED:
+    case v1::SIGNING_SCHEME_V1:
+      break;
+    case v1::SIGNING_SCHEME_V1A:
+      scheme = SigningScheme::kV1a;
+      break;
+    default:
+      return absl::InvalidArgumentError("scheme: is none, use V1 or V1A");
+  }
+  if (request.secret().empty()) return GenerateSigningKey(scheme);
+  return ParseSigningKey(scheme, request.secret(), "secret");
+}
+
+absl::StatusOr<Millis> OverlapOf(const v1::RotateSecretRequest& request) {
+  if (!request.has_overlap()) return kDefaultOverlap;
+  ASSIGN_OR_RETURN(const Millis overlap, FromDuration(request.overlap(), "overlap"));
+  if (overlap >= Millis(0) && overlap <= kMaxOverlap) return overlap;
+  return absl::InvalidArgumentError("overlap: use 0 to 30 days (2592000s)");
 }
 
 }  // namespace
@@ -56,7 +80,7 @@ grpc::Status EndpointService::CreateEndpoint(grpc::ServerContext*, const v1::Cre
       });
   if (!view.ok()) return ToGrpc(view.status());
   *response->mutable_endpoint() = ToProto(*view, &engine_.profiles(), /*url_query=*/true);
-  response->set_signing_secret(FormatSecret(view->endpoint->signing_keys.front()));
+  response->set_signing_secret(FormatSecret(view->endpoint->signing_keys.front().key));
   return grpc::Status::OK;
 }
 
@@ -116,6 +140,25 @@ grpc::Status EndpointService::UpdateEndpoint(grpc::ServerContext*, const v1::Upd
                                          return absl::OkStatus();
                                        }),
                 *response);
+}
+
+grpc::Status EndpointService::RotateSecret(grpc::ServerContext*, const v1::RotateSecretRequest* request,
+                                           v1::RotateSecretResponse* response) {
+  const absl::StatusOr<EndpointId> id = ParseId(request->id());
+  if (!id.ok()) return ToGrpc(id.status());
+  const absl::StatusOr<SigningKey> key = NewKey(*request);
+  if (!key.ok()) return ToGrpc(key.status());
+  const absl::StatusOr<Millis> overlap = OverlapOf(*request);
+  if (!overlap.ok()) return ToGrpc(overlap.status());
+  const absl::StatusOr<EndpointView> view = engine_.RotateSecret(*id, *key, *overlap);
+  if (!view.ok()) return ToGrpc(view.status());
+  *response->mutable_endpoint() = ToProto(*view, &engine_.profiles());
+  if (key->scheme == SigningScheme::kV1) {
+    response->set_signing_secret(FormatSecret(key->key));
+  } else {
+    response->set_public_key(FormatPublicKey(PublicKeyOf(key->key)));
+  }
+  return grpc::Status::OK;
 }
 
 grpc::Status EndpointService::DeleteEndpoint(grpc::ServerContext*, const v1::DeleteEndpointRequest* request,

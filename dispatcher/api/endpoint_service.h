@@ -22,6 +22,8 @@ class EndpointService final : public v1::EndpointService::Service {
                              v1::ListEndpointsResponse* response) override;
   grpc::Status UpdateEndpoint(grpc::ServerContext* context, const v1::UpdateEndpointRequest* request,
                               v1::Endpoint* response) override;
+  grpc::Status RotateSecret(grpc::ServerContext* context, const v1::RotateSecretRequest* request,
+                            v1::RotateSecretResponse* response) override;
   grpc::Status DeleteEndpoint(grpc::ServerContext* context, const v1::DeleteEndpointRequest* request,
                               google::protobuf::Empty* response) override;
   grpc::Status EnableEndpoint(grpc::ServerContext* context, const v1::EnableEndpointRequest* request,

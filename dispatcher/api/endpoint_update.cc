@@ -54,6 +54,23 @@ void CopyTls(const Endpoint& from, Endpoint& to) {
   to.tls = std::make_shared<const TlsSettings>(std::move(tls));
 }
 
+// A secret that is not given stays, where what it is shown to does.
+void CopyAuthorization(const Endpoint& from, Endpoint& to) {
+  const Authorization stored = std::exchange(to.authorization, from.authorization);
+  const auto& basic = to.authorization.basic;
+  if (basic != nullptr && basic->password.empty() && stored.basic != nullptr &&
+      stored.basic->user == basic->user) {
+    to.authorization.basic = stored.basic;
+  }
+  const auto& oauth2 = to.authorization.oauth2;
+  if (oauth2 != nullptr && oauth2->client_secret.empty() && stored.oauth2 != nullptr &&
+      stored.oauth2->token_url == oauth2->token_url && stored.oauth2->client_id == oauth2->client_id) {
+    OAuth2Credentials whole = *oauth2;
+    whole.client_secret = stored.oauth2->client_secret;
+    to.authorization.oauth2 = std::make_shared<const OAuth2Credentials>(std::move(whole));
+  }
+}
+
 struct Path {
   absl::string_view name;
   void (*copy)(const Endpoint& from, Endpoint& to);
@@ -68,6 +85,7 @@ constexpr std::array kPaths = {
     Path{"headers", CopyHeaders},
     Path{"signing_secret", [](const Endpoint& from, Endpoint& to) { to.signing_keys = from.signing_keys; }},
     Path{"tls", CopyTls},
+    Path{"authorization", CopyAuthorization},
 };
 
 const std::vector<std::string>& Names() {
@@ -158,7 +176,8 @@ absl::StatusOr<EndpointUpdate> EndpointUpdate::Make(const v1::Endpoint& from,
   update.policy_.Swap(named.mutable_policy());
   Endpoint rest = update.values_;
   rest.policy = {};
-  rest.tls = nullptr;  // complete only with what is stored
+  rest.tls = nullptr;  // complete only with what is stored, as is the next
+  rest.authorization = {};
   RETURN_IF_ERROR(CheckEndpoint(rest));
   return update;
 }
@@ -214,7 +233,7 @@ absl::Status EndpointUpdate::CheckConstraints(const Profiles& profiles, const Lo
   }
   if (profile == nullptr) return absl::OkStatus();
   if (Names("url")) RETURN_IF_ERROR(CheckUrlAllowed(**profile, to.url, profiles.allow_http()));
-  if (Names("headers")) RETURN_IF_ERROR(CheckHeadersAllowed(**profile, to));
+  if (Names("headers") || Names("authorization")) RETURN_IF_ERROR(CheckHeadersAllowed(**profile, to));
   if (Names("channels")) RETURN_IF_ERROR(CheckEndpointCount(**profile, to, owner.endpoints));
   return absl::OkStatus();
 }

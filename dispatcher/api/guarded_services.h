@@ -127,6 +127,7 @@ class GuardedEndpointService final : public v1::EndpointService::Service {
   HOOKD_CALL(EndpointService, CreateEndpoint)
   HOOKD_CALL(EndpointService, GetEndpoint)
   HOOKD_CALL(EndpointService, ListEndpoints)
+  HOOKD_CALL(EndpointService, RotateSecret)
   HOOKD_CALL(EndpointService, UpdateEndpoint)
   HOOKD_CALL(EndpointService, DeleteEndpoint)
   HOOKD_CALL(EndpointService, EnableEndpoint)

@@ -36,6 +36,7 @@
 #include "dispatcher/telemetry/prometheus_telemetry.h"
 #include "dispatcher/tools/profile_tool_rules.h"
 #include "dispatcher/tools/toolbox.h"
+#include "dispatcher/transport/authorizing_transport.h"
 #include "dispatcher/transport/curl_transport.h"
 #include "storage/format.h"
 #include "storage/rocksdb_store.h"
@@ -143,6 +144,11 @@ absl::StatusOr<CurlTransportOptions> MakeTransportOptions(const config::v1::Conf
   return options;
 }
 
+std::unique_ptr<HttpTransport> MakeTransport(boost::asio::io_context& io,
+                                             const CurlTransportOptions& options) {
+  return std::make_unique<AuthorizingTransport>(MakeCurlTransport(io, options, RealClock()), RealClock());
+}
+
 ServerTlsOptions MakeTls(const config::v1::ServerTls& config) {
   return {config.cert_file(), config.key_file(), config.client_ca_file()};
 }
@@ -226,10 +232,8 @@ class Application::Impl {
     tool_options.verification_required = config.tools().verification() == "required";
     tools_ = std::make_unique<Toolbox>(
         tool_options,
-        [tool_transport](boost::asio::io_context& io) {
-          return MakeCurlTransport(io, tool_transport, RealClock());
-        },
-        *rules_, bins_, *store_, RealClock(), http_->address());
+        [tool_transport](boost::asio::io_context& io) { return MakeTransport(io, tool_transport); }, *rules_,
+        bins_, *store_, RealClock(), http_->address());
     engine_options.captures = &tools_->captures();
     engine_options.on_configured = [this](const Endpoint& endpoint) {
       tools_->prober().Configured(endpoint);
@@ -237,9 +241,7 @@ class Application::Impl {
 
     engine_ = std::make_unique<Engine>(
         engine_options, *store_, RealClock(), *telemetry_,
-        [transport_options](boost::asio::io_context& io) {
-          return MakeCurlTransport(io, transport_options, RealClock());
-        },
+        [transport_options](boost::asio::io_context& io) { return MakeTransport(io, transport_options); },
         [this](const absl::Status& status) { Die(status); });
     RETURN_IF_ERROR(engine_->Start());
     RETURN_IF_ERROR(StartMail(std::move(mail)));

@@ -65,6 +65,11 @@ Decision Decide(const DeliveryPolicy& policy, const AttemptEnd& end, WallMs now,
   if (expires && now >= end.expires_ms) {
     return Ended(decision, DeliveryState::kExpired, EndReason::kExpiresAt, AttemptDecision::kExpired);
   }
+  if (end.token_refused) {
+    decision.next_due_ms = now;
+    decision.why = AttemptDecision::kNewToken;
+    return decision;
+  }
   const Millis backoff = RetryDelay(policy.backoff, counts ? decision.failures : end.attempt, unit_random);
   decision.next_due_ms = std::max(now + backoff.count(), decision.hold_until_ms);
   decision.why = AttemptDecision::kBackoff;

@@ -20,7 +20,8 @@ struct AttemptEnd {
   int status = 0;                      // 0 = no answer
   std::string_view retry_after;        // the header's value; empty = none
   bool endpoint_deleted = false;
-  WallMs expires_ms = 0;  // of the event; 0 = never
+  WallMs expires_ms = 0;       // of the event; 0 = never
+  bool token_refused = false;  // see HttpResult
 };
 
 // What becomes of a delivery after an attempt.
@@ -41,6 +42,8 @@ struct Decision {
 //
 // Retry-After of 429 and 503 holds the endpoint for at most the policy's retry_after_max, whatever becomes of
 // this delivery; its own retry is due at the later of hold and backoff.
+//
+// A refused token is not waited for: the retry, which counts, is due at once.
 //
 // `now`: when the attempt ended; `unit_random` is in [0, 1).
 Decision Decide(const DeliveryPolicy& policy, const AttemptEnd& end, WallMs now, double unit_random);

@@ -97,4 +97,20 @@ std::shared_ptr<const EgressRules> EgressPolicy::Get() const {
   return rules_;
 }
 
+absl::Status CheckNewUrls(const EgressPolicy* policy, const Endpoint& before, const Endpoint& after) {
+  if (policy == nullptr) return absl::OkStatus();
+  const std::shared_ptr<const EgressRules> rules = policy->Get();
+  if (after.url != before.url && !after.url.empty()) RETURN_IF_ERROR(rules->CheckUrl(after.url));
+  const OAuth2Credentials none;
+  const auto token_url = [&none](const Endpoint& endpoint) -> const std::string& {
+    const std::shared_ptr<const OAuth2Credentials>& oauth2 = endpoint.authorization.oauth2;
+    return oauth2 == nullptr ? none.token_url : oauth2->token_url;
+  };
+  if (token_url(after).empty() || token_url(after) == token_url(before)) return absl::OkStatus();
+  const absl::Status bad = rules->CheckUrl(token_url(after));
+  if (bad.ok()) return bad;
+  return absl::InvalidArgumentError(
+      Concat("authorization.oauth2.token_", std::string_view(bad.message().data(), bad.message().size())));
+}
+
 }  // namespace hookd

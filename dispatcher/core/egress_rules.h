@@ -15,6 +15,7 @@
 #include <absl/synchronization/mutex.h>
 
 #include "base/ip.h"
+#include "base/model.h"
 
 namespace hookd {
 
@@ -65,5 +66,9 @@ class EgressPolicy {
   std::shared_ptr<const EgressRules> rules_;
   std::atomic<uint64_t> version_{1};
 };
+
+// The URL and the token_url of `after`, where they are not those of `before`: INVALID_ARGUMENT names which
+// one no request could be made to. `policy` null: nothing is looked at.
+absl::Status CheckNewUrls(const EgressPolicy* policy, const Endpoint& before, const Endpoint& after);
 
 }  // namespace hookd

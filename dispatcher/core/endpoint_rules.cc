@@ -4,35 +4,18 @@
 
 #include <absl/strings/match.h>
 
-#include "base/concat.h"
 #include "base/status_macros.h"
+#include "dispatcher/core/authorization.h"
 #include "dispatcher/core/event_rules.h"
 #include "dispatcher/core/filter.h"
 #include "dispatcher/core/header_rules.h"
 #include "dispatcher/core/policy_rules.h"
-#include "dispatcher/core/signature.h"
+#include "dispatcher/core/signing_keys.h"
 #include "dispatcher/core/text_rules.h"
 #include "dispatcher/core/tls_rules.h"
 #include "dispatcher/core/url_rules.h"
 
 namespace hookd {
-namespace {
-
-absl::Status CheckSigningKeys(const std::vector<std::string>& keys) {
-  if (keys.empty() || keys.size() > kMaxSigningKeys) {
-    return absl::InvalidArgumentError(
-        Concat("signing_secret: there are ", keys.size(), ", use 1 to ", kMaxSigningKeys));
-  }
-  for (const std::string& key : keys) {
-    if (key.size() < kMinKeyBytes || key.size() > kMaxKeyBytes) {
-      return absl::InvalidArgumentError(Concat("signing_secret: holds a key of ", key.size(), " bytes, use ",
-                                               kMinKeyBytes, " to ", kMaxKeyBytes));
-    }
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 absl::Status CheckEndpoint(const Endpoint& endpoint) {
   RETURN_IF_ERROR(CheckSubscriberId("subscriber_id", endpoint.subscriber_id));
@@ -46,6 +29,7 @@ absl::Status CheckEndpoint(const Endpoint& endpoint) {
   }
   RETURN_IF_ERROR(CheckFilters(endpoint.event_types, endpoint.channels));
   RETURN_IF_ERROR(CheckHeaders(endpoint.headers));
+  RETURN_IF_ERROR(CheckAuthorization(endpoint));
   RETURN_IF_ERROR(CheckPolicy(endpoint.policy));
   return CheckSigningKeys(endpoint.signing_keys);
 }

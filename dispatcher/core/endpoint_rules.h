@@ -11,7 +11,6 @@
 namespace hookd {
 
 inline constexpr size_t kMaxDescriptionBytes = 256;
-inline constexpr size_t kMaxSigningKeys = 4;
 
 // All that a client gives, and the signing keys that hookd may have made; not id, times and state.
 // INVALID_ARGUMENT names the first bad field, and never holds a secret or the URL's query.

@@ -33,10 +33,10 @@ Enum Named(std::string_view name, const std::array<Enum, n>& all) {
   return all.front();
 }
 
-constexpr std::array kErrors = {ErrorKind::kNone,          ErrorKind::kStatus,         ErrorKind::kTimeout,
-                                ErrorKind::kName,          ErrorKind::kConnect,        ErrorKind::kTls,
-                                ErrorKind::kProtocol,      ErrorKind::kResponseTooBig, ErrorKind::kLocal,
-                                ErrorKind::kRefusedAddress};
+constexpr std::array kErrors = {ErrorKind::kNone,           ErrorKind::kStatus,         ErrorKind::kTimeout,
+                                ErrorKind::kName,           ErrorKind::kConnect,        ErrorKind::kTls,
+                                ErrorKind::kProtocol,       ErrorKind::kResponseTooBig, ErrorKind::kLocal,
+                                ErrorKind::kRefusedAddress, ErrorKind::kToken};
 constexpr std::array kReasons = {DisableReason::kNone,       DisableReason::kFailures,
                                  DisableReason::kGone,       DisableReason::kPerson,
                                  DisableReason::kUrlCleared, DisableReason::kUnverified};

@@ -18,6 +18,7 @@ bool Connected(ErrorKind error, int status) {
     case ErrorKind::kProtocol:
     case ErrorKind::kResponseTooBig:
     case ErrorKind::kRefusedAddress:  // says nothing of the network
+    case ErrorKind::kToken:           // nor of this host
       break;
   }
   return true;

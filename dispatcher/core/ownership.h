@@ -36,7 +36,7 @@ Proof JudgeHub(std::string_view challenge, int status, std::string_view body);
 
 // {"type":"endpoint.verification","crc_token":"..."}
 std::string HmacChallengeBody(std::string_view challenge);
-// `keys`: the endpoint's signing keys, any of which may be used.
+// `keys`: the endpoint's secrets of scheme V1, any of which may be used.
 Proof JudgeHmac(const std::vector<std::string>& keys, std::string_view challenge, int status,
                 std::string_view body);
 

@@ -144,7 +144,13 @@ absl::Status CheckUrlAllowed(const Profile& profile, const std::string& url, boo
 }
 
 absl::Status CheckHeadersAllowed(const Profile& profile, const Endpoint& endpoint) {
-  if (profile.custom_headers || endpoint.headers.empty()) return absl::OkStatus();
+  const bool authorized = endpoint.authorization.basic != nullptr || endpoint.authorization.oauth2 != nullptr;
+  if (profile.custom_headers || (endpoint.headers.empty() && !authorized)) return absl::OkStatus();
+  if (authorized) {
+    return absl::InvalidArgumentError(
+        Concat("authorization: profile ", profile.name,
+               " lets an endpoint have no headers of its own (custom_headers): leave it out"));
+  }
   return absl::InvalidArgumentError(
       Concat("headers: profile ", profile.name,
              " lets an endpoint have none of its own (custom_headers): leave them out"));

@@ -8,6 +8,7 @@
 #include "base/concat.h"
 #include "base/status_macros.h"
 #include "dispatcher/core/probe_schedule.h"
+#include "dispatcher/core/signing_keys.h"
 #include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/engine/host_filter.h"
 
@@ -94,6 +95,7 @@ absl::StatusOr<EndpointView> ApplyUpdate(Ledger& ledger, EndpointId id, const En
     changed->disabled_ms = 0;
     reset_failures = true;
   }
+  SettleKeys(current->signing_keys, changed->signing_keys, ledger.now());
   changed->updated_ms = ledger.now();
   ledger.PutEndpoint(changed, reset_failures);
   const LaneState* lane = ledger.store().Lane(id);

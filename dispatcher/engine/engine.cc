@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/concat.h"
 #include "base/status_macros.h"
+#include "dispatcher/core/signing_keys.h"
 #include "dispatcher/engine/bulk_change.h"
 #include "dispatcher/engine/capture_sink.h"
 #include "dispatcher/engine/committer.h"
@@ -235,21 +236,17 @@ class Engine::Impl {
   }
   std::atomic<uint64_t> token_changes{0};  // calls that made, changed or ended tokens
 
-  absl::Status CheckEgress(const std::string& url) const {
-    return options_.egress == nullptr ? absl::OkStatus() : options_.egress->Get()->CheckUrl(url);
-  }
-
-  // `update`, and a new URL keeps to the rules.
+  // `update`, and new URLs keep to the rules.
   EndpointUpdate Checked(EndpointUpdate update) const {
     return [this, update = std::move(update)](Endpoint& endpoint, WallMs now, bool& reset_failures) {
-      const std::string before = endpoint.url;
+      const Endpoint before = endpoint;
       RETURN_IF_ERROR(update(endpoint, now, reset_failures));
-      return endpoint.url == before || endpoint.url.empty() ? absl::OkStatus() : CheckEgress(endpoint.url);
+      return CheckNewUrls(options_.egress.get(), before, endpoint);
     };
   }
 
   absl::StatusOr<EndpointView> CreateEndpoint(Endpoint endpoint, const EndpointChange& finish) {
-    RETURN_IF_ERROR(CheckEgress(endpoint.url));
+    RETURN_IF_ERROR(CheckNewUrls(options_.egress.get(), {}, endpoint));
     EndpointId told;
     return Ask<EndpointView>(
         [&](Ledger& ledger) -> absl::StatusOr<EndpointView> {
@@ -258,6 +255,7 @@ class Engine::Impl {
           if (finish != nullptr) RETURN_IF_ERROR(finish({account->subscriber, account->endpoints}, endpoint));
           endpoint.id = ledger.NextEndpointId(endpoint.subscriber_id);
           endpoint.created_ms = endpoint.updated_ms = ledger.now();
+          SettleKeys({}, endpoint.signing_keys, ledger.now());
           if (endpoint.disabled != DisableReason::kNone) endpoint.disabled_ms = ledger.now();
           auto created = std::make_shared<const Endpoint>(std::move(endpoint));
           ledger.PutEndpoint(created);
@@ -489,6 +487,11 @@ absl::StatusOr<EndpointView> Engine::EndpointVerified(EndpointId id,
     endpoint.disabled_ms = 0;
     reset_failures = true;
     return absl::OkStatus();
+  });
+}
+absl::StatusOr<EndpointView> Engine::RotateSecret(EndpointId id, const SigningKey& key, Millis overlap) {
+  return impl_->UpdateEndpoint(id, [&](Endpoint& endpoint, WallMs now, bool&) {
+    return Rotate(endpoint.signing_keys, key, overlap, now);
   });
 }
 absl::Status Engine::DeleteEndpoint(EndpointId id) { return impl_->DeleteEndpoint(id); }

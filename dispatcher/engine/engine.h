@@ -275,6 +275,8 @@ class Engine {
                                                           size_t limit);
   absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, std::function<absl::Status(Endpoint&)> change);
   absl::StatusOr<EndpointView> UpdateEndpoint(EndpointId id, const EndpointChange& change);
+  // See core/signing_keys.h.
+  absl::StatusOr<EndpointView> RotateSecret(EndpointId id, const SigningKey& key, Millis overlap);
   absl::Status DeleteEndpoint(EndpointId id);
   // The receiver has proven that it wants it: ends a disablement as unverified, and the row of failures with
   // it. `change` runs as UpdateEndpoint's, on the endpoint as it is then; an error changes nothing.

@@ -57,8 +57,9 @@ std::string KeptRequestHeaders(const std::vector<std::pair<std::string, std::str
     const bool secret =
         IsSecret(name) || std::any_of(endpoint.headers.begin(), endpoint.headers.end(),
                                       [&](const Header& own) { return own.secret && Same(own.name, name); });
-    if (!Append(name, header.second, secret, lines)) break;
+    if (!Append(name, header.second, secret, lines)) return lines;
   }
+  if (endpoint.authorization.oauth2 != nullptr) Append("Authorization", "", true, lines);
   return lines;
 }
 

@@ -110,6 +110,7 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   end.error = attempt.error;
   end.status = attempt.status;
   end.retry_after = result.retry_after;
+  end.token_refused = result.token_refused;
   end.endpoint_deleted = lane.deleted();
   if (work.batch == nullptr)
     end.expires_ms = work.event->expires_ms;  // else it was looked at before it formed

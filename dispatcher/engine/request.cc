@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "base/concat.h"
-#include "dispatcher/core/signature.h"
+#include "dispatcher/core/authorization.h"
+#include "dispatcher/core/signing_keys.h"
 
 namespace hookd {
 
@@ -53,6 +54,12 @@ std::string ArrayOf(const Batch& batch) {
 
 }  // namespace
 
+void AddOwnHeaders(const Endpoint& endpoint, std::vector<std::pair<std::string, std::string>>& headers) {
+  for (const Header& header : endpoint.headers) headers.emplace_back(header.name, header.value);
+  const std::shared_ptr<const BasicCredentials>& basic = endpoint.authorization.basic;
+  if (basic != nullptr) headers.emplace_back("Authorization", BasicValue(*basic));
+}
+
 std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& endpoint, const Work& work,
                                                                 WallMs now, const RequestContext& context,
                                                                 std::string signature) {
@@ -70,7 +77,7 @@ std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& 
   headers.emplace_back("hookd-event-type", Types(work));
   if (traced && !event.traceparent.empty()) headers.emplace_back("traceparent", event.traceparent);
   if (traced && !event.tracestate.empty()) headers.emplace_back("tracestate", event.tracestate);
-  for (const Header& header : endpoint.headers) headers.emplace_back(header.name, header.value);
+  AddOwnHeaders(endpoint, headers);
   return headers;
 }
 
@@ -90,9 +97,10 @@ HttpRequest MakeRequest(const Endpoint& endpoint, const Work& work, WallMs now,
     request.body = *array;
     request.body_owner = array;
   }
+  request.oauth2 = endpoint.authorization.oauth2;
   request.headers =
       RequestHeaders(endpoint, work, now, context,
-                     SignV1(endpoint.signing_keys, WebhookId(work).ToString(), now / 1000, request.body));
+                     Sign(endpoint.signing_keys, now, WebhookId(work).ToString(), request.body));
   if (!policy.keep_all_bodies && !policy.success.empty()) request.headers_unwanted = policy.success.front();
   return request;
 }

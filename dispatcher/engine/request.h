@@ -18,6 +18,9 @@ struct RequestContext {
   std::string_view user_agent;
 };
 
+// The endpoint's own, and its credentials for HTTP Basic. An access token comes with HttpRequest.oauth2.
+void AddOwnHeaders(const Endpoint& endpoint, std::vector<std::pair<std::string, std::string>>& headers);
+
 // All that hookd and the endpoint put on it, in their order. `work.sequence` 0: without hookd-sequence.
 std::vector<std::pair<std::string, std::string>> RequestHeaders(const Endpoint& endpoint, const Work& work,
                                                                 WallMs now, const RequestContext& context,

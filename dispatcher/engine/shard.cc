@@ -138,6 +138,7 @@ std::string Shard::Divert(const Endpoint& endpoint, WallMs now, HttpRequest& req
   if (!Capturing(endpoint, now) || !endpoint.capture->delivers || context_.captures == nullptr) return "";
   request.url = context_.captures->BinUrl(endpoint);
   request.tls.reset();
+  request.oauth2.reset();
   request.to_self = true;
   request.http_version = HttpVersion::kHttp11;
   return endpoint.capture->bin;

@@ -45,10 +45,11 @@ constexpr double kMicros = 1e6;
 using Latency = HistogramSeries<kLatencyBuckets.size()>;
 using Delay = HistogramSeries<kDelayBuckets.size()>;
 
-constexpr std::array<ErrorKind, 10> kOutcomes = {
-    ErrorKind::kNone,    ErrorKind::kStatus,        ErrorKind::kTimeout,  ErrorKind::kName,
-    ErrorKind::kConnect, ErrorKind::kTls,           ErrorKind::kProtocol, ErrorKind::kResponseTooBig,
-    ErrorKind::kLocal,   ErrorKind::kRefusedAddress};
+constexpr std::array<ErrorKind, 11> kOutcomes = {
+    ErrorKind::kNone,           ErrorKind::kStatus,         ErrorKind::kTimeout,
+    ErrorKind::kName,           ErrorKind::kConnect,        ErrorKind::kTls,
+    ErrorKind::kProtocol,       ErrorKind::kResponseTooBig, ErrorKind::kLocal,
+    ErrorKind::kRefusedAddress, ErrorKind::kToken};
 constexpr std::array<const char*, 7> kStatusClasses = {"none", "1xx", "2xx", "3xx", "4xx", "5xx", "other"};
 constexpr std::array<std::pair<DeliveryState, const char*>, 4> kEnds = {
     {{DeliveryState::kSucceeded, "succeeded"},

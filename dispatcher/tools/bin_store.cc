@@ -113,6 +113,7 @@ BinView BinStore::ForCapture(const Endpoint& endpoint, int status) {
     for (const Header& header : endpoint.headers) {
       if (header.secret) bin->masked.push_back(header.name);
     }
+    if (endpoint.authorization.basic != nullptr) bin->masked.emplace_back("Authorization");
     view = bin->view;
   }
   Run(std::move(wakes));

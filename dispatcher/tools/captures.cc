@@ -6,7 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/concat.h"
-#include "dispatcher/core/signature.h"
+#include "dispatcher/core/signing_keys.h"
 #include "dispatcher/engine/request.h"
 #include "dispatcher/tools/sample_run.h"
 
@@ -120,7 +120,7 @@ void Captures::Show(const Endpoint& endpoint, const std::shared_ptr<const Event>
   work.attempt = attempt;
   for (auto& [name, value] :
        RequestHeaders(endpoint, work, now, {1, user_agent_},
-                      SignV1(endpoint.signing_keys, event->id.ToString(), now / 1000, request.body))) {
+                      Sign(endpoint.signing_keys, now, event->id.ToString(), request.body))) {
     request.headers.push_back({std::move(name), std::move(value)});
   }
   request.headers.push_back({"Content-Length", std::to_string(request.body.size())});

@@ -216,6 +216,11 @@ Diagnosis Diagnose(const DeliveryPolicy& policy, const std::string& url, const H
               ""};
     case ErrorKind::kRefusedAddress:
       return {Kind::kAddressRefused, Concat("hookd may not connect there: ", result.error_detail), ""};
+    case ErrorKind::kToken:
+      return {Kind::kToken,
+              Concat("nothing was sent to the receiver, as no access token could be had: ",
+                     result.error_detail, ": look at the endpoint's authorization and its token server"),
+              ""};
     case ErrorKind::kLocal:
       break;
   }

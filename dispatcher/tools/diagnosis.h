@@ -35,6 +35,7 @@ enum class DiagnosisKind : uint8_t {
   kNotHttp = 21,
   kLocal = 22,
   kNotSent = 23,
+  kToken = 24,
 };
 
 struct Diagnosis {

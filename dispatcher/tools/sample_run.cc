@@ -114,6 +114,7 @@ void SampleRun::Next() {
   request.headers_unwanted.reset();
   if (bin_) {
     request.url = bin_->url;
+    request.oauth2.reset();
     request.to_self = true;
     request.http_version = HttpVersion::kHttp11;
   }

@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "base/concat.h"
-#include "dispatcher/core/signature.h"
+#include "dispatcher/core/signing_keys.h"
+#include "dispatcher/engine/request.h"
 
 namespace hookd {
 namespace {
@@ -15,13 +16,14 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 // Not an event's id: what is signed here is hookd's own text, and can be taken for no delivery.
 constexpr char kIdPrefix[] = "verify_";
 
-Proof Judge(const VerificationOrder& order, const std::string& challenge, const HttpResult& result) {
+Proof Judge(const VerificationOrder& order, const std::string& challenge, WallMs now,
+            const HttpResult& result) {
   const Endpoint& endpoint = order.endpoint;
   switch (order.method) {
     case VerificationMethod::kHubChallenge:
       return JudgeHub(challenge, result.status, result.body);
     case VerificationMethod::kHmacChallenge:
-      return JudgeHmac(endpoint.signing_keys, challenge, result.status, result.body);
+      return JudgeHmac(SecretsAt(endpoint.signing_keys, now), challenge, result.status, result.body);
     case VerificationMethod::kCloudEvents:
       return JudgeCloudEvents(order.origin, endpoint.policy.rate, result.status,
                               HeaderValue(result.headers, "WebHook-Allowed-Origin"),
@@ -42,6 +44,7 @@ absl::Status Verify(OneShot& one_shot, const Clock& clock, const VerificationOrd
   HttpRequest request;
   request.url = endpoint.url;
   request.tls = endpoint.tls;
+  request.oauth2 = endpoint.authorization.oauth2;
   request.timeout = std::min(endpoint.policy.timeout, kVerificationTimeout);
   Headers headers{{"User-Agent", order.user_agent}};
   switch (order.method) {
@@ -56,8 +59,7 @@ absl::Status Verify(OneShot& one_shot, const Clock& clock, const VerificationOrd
       headers.emplace_back("Content-Type", "application/json");
       headers.emplace_back("webhook-id", id);
       headers.emplace_back("webhook-timestamp", std::to_string(now / 1000));
-      headers.emplace_back("webhook-signature",
-                           SignV1(endpoint.signing_keys, id, now / 1000, event->payload));
+      headers.emplace_back("webhook-signature", Sign(endpoint.signing_keys, now, id, event->payload));
       headers.emplace_back("hookd-event-type", "endpoint.verification");
       request.body = event->payload;
       request.body_owner = std::move(event);
@@ -73,12 +75,12 @@ absl::Status Verify(OneShot& one_shot, const Clock& clock, const VerificationOrd
     case VerificationMethod::kNone:
       return absl::InvalidArgumentError("method: is none");
   }
-  for (const Header& header : endpoint.headers) headers.emplace_back(header.name, header.value);
+  AddOwnHeaders(endpoint, headers);
   request.headers = headers;
   return one_shot.Send(std::move(request), [order, challenge, headers = std::move(headers), now,
                                             done = std::move(done)](HttpResult result) {
     VerificationResult verified;
-    if (result.status != 0) verified.proof = Judge(order, challenge, result);
+    if (result.status != 0) verified.proof = Judge(order, challenge, now, result);
     verified.exchange = MakeToolExchange(order.endpoint, order.endpoint.url, headers, now, std::move(result));
     if (verified.exchange.attempt.status == 0) {
       verified.proof.expected = "an answer";

@@ -30,6 +30,9 @@ struct HttpRequest {
   bool fresh = false;
   // The endpoint's own; null = none. With any, over a connection of its own too.
   std::shared_ptr<const TlsSettings> tls;
+  // An access token goes along; its own request, which comes first where there is none, is beyond `timeout`.
+  // Null = none. Only AuthorizingTransport looks at it.
+  std::shared_ptr<const OAuth2Credentials> oauth2;
 };
 
 // Where an exchange was when it ended.
@@ -68,6 +71,8 @@ struct HttpResult {
   int os_errno = 0;  // of a connection that could not be made; 0 = none is known
   std::shared_ptr<const PeerCertificate> certificate;  // of fresh requests that came so far as TLS
   WallMs certificate_ends_ms = 0;  // of the receiver's, where this exchange's handshake showed it; 0 = none
+  // 401 to an access token that had been taken before: the next request goes with a new one.
+  bool token_refused = false;
 };
 
 // Thread: the shard's. Callbacks run on it too, never inside Send.

@@ -102,8 +102,20 @@ std::string Describe(const Endpoint& endpoint) {
   for (const Header& header : endpoint.headers) {
     absl::StrAppend(&text, Escaped(header.name), ":", Escaped(header.value), header.secret ? "!," : ",");
   }
-  absl::StrAppend(&text, " ", Describe(endpoint.policy), " keys=", Escaped(endpoint.signing_keys),
-                  " paused=", endpoint.paused, " created=", endpoint.created_ms,
+  absl::StrAppend(&text, " ", Describe(endpoint.policy), " keys=");
+  for (const SigningKey& key : endpoint.signing_keys) {
+    absl::StrAppend(&text, Escaped(key.key), "/", static_cast<int>(key.scheme), "/", key.created_ms, "/",
+                    key.expires_ms, ",");
+  }
+  if (const auto& basic = endpoint.authorization.basic; basic != nullptr) {
+    absl::StrAppend(&text, " basic=", Escaped(basic->user), "/", Escaped(basic->password));
+  }
+  if (const auto& oauth2 = endpoint.authorization.oauth2; oauth2 != nullptr) {
+    absl::StrAppend(&text, " oauth2=", Escaped(oauth2->token_url), "/", Escaped(oauth2->client_id), "/",
+                    Escaped(oauth2->client_secret), "/", Escaped(oauth2->scopes), "/",
+                    Escaped(oauth2->audience), "/", oauth2->secret_in_body);
+  }
+  absl::StrAppend(&text, " paused=", endpoint.paused, " created=", endpoint.created_ms,
                   " updated=", endpoint.updated_ms);
   absl::StrAppend(&text, " disabled=", static_cast<int>(endpoint.disabled), "@", endpoint.disabled_ms,
                   " note=", Escaped(endpoint.state_note), " profile=", Escaped(endpoint.profile),

@@ -31,17 +31,20 @@ def files_with(folder, needle):
 
 
 class Talker:
-    """A receiver on a thread: answers every POST with a status, headers and a body that are set."""
+    """A receiver on a thread: answers every POST with a status, headers and a body that are set, and those at /token
+    with `token`."""
 
-    def __init__(self, status, body, headers):
+    def __init__(self, status, body, headers, token=None):
         talker = self
-        self.status, self.seen = status, []
+        self.status, self.seen, self.asked = status, [], []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
                 payload = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path == "/token":
+                    return self.grant(payload)
                 talker.seen.append((self.path, dict(self.headers.items()), payload))
                 self.send_response(talker.status)
                 for name, value in headers.items():
@@ -51,6 +54,14 @@ class Talker:
                 self.end_headers()
                 if talker.status != 204:
                     self.wfile.write(body)
+
+            def grant(self, payload):
+                talker.asked.append((dict(self.headers.items()), payload))
+                status, text = token(len(talker.asked))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
 
             def do_GET(self):  # hub_challenge, which is not answered as it should be
                 talker.seen.append((self.path, dict(self.headers.items()), b""))
@@ -98,8 +109,15 @@ class PlantedSecretsTest(harness.TestCase):
         self.plants = {}
         self.mark = lambda name: self.plants.setdefault(name, random_mark())
         self.said = []
-        self.talker = Talker(500, b"no: " + self.mark("answer").encode(), {"Set-Cookie": f"id={self.mark('cookie')}"})
+        self.talker = Talker(500, b"no: " + self.mark("answer").encode(), {"Set-Cookie": f"id={self.mark('cookie')}"},
+                             self.token)
         self.addCleanup(self.talker.close)
+
+    def token(self, number):
+        """Of the token server: first it refuses, and says more than it should."""
+        if number == 1:
+            return 401, json.dumps({"error": self.mark("token_error"), "error_description": self.mark("client")}).encode()
+        return 200, json.dumps({"access_token": self.mark("access_token"), "expires_in": 3600}).encode()
 
     def run_hookctl(self, *arguments, keep=True, **options):
         """In both forms of output."""
@@ -144,8 +162,34 @@ class PlantedSecretsTest(harness.TestCase):
         self.endpoint = created["endpoint"]["id"]
         made = self.hookd.ask("endpoints", "create", "--subscriber", "acme", "--url", "http://127.0.0.1:9/x", *FAST)
         self.plants["made_secret"] = made["signing_secret"].removeprefix("whsec_").rstrip("=")
+        self.credentials()
         token = self.hookd.ask("tokens", "create", "--subscriber", "acme", "--description", "a shop")
         self.token_id, self.plants["token"] = token["token"]["id"], token["text"]
+
+    def credentials(self):
+        """Endpoints with a password and with a token, whose secrets rotate."""
+        password, client = self.space.folder / "password", self.space.folder / "client"
+        password.write_text(self.mark("password"), encoding="utf-8")
+        client.write_text(self.mark("client"), encoding="utf-8")
+        here = f"http://127.0.0.1:{self.talker.port}"
+        new = ("endpoints", "create", "--subscriber", "acme", *FAST, "--url")
+        self.basic = self.hookd.ask(*new, f"{here}/basic", "--basic-user", "hookd", "--basic-password-file", password)
+        self.oauth2 = self.hookd.ask(
+            *new, f"{here}/oauth2", "--oauth2-token-url", f"{here}/token", "--oauth2-client-id", "hookd",
+            "--oauth2-client-secret-file", client, "--oauth2-scope", "hooks")
+        for made in (self.basic, self.oauth2):
+            self.plants[f"made_{made['endpoint']['id']}"] = made["signing_secret"].removeprefix("whsec_").rstrip("=")
+        self.basic, self.oauth2 = self.basic["endpoint"]["id"], self.oauth2["endpoint"]["id"]
+        # As they go over the wire.
+        for name, text in (("basic_value", f"hookd:{self.mark('password')}"), ("client_value", f"hookd:{self.mark('client')}")):
+            self.plants[name] = base64.b64encode(text.encode()).decode().rstrip("=")
+        rotated = self.hookd.ask("endpoints", "rotate-secret", self.basic)["signing_secret"]
+        self.plants["rotated"] = rotated.removeprefix("whsec_").rstrip("=")
+        # A published pair: of the text, only what is behind the seed may be seen.
+        seed = "6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMb"
+        pair = f"whsk_{seed}fVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+        self.plants["private"] = seed
+        self.run_hookctl("endpoints", "rotate-secret", self.basic, "--scheme", "v1a", "--secret-file", "-", input=pair)
 
     def publish(self, count):
         for n in range(count):
@@ -174,6 +218,19 @@ class PlantedSecretsTest(harness.TestCase):
         run("endpoints", "disable", self.endpoint, "--reason", "a test", "--yes")
         run("endpoints", "enable", self.endpoint)
         run("endpoints", "update", self.endpoint, "--description", "another")
+        for endpoint in (self.basic, self.oauth2):
+            run("endpoints", "test", endpoint, "--type", "t", "--payload", '{"n": 1}')
+            run("endpoints", "get", endpoint)
+            run("endpoints", "verify", endpoint, "--method", "hub_challenge")
+            for delivery in self.hookd.ask("deliveries", "list", "--endpoint", endpoint)["deliveries"]:
+                run("deliveries", "get", delivery["id"])
+        run("captures", "start", self.basic, "--duration", "1m")
+        self.publish(1)
+        wait_for(lambda: self.hookd.ask("captures", "list", self.basic).get("requests"), "what is captured")
+        run("captures", "show", self.basic, "1")
+        run("captures", "stop", self.basic)
+        run("endpoints", "update", self.oauth2, "--oauth2-token-url", "http://127.0.0.1:9/", "--oauth2-client-id", "hookd")
+        run("endpoints", "update", self.basic, "--basic-user", "another")
         run("subscribers", "get", "acme")
         run("subscribers", "list")
         run("deliveries", "list", "--subscriber", "acme")
@@ -218,6 +275,18 @@ class PlantedSecretsTest(harness.TestCase):
         for text in (f"{bad}\x01", f"{bad}\u00e9", f"{bad}\n{bad}", bad * 2000):
             value.write_text(text, encoding="utf-8")
             self.run_hookctl(*new, "http://127.0.0.1/", "--secret-header", f"X-Key: @{value}")
+        for text in (f"{bad}\x01", f"{bad}\n{bad}", f"{bad}\r\nX-Evil: 1", bad * 2000):
+            value.write_text(text, encoding="utf-8")
+            for flags in (("--basic-user", "hookd", "--basic-password-file", value),
+                          ("--oauth2-token-url", "http://127.0.0.1/", "--oauth2-client-id", "hookd",
+                           "--oauth2-client-secret-file", value)):
+                self.assertNotEqual(self.run_hookctl(*new, "http://127.0.0.1/", *flags).code, OK)
+        for url in (f"http://127.0.0.1/?key={bad}", f"http://user:{bad}@127.0.0.1/", f"ftp://{bad}/"):
+            self.assertNotEqual(self.run_hookctl(*new, "http://127.0.0.1/", "--oauth2-token-url", url, "--oauth2-client-id",
+                                                 "hookd", "--oauth2-client-secret-file", "-", input=bad).code, OK)
+        for scheme, text in (("v1", f"whsec_{bad}!"), ("v1a", f"whsk_{bad}")):
+            self.assertNotEqual(self.run_hookctl("endpoints", "rotate-secret", self.endpoint, "--scheme", scheme,
+                                                 "--secret-file", "-", input=text).code, OK)
         for name in ("Host", "X Y", "webhook-id", "Content-Length"):
             value.write_text(bad, encoding="utf-8")
             self.assertNotEqual(
@@ -256,8 +325,9 @@ class PlantedSecretsTest(harness.TestCase):
 
         # The search finds what is there: requests had it all, and payloads are in the data folder.
         sent = str(self.talker.seen)
-        for name in ("query", "header", "plain", "payload", "hub"):
+        for name in ("query", "header", "plain", "payload", "hub", "basic_value", "access_token"):
             self.assertIn(self.plants[name], sent, name)
+        self.assertIn(self.plants["client_value"], str(self.talker.asked))
         self.assertIn("attempt", metrics)
         # What a caller may read: payloads by whoever captures or tests, answers and own headers of attempts.
         for where, text in self.said:

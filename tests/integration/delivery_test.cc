@@ -64,7 +64,7 @@ class DeliveryTest : public ::testing::Test {
     Endpoint endpoint;
     endpoint.subscriber_id = "acme";
     endpoint.url = url;
-    endpoint.signing_keys = {kKey};
+    endpoint.signing_keys = {{kKey}};
     endpoint.policy.rate.per_second = 0;
     endpoint.policy.backoff = LinearBackoff(Millis(100), Millis(100), 0);
     endpoint.policy.timeout = Millis(5'000);

@@ -130,7 +130,7 @@ EndpointId MakeEndpoint(Engine& engine) {
   Endpoint endpoint;
   endpoint.subscriber_id = "acme";
   endpoint.url = "http://127.0.0.1:1/hook";
-  endpoint.signing_keys = {std::string(32, 'k')};
+  endpoint.signing_keys = {{std::string(32, 'k')}};
   endpoint.policy.mode = DeliveryMode::kParallel;
   endpoint.policy.rate.per_second = 0;
   endpoint.policy.max_retries = 0;

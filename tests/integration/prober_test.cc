@@ -90,7 +90,7 @@ TEST_F(ProberSocketTest, WhatIsGoneIsProbedUntilItIsBackAndItsBacklogGoesOutInOr
   Endpoint endpoint;
   endpoint.subscriber_id = "acme";
   endpoint.url = receiver.Url("/hook?key=1");
-  endpoint.signing_keys = {kKey};
+  endpoint.signing_keys = {{kKey}};
   endpoint.headers = {{"X-Mine", "yes", false}};
   endpoint.policy.backoff = LinearBackoff(Millis(1), Millis(1), 0);
   endpoint.policy.probe = {Millis(1'000), Millis(1'000)};  // shorter than the API lets it be

@@ -47,7 +47,7 @@ class SampleRunTest : public ::testing::Test {
     Endpoint endpoint;
     endpoint.subscriber_id = "acme";
     endpoint.url = url;
-    endpoint.signing_keys = {std::string(32, 'k')};
+    endpoint.signing_keys = {{std::string(32, 'k')}};
     endpoint.policy.timeout = Millis(5'000);
     return endpoint;
   }
@@ -112,8 +112,9 @@ TEST_F(SampleRunTest, ASampleLooksLikeTheRealThing) {
   const std::string id = got[0].Header("webhook-id");
   EXPECT_EQ(id, results->at(0).event->id.ToString());
   EXPECT_NE(id, got[1].Header("webhook-id"));
-  EXPECT_EQ(got[0].Header("webhook-signature"),
-            SignV1(endpoint.signing_keys, id, std::stoll(got[0].Header("webhook-timestamp")), "{\"a\": 1}"));
+  EXPECT_EQ(
+      got[0].Header("webhook-signature"),
+      SignV1(endpoint.signing_keys[0].key, id, std::stoll(got[0].Header("webhook-timestamp")), "{\"a\": 1}"));
 
   const ToolExchange& exchange = results->at(0).exchange;
   EXPECT_EQ(exchange.diagnosis.kind, Kind::kSuccess);

@@ -43,7 +43,7 @@ class VerificationTest : public ::testing::Test {
 
   VerificationTest() {
     order_.endpoint.subscriber_id = "acme";
-    order_.endpoint.signing_keys = {std::string(32, 'k')};
+    order_.endpoint.signing_keys = {{std::string(32, 'k')}};
     order_.endpoint.headers = {{"X-Key", "hush", true}};
     order_.origin = "hookd.example";
     order_.user_agent = "hookd/test";
@@ -87,7 +87,7 @@ TEST_F(VerificationTest, HubChallenge) {
 }
 
 TEST_F(VerificationTest, HmacChallenge) {
-  const std::string key = order_.endpoint.signing_keys[0];
+  const std::string key = order_.endpoint.signing_keys[0].key;
   const auto token = [](const ReceivedRequest& got) {
     const size_t begin = got.body.find("\"crc_token\":\"") + 13;
     return got.body.substr(begin, got.body.find('"', begin) - begin);

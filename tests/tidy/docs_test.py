@@ -9,7 +9,7 @@ import limits_table
 from limits_table import keys_of_yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-NOT_OURS = {"build", ".node", ".venv", ".git"}
+NOT_OURS = {"build", ".go", ".node", ".venv", ".git"}
 
 
 def read(path):

@@ -14,7 +14,7 @@ MAY_INCLUDE = {
     "config": ["base/", "hookd/config/v1/"],
     "storage": ["base/", "hookd/storage/v1/"],
     "dispatcher/core": ["base/", "storage/facts.h"],  # for IdempotencyKey
-    "dispatcher/transport": ["base/", "dispatcher/core/egress_rules.h"],
+    "dispatcher/transport": ["base/", "dispatcher/core/authorization.h", "dispatcher/core/egress_rules.h"],
     "dispatcher/telemetry": ["base/"],
     "dispatcher/engine": [
         "base/",

@@ -15,24 +15,24 @@ METRICS = "docs/metrics.md"
 # Constants that bound nothing. Every other number or duration that is `constexpr` and has a name is a bound.
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
-        kAlertKinds kAuthFailures kBlock kBucketMs kCentury kDayMs kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
+        kAlertKinds kAuthFailures kBlock kBucketMs kCentury kDayMs kEd25519Bytes kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
         kFingerprintBytes kGeneratedKeyBytes kIdBytes kIdDigits kJobEnds kLaneClasses kLast kLastMs kLevels kMailResults kMaxTimeoutDigits
         kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSecretBytes kSha256Bytes kStorageFormat kTextBytes
         kQuotedLine kWordBytes
         kKeyBytes kNonceBytes kSecretKeyBytes kTagBytes""",
     "an exit code or an HTTP status": """
         kExitDeclined kExitDiffers kExitFailed kExitFatal kExitInterrupted kExitOk kExitRefused kExitStart kExitUnreachable kExitUsage kGoneStatus
-        kServiceUnavailable kTooManyRequests""",
+        kServiceUnavailable kTooManyRequests kUnauthorized""",
     "decides, and nothing is full there": """
         kAccountCost kAnsweredLately kChunksPerSecond kCommitGap kEndpointGap kJobGap kBarCells kBlobThreshold kCacheShardBits kClassFactor kDefaultBurst
         kDefaultFactor kDefaultFailures kDefaultJitter kDefaultLingerSeconds kDefaultMembers
-        kDefaultProbeCapSeconds kDefaultSpanSeconds kEndpointCost kFirstClassUs
+        kDefaultOverlap kDefaultProbeCapSeconds kDefaultSpanSeconds kDefaultTokenLifetime kEndpointCost kFirstClassUs
         kLatencyClasses kLeap kMinHosts kOverheadBytes kPurgeDeliveries kPurgeEvents kPurgeFiles kReadCost kRekeyFiles kRequestOverhead kResultBytes kRings kRowBytes kRowsOfSeveral
-        kRowsShown kSlowUs kStepsPerSecond""",
+        kRowsShown kSlowUs kStepsPerSecond kTokenMargin""",
     "how often something is looked at or tried again": """
         kAcceptPause kBusyPause kIdleLook kPausePoll kPurgePoll kCursorEvery kMailPause kMailPoll kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
         kLastReconnectMs kLater kLineEvery kLookEvery kPollEvery kPumpEvery kReadRetry kRedrawEvery kRefreshEvery
-        kRefusedPause kRetentionEveryLooks kSafetyNetSeconds kSnapshotPoll""",
+        kRefusedPause kRetentionEveryLooks kSafetyNetSeconds kSnapshotPoll kTokenRetry""",
     "of the store in memory, which is for tests": "kIdempotencyMs",
 }
 

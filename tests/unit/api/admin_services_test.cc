@@ -81,6 +81,80 @@ TEST_F(AdminServicesTest, MakesASigningSecretWhenNoneIsGiven) {
   EXPECT_NE(first, CreateEndpoint({}).signing_secret());
 }
 
+TEST_F(AdminServicesTest, ARotationKeepsTheOldSecretsForItsOverlap) {
+  const std::string id = CreateEndpoint({}).endpoint().id();
+  const auto rotate = [&](const std::function<void(v1::RotateSecretRequest&)>& set) {
+    grpc::ClientContext context;
+    v1::RotateSecretRequest request;
+    request.set_id(id);
+    set(request);
+    v1::RotateSecretResponse response;
+    const grpc::Status status = endpoints_->RotateSecret(&context, request, &response);
+    return std::pair(status, response);
+  };
+  auto [status, response] = rotate([](v1::RotateSecretRequest&) {});
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.signing_secret().substr(0, 6), "whsec_");
+  EXPECT_EQ(response.public_key(), "");
+  ASSERT_EQ(response.endpoint().signing_keys_size(), 2);
+  const v1::SigningKey old = response.endpoint().signing_keys(1);
+  EXPECT_FALSE(response.endpoint().signing_keys(0).has_expire_time());
+  EXPECT_EQ(old.expire_time().seconds() - response.endpoint().update_time().seconds(), 24 * 3600);
+  EXPECT_THAT(Get(id).DebugString(), Not(HasSubstr(response.signing_secret().substr(6, 20))));
+
+  std::tie(status, response) =
+      rotate([](v1::RotateSecretRequest& r) { r.set_scheme(v1::SIGNING_SCHEME_V1A); });
+  ASSERT_TRUE(status.ok());
+  EXPECT_EQ(response.signing_secret(), "");
+  EXPECT_EQ(response.public_key(), response.endpoint().signing_keys(0).public_key());
+  EXPECT_EQ(response.public_key().substr(0, 5), "whpk_");
+  EXPECT_EQ(response.endpoint().signing_keys_size(), 3);
+
+  std::tie(status, response) = rotate([](v1::RotateSecretRequest& r) {
+    r.mutable_overlap();
+    r.set_secret("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz");
+  });
+  ASSERT_TRUE(status.ok());
+  EXPECT_EQ(response.signing_secret(), "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz");
+  ASSERT_EQ(response.endpoint().signing_keys_size(), 2) << "at once";
+  EXPECT_EQ(response.endpoint().signing_keys(1).scheme(), v1::SIGNING_SCHEME_V1A);
+
+  const std::pair<std::function<void(v1::RotateSecretRequest&)>, std::string> bad[] = {
+      {[](v1::RotateSecretRequest& r) { r.mutable_overlap()->set_seconds(-1); }, "overlap: use 0 to 30 days"},
+      {[](v1::RotateSecretRequest& r) { r.mutable_overlap()->set_seconds(30 * 86'400 + 1); }, "overlap: "},
+      {[](v1::RotateSecretRequest& r) { r.set_scheme(static_cast<v1::SigningScheme>(9)); }, "scheme: "},
+      {[](v1::RotateSecretRequest& r) { r.set_secret("whsec_c2hvcnQ="); }, "secret: holds a key of 5 bytes"},
+      {[](v1::RotateSecretRequest& r) {
+         r.set_scheme(v1::SIGNING_SCHEME_V1A);
+         r.set_secret("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz");
+       },
+       "secret: is not \"whsk_\""},
+      {[](v1::RotateSecretRequest& r) { r.set_id("nobody"); }, "id: "},
+  };
+  for (const auto& [set, why] : bad) {
+    std::tie(status, response) = rotate(set);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(status.error_message().substr(0, why.size()), why);
+  }
+  EXPECT_EQ(rotate([](v1::RotateSecretRequest& r) { r.set_id("ep_0000000000000001"); }).first.error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(rotate([](v1::RotateSecretRequest& r) {
+              r.set_secret("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz");
+            }).first.error_code(),
+            grpc::StatusCode::ALREADY_EXISTS);
+  while (Get(id).signing_keys_size() < 10) ASSERT_TRUE(rotate([](v1::RotateSecretRequest&) {}).first.ok());
+  EXPECT_EQ(rotate([](v1::RotateSecretRequest&) {}).first.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(rotate([](v1::RotateSecretRequest& r) { r.mutable_overlap(); }).first.ok());
+  EXPECT_EQ(Get(id).signing_keys_size(), 2);
+
+  v1::Endpoint endpoint = Get(id);
+  endpoint.set_signing_secret("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz");
+  v1::Endpoint updated;
+  ASSERT_TRUE(Update(endpoint, {"signing_secret"}, &updated).ok());
+  ASSERT_EQ(updated.signing_keys_size(), 1) << "an update replaces all of them";
+  EXPECT_TRUE(updated.signing_keys(0).has_create_time());
+}
+
 TEST_F(AdminServicesTest, UpdateIsAllOrNothing) {
   v1::Endpoint endpoint = CreateEndpoint({}).endpoint();
   endpoint.set_description("changed");

@@ -28,7 +28,8 @@ TEST(ConvertTest, EndpointComesBackWithoutItsSecrets) {
   const v1::Endpoint given = FullEndpoint();
   absl::StatusOr<Endpoint> endpoint = FromProto(given);
   ASSERT_TRUE(endpoint.ok()) << endpoint.status();
-  EXPECT_EQ(endpoint->signing_keys, std::vector<std::string>{"012345678901234567890123"});
+  EXPECT_EQ(endpoint->signing_keys, std::vector<SigningKey>{{"012345678901234567890123"}});
+  EXPECT_EQ(endpoint->authorization.oauth2->client_secret, "unheard");
   EXPECT_EQ(endpoint->headers[1].value, "unseen");
   EXPECT_EQ(endpoint->policy.timeout, Millis(1500));
   EXPECT_EQ(endpoint->policy.max_retries, 0u);
@@ -46,9 +47,34 @@ TEST(ConvertTest, EndpointComesBackWithoutItsSecrets) {
   expected.mutable_create_time()->set_nanos(123'000'000);
   *expected.mutable_update_time() = expected.create_time();
   expected.mutable_health()->set_next_sequence(1);
+  expected.mutable_authorization()->mutable_oauth2()->clear_client_secret();
+  v1::SigningKey& key = *expected.add_signing_keys();
+  key.set_scheme(v1::SIGNING_SCHEME_V1);
+  key.set_fingerprint("bb9d88b612408d59");
   EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(read, expected)) << read.DebugString();
   EXPECT_THAT(read.SerializeAsString(), Not(HasSubstr("unseen")));
+  EXPECT_THAT(read.SerializeAsString(), Not(HasSubstr("unheard")));
   EXPECT_THAT(read.SerializeAsString(), Not(HasSubstr("0123456789")));
+}
+
+TEST(ConvertTest, SigningKeysAreShownWithoutTheSecrets) {
+  Endpoint endpoint = *FromProto(FullEndpoint());
+  endpoint.authorization = {std::make_shared<const BasicCredentials>(BasicCredentials{"me", "unheard"}),
+                            nullptr};
+  endpoint.signing_keys = {{std::string(32, 'k'), SigningScheme::kV1a, 1'000, 0},
+                           {std::string(32, 'k'), SigningScheme::kV1, 0, 2'000}};
+  const v1::Endpoint read = ToProto(ViewOf(endpoint));
+  EXPECT_EQ(read.authorization().ShortDebugString(), "basic { user: \"me\" }");
+  ASSERT_EQ(read.signing_keys_size(), 2);
+  EXPECT_EQ(read.signing_keys(0).scheme(), v1::SIGNING_SCHEME_V1A);
+  EXPECT_EQ(read.signing_keys(0).public_key().substr(0, 5), "whpk_");
+  EXPECT_EQ(read.signing_keys(0).create_time().seconds(), 1);
+  EXPECT_FALSE(read.signing_keys(0).has_expire_time());
+  EXPECT_EQ(read.signing_keys(1).public_key(), "");
+  EXPECT_FALSE(read.signing_keys(1).has_create_time());
+  EXPECT_EQ(read.signing_keys(1).expire_time().seconds(), 2);
+  EXPECT_THAT(read.SerializeAsString(), Not(HasSubstr("kkkk")));
+  EXPECT_THAT(read.DebugString(), Not(HasSubstr("a2tra")));
 }
 
 TEST(ConvertTest, UnsetFieldsTakeTheirDefaults) {
@@ -58,7 +84,7 @@ TEST(ConvertTest, UnsetFieldsTakeTheirDefaults) {
   ASSERT_TRUE(endpoint.ok());
   EXPECT_EQ(endpoint->policy, DeliveryPolicy());
   EXPECT_EQ(endpoint->signing_keys.size(), 1u);
-  EXPECT_EQ(endpoint->signing_keys[0].size(), 32u);
+  EXPECT_EQ(endpoint->signing_keys[0].key.size(), 32u);
 }
 
 TEST(ConvertTest, RateLimitAndBackoffTellUnsetFromZero) {

@@ -13,6 +13,8 @@
 namespace hookd {
 namespace {
 
+using ::testing::HasSubstr;
+
 google::protobuf::FieldMask Mask(const std::vector<std::string>& paths) {
   google::protobuf::FieldMask mask;
   for (const std::string& path : paths) mask.add_paths(path);
@@ -120,6 +122,42 @@ TEST(EndpointUpdateTest, SecretHeaderWithoutAValueKeepsTheOneItHas) {
   EXPECT_EQ(endpoint.headers[0].value, "unseen");
   header.set_name("X-Plain");  // had a value, but not a secret one
   EXPECT_FALSE(ApplyUpdate(from, Mask({"headers"}), endpoint).ok());
+}
+
+TEST(EndpointUpdateTest, AuthorizationKeepsItsSecretWhereItIsShownToTheSame) {
+  const v1::Endpoint full = FullEndpoint();
+  v1::Endpoint from = full;
+  v1::OAuth2& oauth2 = *from.mutable_authorization()->mutable_oauth2();
+  oauth2.clear_client_secret();
+  oauth2.clear_scopes();
+  Endpoint endpoint = *FromProto(full);
+  ASSERT_TRUE(ApplyUpdate(from, Mask({"authorization"}), endpoint).ok());
+  EXPECT_EQ(endpoint.authorization.oauth2->client_secret, "unheard");
+  EXPECT_TRUE(endpoint.authorization.oauth2->scopes.empty());
+
+  oauth2.set_token_url("https://evil.example/token");
+  EXPECT_THAT(ApplyUpdate(from, Mask({"authorization"}), endpoint).ToString(),
+              HasSubstr("authorization.oauth2.client_secret: is missing"));
+  endpoint = *FromProto(full);
+  oauth2.set_token_url(full.authorization().oauth2().token_url());
+  oauth2.set_client_id("another");
+  EXPECT_FALSE(ApplyUpdate(from, Mask({"authorization"}), endpoint).ok());
+  oauth2.set_client_secret("its own");
+  EXPECT_TRUE(ApplyUpdate(from, Mask({"authorization"}), endpoint).ok());
+  EXPECT_EQ(endpoint.authorization.oauth2->client_secret, "its own");
+
+  from.mutable_authorization()->mutable_basic()->set_user("me");
+  EXPECT_THAT(ApplyUpdate(from, Mask({"authorization"}), endpoint).ToString(),
+              HasSubstr("authorization.basic.password: is missing"));
+  from.mutable_authorization()->mutable_basic()->set_password("hush");
+  endpoint = *FromProto(full);
+  ASSERT_TRUE(ApplyUpdate(from, Mask({"authorization"}), endpoint).ok());
+  EXPECT_EQ(endpoint.authorization.oauth2, nullptr);
+  from.mutable_authorization()->mutable_basic()->clear_password();
+  ASSERT_TRUE(ApplyUpdate(from, Mask({"authorization"}), endpoint).ok());
+  EXPECT_EQ(endpoint.authorization.basic->password, "hush");
+  ASSERT_TRUE(ApplyUpdate({}, Mask({"authorization"}), endpoint).ok());
+  EXPECT_EQ(endpoint.authorization.basic, nullptr);
 }
 
 TEST(EndpointUpdateTest, AMaskedUrlKeepsTheStoredOneOrIsRefused) {

@@ -57,6 +57,14 @@ inline v1::Endpoint FullEndpoint() {
   policy.mutable_auto_probe()->mutable_first()->set_seconds(60);
   policy.mutable_auto_probe()->mutable_cap()->set_seconds(120);
   endpoint.set_signing_secret(kSecret);
+  v1::OAuth2& oauth2 = *endpoint.mutable_authorization()->mutable_oauth2();
+  oauth2.set_token_url("https://login.example/token");
+  oauth2.set_client_id("client");
+  oauth2.set_client_secret("unheard");
+  oauth2.add_scopes("a");
+  oauth2.add_scopes("b");
+  oauth2.set_audience("api");
+  oauth2.set_secret_in_body(true);
   return endpoint;
 }
 

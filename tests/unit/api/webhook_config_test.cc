@@ -274,7 +274,7 @@ TEST_F(MessageGetsTest, TheNewestOfADirectionAndOfAChat) {
   Endpoint endpoint;
   endpoint.subscriber_id = "chat";
   endpoint.url = "https://example.com/";
-  endpoint.signing_keys = {std::string(32, 'k')};
+  endpoint.signing_keys = {{std::string(32, 'k')}};
   ASSERT_TRUE(engine_->CreateEndpoint(endpoint).ok());
   const std::string key = Key({"chat"});
   EXPECT_EQ(Ids(Call("GET", Concat("/api2/msg_get_last/", key, "/"), "")), "");

@@ -38,6 +38,8 @@ TEST(ModelTest, ErrorKindsKeepNumbersAndNames) {
     EXPECT_EQ(ToString(static_cast<ErrorKind>(number)), names[number]) << number;
   }
   EXPECT_EQ(static_cast<int>(ErrorKind::kLocal), 8);
+  EXPECT_EQ(static_cast<int>(ErrorKind::kToken), 10);
+  EXPECT_EQ(static_cast<int>(SigningScheme::kV1a), 2);
 }
 
 TEST(ModelTest, EndReasonsKeepNumbersAndNames) {

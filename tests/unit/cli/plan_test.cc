@@ -182,8 +182,8 @@ TEST(ManifestTest, FaultsNameTheLineAndTheKey) {
   EXPECT_EQ(Fault(""), "f.yaml:1: has no subscribers: give them");
   EXPECT_EQ(Fault(head + "colour: red"),
             "f.yaml:5: subscribers[0].endpoints[0].colour: unknown key: remove it, or use one of name, url, "
-            "event_types, channels, headers, tls, signing_secret_file, profile, settings, policy, paused, "
-            "disabled");
+            "event_types, channels, headers, tls, authorization, signing_secret_file, profile, settings, "
+            "policy, paused, disabled");
   EXPECT_EQ(Fault(head + "policy: {timeout: soon}"),
             "f.yaml:5: subscribers[0].endpoints[0].policy.timeout: is not a duration: write it like 500ms, "
             "30s, 15m or 1h");

@@ -59,6 +59,7 @@ TEST(DecideTest, SaysWhy) {
   EXPECT_EQ(why(End(0, 1, ErrorKind::kTimeout)), AttemptDecision::kBackoff);
   EXPECT_EQ(why(End(3, 4, ErrorKind::kTimeout)), AttemptDecision::kRetriesUsedUp);
   EXPECT_EQ(why(End(3, 4, ErrorKind::kLocal)), AttemptDecision::kLocalBackoff);
+  EXPECT_EQ(why(End(3, 4, ErrorKind::kToken)), AttemptDecision::kRetriesUsedUp);
   EXPECT_EQ(why(Answered(503, "14")), AttemptDecision::kBackoff);
   EXPECT_EQ(why(Answered(503, "16")), AttemptDecision::kRetryAfter);
   AttemptEnd end = End(0, 1, ErrorKind::kTimeout);
@@ -295,6 +296,24 @@ TEST(CountsAsFailureTest, AllButSuccessAndOurOwnTrouble) {
     EXPECT_EQ(CountsAsFailure(error), error != ErrorKind::kNone && error != ErrorKind::kLocal)
         << ToString(error);
   }
+}
+
+TEST(DecideTest, ARefusedTokenIsTriedAgainAtOnceAndCounts) {
+  DeliveryPolicy policy;
+  policy.max_retries = 3;
+  AttemptEnd end = End(1, 2, ErrorKind::kStatus);
+  end.status = 401;
+  end.token_refused = true;
+  Decision decision = Decide(policy, end, kNow, 0.5);
+  EXPECT_EQ(decision.state, DeliveryState::kPending);
+  EXPECT_EQ(decision.next_due_ms, kNow);
+  EXPECT_EQ(decision.failures, 2U);
+  EXPECT_EQ(decision.why, AttemptDecision::kNewToken);
+  end.failures = 3;
+  EXPECT_EQ(Decide(policy, end, kNow, 0.5).state, DeliveryState::kExhausted);
+  end.failures = 1;
+  end.expires_ms = kNow;
+  EXPECT_EQ(Decide(policy, end, kNow, 0.5).state, DeliveryState::kExpired);
 }
 
 }  // namespace

@@ -111,5 +111,32 @@ TEST(EgressRulesTest, APolicyHandsOutWhatWasSetLast) {
   EXPECT_NE(before->RefuseAddress(*ParseIp("127.0.0.1")), "") << "rules never change";
 }
 
+TEST(EgressRulesTest, OnlyNewUrlsAreLookedAtAndTheTokenServersToo) {
+  const EgressPolicy policy;
+  const auto with = [](const std::string& url, const std::string& token_url) {
+    Endpoint endpoint;
+    endpoint.url = url;
+    if (!token_url.empty()) {
+      OAuth2Credentials oauth2;
+      oauth2.token_url = token_url;
+      endpoint.authorization.oauth2 = std::make_shared<const OAuth2Credentials>(std::move(oauth2));
+    }
+    return endpoint;
+  };
+  const Endpoint good = with("https://a.example/", "https://login.example/");
+  const Endpoint bad = with("https://10.0.0.1/", "https://169.254.169.254/token");
+  const auto check = [&](const Endpoint& before, const Endpoint& after) {
+    return CheckNewUrls(&policy, before, after).ToString();
+  };
+  EXPECT_EQ(check({}, good), "OK");
+  EXPECT_THAT(check({}, bad), HasSubstr("INVALID_ARGUMENT: url: "));
+  EXPECT_THAT(check(good, with(good.url, "https://169.254.169.254/token")),
+              HasSubstr("INVALID_ARGUMENT: authorization.oauth2.token_url: "));
+  EXPECT_THAT(check(good, with(good.url, "https://localhost/")), HasSubstr("oauth2.token_url: "));
+  EXPECT_EQ(check(bad, bad), "OK") << "what is there may stay";
+  EXPECT_EQ(check(bad, with("", "")), "OK");
+  EXPECT_EQ(CheckNewUrls(nullptr, {}, bad).ToString(), "OK");
+}
+
 }  // namespace
 }  // namespace hookd

@@ -297,7 +297,7 @@ Endpoint GoodEndpoint() {
   endpoint.description = "first h\u00f6ok";
   endpoint.url = "https://example.com/hook?token=sesame";
   endpoint.headers = {{"Authorization", "Bearer sesame", true}};
-  endpoint.signing_keys = {std::string(32, 'k')};
+  endpoint.signing_keys = {{std::string(32, 'k')}};
   return endpoint;
 }
 
@@ -311,7 +311,7 @@ TEST(EndpointRulesTest, TakesAGoodEndpoint) {
   EXPECT_EQ(CheckEndpointWith([](Endpoint&) {}), "OK");
   EXPECT_EQ(CheckEndpointWith([](Endpoint& e) {
               e.description = std::string(256, 'd');
-              e.signing_keys = {4, std::string(64, 'k')};
+              e.signing_keys = std::vector<SigningKey>(10, {std::string(64, 'k')});
             }),
             "OK");
 }
@@ -334,12 +334,10 @@ TEST(EndpointRulesTest, ChecksEveryFieldAndNeverEchoesSecrets) {
        },
        "headers[0].value: "},
       {[](E& e) { e.policy.timeout = Millis(1); }, "policy.timeout: "},
-      {[](E& e) { e.signing_keys.clear(); }, "signing_secret: there are 0, use 1 to 4"},
-      {[](E& e) {
-         e.signing_keys = {5, std::string(32, 'k')};
-       },
-       "signing_secret: there are 5, use 1 to 4"},
-      {[](E& e) { e.signing_keys = {"sesame"}; }, "signing_secret: holds a key of 6 bytes, use 24 to 64"},
+      {[](E& e) { e.signing_keys.clear(); }, "signing_secret: there are 0, use 1 to 10"},
+      {[](E& e) { e.signing_keys = std::vector<SigningKey>(11, {std::string(32, 'k')}); },
+       "signing_secret: there are 11, use 1 to 10"},
+      {[](E& e) { e.signing_keys = {{"sesame"}}; }, "signing_secret: holds a key of 6 bytes, use 24 to 64"},
   };
   for (const auto& [change, why] : cases) {
     const std::string message = CheckEndpointWith(change);

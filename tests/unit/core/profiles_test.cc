@@ -207,6 +207,11 @@ TEST(ResolveTest, HeadersOfItsOwn) {
             "INVALID_ARGUMENT: headers: profile small lets an endpoint have none of its own "
             "(custom_headers): leave "
             "them out");
+  endpoint.headers.clear();
+  endpoint.authorization.basic = std::make_shared<const BasicCredentials>(BasicCredentials{"u", "p"});
+  EXPECT_EQ(CheckHeadersAllowed(small, endpoint).ToString(),
+            "INVALID_ARGUMENT: authorization: profile small lets an endpoint have no headers of its own "
+            "(custom_headers): leave it out");
 }
 
 // An account: endpoints by their channels; the last one is that of another profile.

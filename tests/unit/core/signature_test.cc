@@ -18,12 +18,12 @@ std::string Key(std::string_view secret) {
   return key.ok() ? *key : "";
 }
 
-std::string Sign(std::string_view body) { return SignV1({Key(kSecret)}, kId, kTimestamp, body); }
+std::string Sign(std::string_view body) { return SignV1(Key(kSecret), kId, kTimestamp, body); }
 
 // Published by the Standard Webhooks libraries.
 TEST(SignatureTest, MatchesPublishedVectors) {
   EXPECT_EQ(Sign(R"({"test": 2432232314})"), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-  EXPECT_EQ(SignV1({Key("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")}, "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+  EXPECT_EQ(SignV1(Key("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"), "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
                    1649367553, R"({"email":"test@example.com","username":"test_user"})"),
             "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
 }
@@ -39,16 +39,15 @@ TEST(SignatureTest, SignsTheBytesAsTheyAre) {
   EXPECT_EQ(Sign("{\"text\":\"h\u00e9llo \U0001F44B\"}"), "v1,mF3q1GZpstYd3iSwftLFyonQPG3DJ0pGH4OtSFJL+Vs=");
 }
 
-TEST(SignatureTest, SignsWithEveryKeyInOrderJoinedByOneSpace) {
-  const std::string first = Key(kSecret);
-  const std::string second = Key("C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
-  const std::string body = R"({"test": 2432232314})";
-  EXPECT_EQ(
-      SignV1({first, second}, kId, kTimestamp, body),
-      "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= v1,78nXHjpFP0tVJQW5D0SBwmVyyW87BV/rL6MgfM/Bw44=");
-  EXPECT_EQ(
-      SignV1({second, first}, kId, kTimestamp, body),
-      "v1,78nXHjpFP0tVJQW5D0SBwmVyyW87BV/rL6MgfM/Bw44= v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+// Published by Svix's server; the Standard Webhooks libraries have none of v1a.
+TEST(SignatureTest, MatchesThePublishedVectorOfEd25519) {
+  const std::string text =
+      "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==";
+  const absl::StatusOr<std::string> seed = ParsePrivateKey(text, "secret");
+  ASSERT_TRUE(seed.ok()) << seed.status();
+  EXPECT_EQ(FormatPublicKey(PublicKeyOf(*seed)), "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=");
+  EXPECT_EQ(SignV1a(*seed, kId, kTimestamp, R"({"test": 2432232314})"),
+            "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==");
 }
 
 TEST(SignatureTest, SignsOnSeveralThreadsAtOnce) {
@@ -112,10 +111,29 @@ TEST(SecretTest, GeneratedKeysDiffer) {
   EXPECT_EQ(Key(FormatSecret(first)), first);
 }
 
+TEST(SecretTest, RefusesEveryOtherPrivateKey) {
+  const std::string good =
+      "6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==";
+  for (const std::string& bad :
+       {good, "whsec_" + good, "whpk_" + good, std::string("whsk_"), "whsk_" + good.substr(0, 44),
+        "whsk_" + good + "A", std::string("whsk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="),
+        " whsk_" + good}) {
+    EXPECT_EQ(
+        ParsePrivateKey(bad, "secret").status().ToString(),
+        "INVALID_ARGUMENT: secret: is not \"whsk_\" and standard base64 of 64 bytes, a private key's seed "
+        "and its public key")
+        << bad;
+  }
+  EXPECT_EQ(ParsePrivateKey("whsk_7" + good.substr(1), "secret").status().ToString(),
+            "INVALID_ARGUMENT: secret: its public key is not that of its private key");
+}
+
+TEST(SecretTest, FingerprintsAreTheBeginningOfSha256) { EXPECT_EQ(FingerprintOf("abc"), "ba7816bf8f01cfea"); }
+
 TEST(SignatureDeathTest, NeverSignsWithNothing) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH(SignV1({}, kId, kTimestamp, "{}"), "at least one signing key");
-  EXPECT_DEATH(SignV1({""}, kId, kTimestamp, "{}"), "signing key is empty");
+  EXPECT_DEATH(SignV1("", kId, kTimestamp, "{}"), "signing key is empty");
+  EXPECT_DEATH(SignV1a("short", kId, kTimestamp, "{}"), "a seed of Ed25519 has 32 bytes");
 }
 
 }  // namespace

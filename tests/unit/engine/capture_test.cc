@@ -22,7 +22,7 @@ class CaptureTest : public ::testing::Test {
     Endpoint endpoint;
     endpoint.subscriber_id = "acme";
     endpoint.url = "http://127.0.0.1:1/";
-    endpoint.signing_keys = {std::string(32, 'k')};
+    endpoint.signing_keys = {{std::string(32, 'k')}};
     endpoint.policy.rate.per_second = 0;
     endpoint.policy.backoff = LinearBackoff(Millis(15'000), Millis(900'000), 0);
     return endpoint;

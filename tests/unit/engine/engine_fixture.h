@@ -66,7 +66,7 @@ class EngineTest : public ::testing::Test {
     Endpoint endpoint;
     endpoint.subscriber_id = "acme";
     endpoint.url = "http://127.0.0.1:1/hook";
-    endpoint.signing_keys = {std::string(32, 'k')};
+    endpoint.signing_keys = {{std::string(32, 'k')}};
     endpoint.policy.mode = mode;
     endpoint.policy.rate.per_second = 0;
     endpoint.policy.backoff = LinearBackoff(Millis(1), Millis(1), 0);

@@ -75,7 +75,7 @@ Endpoint SomeEndpoint() {
   endpoint.channels = {"42"};
   endpoint.headers = {{"X-Plain", "a", false}, {"X-Secret", "b", true}};
   endpoint.policy.mode = DeliveryMode::kParallel;
-  endpoint.signing_keys = {std::string(24, 'k')};
+  endpoint.signing_keys = {{std::string(24, 'k')}};
   endpoint.policy.backoff.schedule = {Millis(5), Millis(300)};
   endpoint.paused = true;
   endpoint.disabled = DisableReason::kGone;
@@ -108,6 +108,24 @@ Endpoint TlsEndpoint() {
   Endpoint endpoint = SomeEndpoint();
   endpoint.tls =
       std::make_shared<const TlsSettings>(TlsSettings{"ca", {"pin1", "pin2"}, "certificate", "key"});
+  return endpoint;
+}
+
+// With secrets that rotate, and a token server.
+Endpoint SignedEndpoint() {
+  Endpoint endpoint = SomeEndpoint();
+  endpoint.signing_keys = {{std::string(32, 'p'), SigningScheme::kV1a, 21, 0},
+                           {std::string(24, 'n'), SigningScheme::kV1, 22, 0},
+                           {std::string(24, 'k'), SigningScheme::kV1, 0, 23}};
+  endpoint.authorization.oauth2 = std::make_shared<const OAuth2Credentials>(
+      OAuth2Credentials{"https://login.example/t", "client", "secret", {"a", "b"}, "api", true});
+  return endpoint;
+}
+
+Endpoint BasicEndpoint() {
+  Endpoint endpoint = SomeEndpoint();
+  endpoint.authorization.basic =
+      std::make_shared<const BasicCredentials>(BasicCredentials{"user", "password"});
   return endpoint;
 }
 
@@ -288,6 +306,8 @@ std::map<std::string, std::string> Current() {
       {"record.subscriber", records::Encode(SomeSubscriber())},
       {"record.subscriber_whole", records::Encode(WholeSubscriber())},
       {"record.endpoint", records::Encode(SomeEndpoint(), Sealer())},
+      {"record.endpoint_basic", records::Encode(BasicEndpoint(), Sealer())},
+      {"record.endpoint_signed", records::Encode(SignedEndpoint(), Sealer())},
       {"record.endpoint_tls", records::Encode(TlsEndpoint(), Sealer())},
       {"record.endpoint_whole", records::Encode(WholeEndpoint(), Sealer())},
       {"record.lane", records::Encode(SomeLane())},
@@ -332,7 +352,7 @@ TEST(StorageFormatTest, PinnedSecretsOpen) {
   ASSERT_TRUE(endpoint.ok()) << endpoint.status();
   EXPECT_EQ(endpoint->url, "https://example.com/sealed?key=2");
   EXPECT_EQ(endpoint->headers.back(), (Header{"X-Sealed", "hush", true}));
-  EXPECT_EQ(endpoint->signing_keys.back(), std::string(24, 's'));
+  EXPECT_EQ(endpoint->signing_keys.back().key, std::string(24, 's'));
   EXPECT_EQ(*records::HasStaleSecrets(record, keys.newest->id()), true);  // those before are in clear
   EXPECT_EQ(records::DecodeEndpoint(kEndpoint, record, Sealer()).status().code(),
             absl::StatusCode::kFailedPrecondition);
@@ -355,6 +375,17 @@ TEST(StorageFormatTest, PinnedRecordsReadBackWhole) {
   EXPECT_EQ(endpoint.state_note, "note");
   EXPECT_EQ(endpoint.profile, "");
   EXPECT_EQ(endpoint.tls, nullptr);
+  EXPECT_EQ(endpoint.authorization.basic, nullptr);
+  EXPECT_EQ(endpoint.authorization.oauth2, nullptr);
+  const Endpoint with_keys =
+      *records::DecodeEndpoint(kEndpoint, records::Encode(SignedEndpoint(), Sealer()), Sealer());
+  EXPECT_EQ(with_keys.signing_keys, SignedEndpoint().signing_keys);
+  EXPECT_EQ(*with_keys.authorization.oauth2, *SignedEndpoint().authorization.oauth2);
+  EXPECT_EQ(with_keys.authorization.basic, nullptr);
+  const Endpoint basic =
+      *records::DecodeEndpoint(kEndpoint, records::Encode(BasicEndpoint(), Sealer()), Sealer());
+  EXPECT_EQ(*basic.authorization.basic, *BasicEndpoint().authorization.basic);
+  EXPECT_EQ(basic.authorization.oauth2, nullptr);
   EXPECT_EQ(*records::DecodeEndpoint(kEndpoint, records::Encode(TlsEndpoint(), Sealer()), Sealer())->tls,
             *TlsEndpoint().tls);
   const Endpoint whole =

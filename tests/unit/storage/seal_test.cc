@@ -132,6 +132,9 @@ TEST(SealTest, OldKeysOpenAndDoNotSeal) {
   EXPECT_THAT(std::string(other.message()), HasSubstr(KeyIdText(Key('a').id())));
 }
 
+constexpr const char* kMarks[] = {"MARKURL",     "MARKHEADER",   "MARKSIGNING",
+                                  "MARKPRIVATE", "MARKPASSWORD", "MARKCLIENT"};
+
 class SealedFolderTest : public ::testing::Test {
  protected:
   SealedFolderTest() {
@@ -159,7 +162,14 @@ class SealedFolderTest : public ::testing::Test {
     endpoint->subscriber_id = "acme";
     endpoint->url = "https://example.com/?key=MARKURL";
     endpoint->headers = {{"X-Plain", "open", false}, {"X-Key", "MARKHEADER", true}};
-    endpoint->signing_keys = {"MARKSIGNING"};
+    endpoint->signing_keys = {{"MARKPRIVATE", SigningScheme::kV1a}, {"MARKSIGNING"}};
+    if (number % 2 == 0) {
+      endpoint->authorization.basic =
+          std::make_shared<const BasicCredentials>(BasicCredentials{"me", "MARKPASSWORD"});
+    } else {
+      endpoint->authorization.oauth2 = std::make_shared<const OAuth2Credentials>(
+          OAuth2Credentials{"https://login.example/", "me", "MARKCLIENT", {}, "", false});
+    }
     Subscriber subscriber;
     subscriber.id = "acme";
     store_->Apply(SubscriberChanged{std::move(subscriber)});
@@ -172,7 +182,8 @@ class SealedFolderTest : public ::testing::Test {
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_EQ(read->endpoint->url, "https://example.com/?key=MARKURL");
     EXPECT_EQ(read->endpoint->headers[1].value, "MARKHEADER");
-    EXPECT_EQ(read->endpoint->signing_keys, std::vector<std::string>{"MARKSIGNING"});
+    EXPECT_EQ(read->endpoint->signing_keys,
+              (std::vector<SigningKey>{{"MARKPRIVATE", SigningScheme::kV1a}, {"MARKSIGNING"}}));
   }
   size_t Stale() { return store_->StaleSecrets(EndpointId{}, 1000)->stale.size(); }
   // Files of the folder that hold the text.
@@ -205,10 +216,10 @@ TEST_F(SealedFolderTest, NoSecretIsInAnyFile) {
   ASSERT_TRUE(Open(Keys('a')).ok());
   Put(1);
   ExpectWhole(1);
-  for (const char* mark : {"MARKURL", "MARKHEADER", "MARKSIGNING"}) EXPECT_EQ(Files(mark), 0u) << mark;
+  for (const char* mark : kMarks) EXPECT_EQ(Files(mark), 0u) << mark;
   ASSERT_TRUE(Open(Keys('a')).ok());  // which makes tables of the log
   ExpectWhole(1);
-  for (const char* mark : {"MARKURL", "MARKHEADER", "MARKSIGNING"}) EXPECT_EQ(Files(mark), 0u) << mark;
+  for (const char* mark : kMarks) EXPECT_EQ(Files(mark), 0u) << mark;
   EXPECT_GT(Files("acme"), 0u);  // the search finds what is there
 }
 
@@ -256,7 +267,7 @@ TEST_F(SealedFolderTest, WhatIsInClearIsReadAndSealedWhenItIsStoredAgain) {
   EXPECT_GT(Files("MARKURL"), 0u);  // until it is compacted
   std::atomic<bool> stop{false};
   ASSERT_TRUE(store_->Scour(Scoured::kSecrets, stop).ok());
-  for (const char* mark : {"MARKURL", "MARKHEADER", "MARKSIGNING"}) EXPECT_EQ(Files(mark), 0u) << mark;
+  for (const char* mark : kMarks) EXPECT_EQ(Files(mark), 0u) << mark;
   ExpectWhole(1);
 }
 

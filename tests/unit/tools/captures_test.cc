@@ -24,7 +24,7 @@ class CapturesTest : public ::testing::Test {
     endpoint_.id = EndpointId::Make(PartitionOf("acme"), 1);
     endpoint_.subscriber_id = "acme";
     endpoint_.url = "https://hooks.example:8443/in?key=hush";
-    endpoint_.signing_keys = {std::string(32, 'k')};
+    endpoint_.signing_keys = {{std::string(32, 'k')}};
     endpoint_.headers = {{"X-Key", "hush", true}};
     endpoint_.capture = Capture{NewBinId(), RealClock().Wall() + 60'000, false};
     store_->Apply(EndpointChanged{std::make_shared<Endpoint>(endpoint_), false});
@@ -110,7 +110,7 @@ TEST_F(CapturesTest, LooksAsTheRequestWould) {
   EXPECT_EQ(headers["Host"], "hooks.example:8443");
   EXPECT_EQ(headers["Content-Length"], "8");
   EXPECT_EQ(headers["X-Key"], "") << "masked";
-  EXPECT_EQ(headers["webhook-signature"], SignV1(endpoint_.signing_keys, events_[0]->id.ToString(),
+  EXPECT_EQ(headers["webhook-signature"], SignV1(endpoint_.signing_keys[0].key, events_[0]->id.ToString(),
                                                  std::stoll(headers["webhook-timestamp"]), "{\"a\": 1}"));
 }
 

@@ -112,7 +112,7 @@ class ProberTest : public ::testing::Test {
     endpoint.id = EndpointId::Make(PartitionOf("acme"), number);
     endpoint.subscriber_id = "acme";
     endpoint.url = "https://hooks.example/in";
-    endpoint.signing_keys = {kKey};
+    endpoint.signing_keys = {{kKey}};
     endpoint.policy.probe = {Millis(5 * kMinute), Millis(60 * kMinute)};
     endpoint.disabled = reason;
     endpoint.disabled_ms = clock_.now;
