@@ -20,6 +20,7 @@ void AddOperationsCommands(CLI::App& app, Session& session);
 void AddEgressCommands(CLI::App& app, Session& session);
 void AddTokenCommands(CLI::App& app, Session& session);
 void AddSecretCommands(CLI::App& app, Session& session);
+void AddAuditCommands(CLI::App& app, Session& session);
 void AddConfigCommands(CLI::App& app, Session& session);
 // Of all commands that `app` has by the time it runs.
 void AddCompletionCommand(CLI::App& app);

@@ -66,6 +66,7 @@ class Hookctl : public CLI::App {
     AddEgressCommands(*this, session);
     AddTokenCommands(*this, session);
     AddSecretCommands(*this, session);
+    AddAuditCommands(*this, session);
     AddConfigCommands(*this, session);
     AddCompletionCommand(*this);
   }

@@ -72,6 +72,8 @@ std::string AfterTokens();                                 // above every row of
 std::string AfterTokensOfSubscriber(uint64_t subscriber);  // above the subscriber's
 
 // idempotency: day(2) key(16); the key's first two bytes are the partition
+// audit: number(8), as OfNumber
+
 uint16_t DayOf(WallMs ms);
 std::string OfIdempotency(uint16_t day, const std::array<uint8_t, 16>& key);
 std::string IdempotencyDay(uint16_t day);

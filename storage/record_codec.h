@@ -83,6 +83,9 @@ struct StoreState {
   WallMs wall_high_water_ms = 0;
   uint64_t next_endpoint_number = 1;
   uint32_t epoch = 1;
+std::string Encode(const AuditRecord& record);  // without its number, which is the key
+absl::StatusOr<AuditRecord> DecodeAudit(uint64_t number, std::string_view bytes);
+
   uint64_t next_job = 1;
 };
 std::string Encode(const StoreState& state);

@@ -124,6 +124,7 @@ absl::StatusOr<DeliveryStore::Recovered> RocksDbStore::Recover() {
   recovered.next_endpoint_number = state_.next_endpoint_number;
   recovered.wall_high_water_ms = state_.wall_high_water_ms;
   recovered.epoch = state_.epoch;
+  RETURN_IF_ERROR(RecoverAudit(recovered));
   recovered.next_job = state_.next_job;
   last_commit_ = state_.commit;
   pending_ = lanes_.pending();

@@ -1,6 +1,6 @@
 // The class behind OpenRocksDbStore: opening and recovery in rocksdb_open.cc, writes in rocksdb_writes.cc,
-// reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc, rocksdb_list.cc, rocksdb_stats.cc
-// and rocksdb_tokens.cc; what concerns secrets and purges in rocksdb_scour.cc.
+// reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc, rocksdb_list.cc, rocksdb_stats.cc,
+// rocksdb_tokens.cc and rocksdb_audit.cc; what concerns secrets and purges in rocksdb_scour.cc.
 #pragma once
 
 #include <atomic>
@@ -103,6 +103,8 @@ class RocksDbStore final : public DeliveryStore {
   absl::StatusOr<EventPage> ListEvents(const EventQuery& query) const override;
   absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override;
   absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override;
+  absl::StatusOr<AuditRecord> ReadAudit(uint64_t number) const override;
+  absl::StatusOr<AuditPage> ListAudit(const AuditQuery& query) const override;
   absl::StatusOr<StalePage> StaleSecrets(EndpointId after, size_t limit) const override;
   SecretKeyIds Secrets() const override;
   absl::Status Scour(Scoured what, std::atomic<bool>& stop) override;
@@ -134,6 +136,7 @@ class RocksDbStore final : public DeliveryStore {
   absl::StatusOr<Subscriber> SubscriberOf(const std::string& id) const;
 
   void Write(const SubscriberChanged& fact);
+  absl::Status RecoverAudit(Recovered& recovered) const;
   void Write(const SubscriberDeleted& fact);
   void Write(const EndpointChanged& fact);
   void Write(const EndpointDeleted& fact);
@@ -157,6 +160,8 @@ class RocksDbStore final : public DeliveryStore {
   rocksdb::ColumnFamilyHandle* Cf(Family family) const { return families_[family]; }
 
   const DataFolder folder_;  // outlives the database: its lock goes last
+  void Write(const Audited& fact);
+  void Write(const AuditTrimmed& fact);
   const Sealer sealer_;
   mutable absl::Mutex key_ids_mutex_;
   std::vector<uint32_t> key_ids_ ABSL_GUARDED_BY(key_ids_mutex_);

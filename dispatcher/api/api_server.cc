@@ -80,6 +80,7 @@ class ApiServer::Impl {
         operations_(options.version, options.storage_format, options.egress_addresses, engine, telemetry,
                     clock),
         tokens_(engine, clock),
+        audit_(engine),
         profiles_(engine),
         guard_(options.auth, engine, options.tools, telemetry, clock),
         gateway_(options.gateway) {
@@ -90,6 +91,7 @@ class ApiServer::Impl {
     Show<GuardedJobService>(jobs_);
     Show<GuardedOperationsService>(operations_);
     Show<GuardedTokenService>(tokens_);
+    Show<GuardedAuditService>(audit_);
     Show<GuardedProfileService>(profiles_);
     if (options.tools == nullptr) return;
     tools_.emplace(engine, *options.tools, feed_);
@@ -163,6 +165,7 @@ class ApiServer::Impl {
   JobService jobs_;
   OperationsService operations_;
   TokenService tokens_;
+  AuditService audit_;
   ProfileService profiles_;
   std::optional<ToolService> tools_;
   std::optional<CaptureService> captures_;

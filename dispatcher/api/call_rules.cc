@@ -82,6 +82,9 @@ absl::Status CheckRule(const CallRule& rule, const MethodDescriptor& method) {
 
 const std::vector<CallRule>& CallRules() {
   static const auto& rules = *new std::vector<CallRule>{
+      {"AuditService/GetAuditRecord", kReader, {}},
+      {"AuditService/ListAuditRecords", kReader, {}},
+
       {"CaptureService/CreateBin", kOperator, {}},
       {"CaptureService/DeleteBin", kOperator | kSubscriber, {TheBin("id")}},
       {"CaptureService/GetBin", kReader | kSubscriber, {TheBin("id")}},

@@ -13,10 +13,12 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
+#include "base/acting.h"
 #include "base/status_macros.h"
 #include "config/config_loader.h"
 #include "dispatcher/alerts/mailer.h"
 #include "dispatcher/api/api_server.h"
+#include "dispatcher/api/audit_forms.h"
 #include "dispatcher/api/gateway.h"
 #include "dispatcher/api/http_port.h"
 #include "dispatcher/api/provider_rest.h"
@@ -100,7 +102,8 @@ std::vector<std::string> PublishedAddresses(const config::v1::Egress& config) {
 EngineTunables MakeTunables(const config::v1::Config& config) {
   EngineTunables tunables;
   tunables.retention = {ToMillis(config.retention().pending()), ToMillis(config.retention().payloads()),
-                        ToMillis(config.retention().history())};
+                        ToMillis(config.retention().history()), ToMillis(config.retention().audit()),
+                        static_cast<uint64_t>(config.retention().audit_bytes().bytes())};
   tunables.disk_high_percent = static_cast<uint64_t>(config.storage().disk_high_percent());
   tunables.disk_low_percent = static_cast<uint64_t>(config.storage().disk_low_percent());
   return tunables;
@@ -150,6 +153,8 @@ AuthOptions MakeAuth(const config::v1::Auth& config) {
   options.required = config.required();
   options.calls.per_second = static_cast<uint32_t>(config.calls_per_second());
   options.calls.burst = static_cast<uint32_t>(config.burst());
+  options.bytes_per_second = static_cast<uint32_t>(config.bytes_per_second().bytes());
+  options.max_payload_bytes = static_cast<uint32_t>(config.max_payload().bytes());
   return options;
 }
 
@@ -229,6 +234,7 @@ class Application::Impl {
         *rules_, bins_, *store_, RealClock(), http_->address());
     engine_options.captures = &tools_->captures();
     engine_options.on_configured = [this](const Endpoint& endpoint) {
+    engine_options.audit = &ApiAuditForms();
       tools_->prober().Configured(endpoint);
     };
 
@@ -255,7 +261,7 @@ class Application::Impl {
     ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
 
     RETURN_IF_ERROR(SayHowToGetAToken());
-    rest_.Open(*engine_, tools_.get());
+    rest_.Open(api_options.auth, *engine_, tools_.get(), *telemetry_, RealClock());
     if (transport_options.insecure_skip_tls_verification) {
       telemetry_->Warn(
           "transport.insecure",
@@ -319,6 +325,7 @@ class Application::Impl {
       telemetry_->Error("log.file", "cannot be opened anew: the log goes on in the old one");
     }
     telemetry_->Info("config.reloaded",
+    if (!changed.empty()) NoteReload(changed);
                      changed.empty() ? "nothing has changed" : absl::StrJoin(changed, ", "));
     if (!later.empty()) {
       telemetry_->Warn("config.restart",
@@ -359,6 +366,7 @@ class Application::Impl {
     operations.id = std::string(kOperationsSubscriber);
     operations.name = "hookd itself";
     const absl::Status made = engine_->CreateSubscriber(operations).status();
+    const Acting acting(OwnOrigin("alerts"));
     if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
     mailer_ =
         std::make_unique<Mailer>(std::move(mail->mail), std::move(mail->templates),
@@ -367,9 +375,27 @@ class Application::Impl {
   }
 
   void StartProber() {
+  // Whoever may write the file and signal the process did it.
+  void NoteReload(const std::vector<std::string>& changed) {
+    AuditOrigin origin;
+    origin.actor = std::string(kLocalActor);
+    origin.call = "SIGHUP";
+    const Acting acting(std::move(origin));
+    const absl::Status noted =
+        engine_->NoteAudit({"configuration",
+                            "",
+                            "",
+                            "",
+                            absl::StrCat("{\"changed\":[\"", absl::StrJoin(changed, "\",\""), "\"]}"),
+                            {}});
+    if (!noted.ok()) telemetry_->Error("audit", std::string(noted.message()));
+  }
+
     Prober::Hooks hooks;
     hooks.enable = [this](const Endpoint& probed) {
-      return engine_->EnableProbed(probed, "a probe succeeded").status();
+      static constexpr char kNote[] = "a probe succeeded";
+      const Acting acting(OwnOrigin("probe", kNote));
+      return engine_->EnableProbed(probed, kNote).status();
     };
     hooks.may_send = [this] { return !engine_->Status().operations.paused; };
     hooks.done = [this](ErrorKind error) { telemetry_->ProbeDone(error); };

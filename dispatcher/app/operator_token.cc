@@ -8,7 +8,10 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "dispatcher/api/audit_forms.h"
+#include "dispatcher/app/secrets.h"
 #include "dispatcher/core/access_token.h"
+#include "dispatcher/core/audit_chain.h"
 #include "storage/rocksdb_store.h"
 
 namespace hookd {
@@ -56,7 +59,14 @@ absl::StatusOr<std::string> MakeOperatorToken(const config::v1::Config& config) 
   token.description = "made by hookd --make-operator-token";
   token.created_ms = std::max(RealClock().Wall(), recovered.wall_high_water_ms);
   store->Apply(TokenMade{std::move(token)});
+  AuditRecord record;
+  record.origin.actor = std::string(kLocalActor);
+  record.origin.call = "hookd --make-operator-token";
+  record.change = {"token", TokenName(token.id), "", "", ApiAuditForms().Show(token), {}};
+  AuditTail tail = recovered.audit;
+  Chain(record, token.created_ms, tail);
   RETURN_IF_ERROR(store->Commit(RealClock().Wall()));
+  store->Apply(Audited{std::move(record)});
   return std::move(made.text);
 }
 
