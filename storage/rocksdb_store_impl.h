@@ -70,7 +70,7 @@ class RocksDbStore final : public DeliveryStore {
   class Reader;  // consistent reads under one snapshot
 
   // `key_ids`: of the list of keys, the newest first.
-  RocksDbStore(DataFolder folder, Sealer sealer, std::vector<uint32_t> key_ids,
+  RocksDbStore(DataFolder folder, Sealer sealer, bool seal_payloads, std::vector<uint32_t> key_ids,
                std::shared_ptr<DatabaseListener> listener, std::unique_ptr<rocksdb::DB> db,
                std::vector<rocksdb::ColumnFamilyHandle*> families);
   ~RocksDbStore() override;
@@ -119,6 +119,10 @@ class RocksDbStore final : public DeliveryStore {
   class Lister;       // one page of ListDeliveries
   class EventLister;  // one page of ListEvents
 
+  // Seals payloads of the open batch; null = they are stored in clear.
+  const Sealer* PayloadSealer();
+  // Under the newest of the operator's keys, on disk.
+  absl::Status ResealPayloadKeys();
   void Put(Family family, const std::string& key, const std::string& value);
   void Delete(Family family, const std::string& key);
   void DeletePrefix(Family family, const std::string& prefix);
@@ -132,11 +136,11 @@ class RocksDbStore final : public DeliveryStore {
 
   absl::Status RecoverMeta(Recovered& recovered);
   absl::Status RecoverLanes(Recovered& recovered);
+  absl::Status RecoverAudit(Recovered& recovered) const;
   absl::Status CountSubscribers(Recovered& recovered) const;
   absl::StatusOr<Subscriber> SubscriberOf(const std::string& id) const;
 
   void Write(const SubscriberChanged& fact);
-  absl::Status RecoverAudit(Recovered& recovered) const;
   void Write(const SubscriberDeleted& fact);
   void Write(const EndpointChanged& fact);
   void Write(const EndpointDeleted& fact);
@@ -156,13 +160,14 @@ class RocksDbStore final : public DeliveryStore {
   void Write(const MailCursorChanged& fact);
   void Write(const ResponsesErased& fact);
   void Write(const EventErased& fact);
+  void Write(const Audited& fact);
+  void Write(const AuditTrimmed& fact);
 
   rocksdb::ColumnFamilyHandle* Cf(Family family) const { return families_[family]; }
 
   const DataFolder folder_;  // outlives the database: its lock goes last
-  void Write(const Audited& fact);
-  void Write(const AuditTrimmed& fact);
   const Sealer sealer_;
+  PayloadVault vault_;
   mutable absl::Mutex key_ids_mutex_;
   std::vector<uint32_t> key_ids_ ABSL_GUARDED_BY(key_ids_mutex_);
   const std::shared_ptr<DatabaseListener> listener_;
@@ -171,6 +176,7 @@ class RocksDbStore final : public DeliveryStore {
 
   // The committer's.
   rocksdb::WriteBatch batch_;
+  std::shared_ptr<const Sealer> payload_sealer_;  // as PayloadSealer gave it last
   bool batch_used_ = false;
   bool poisoned_ = false;
   LaneTable lanes_;

@@ -188,6 +188,7 @@ class Application::Impl {
     ASSIGN_OR_RETURN(std::optional<AlertMail> mail, ReadAlertMail(config));
     RocksDbOptions store_options;
     ASSIGN_OR_RETURN(store_options.secrets, ReadSecretKeys(config.secrets()));
+    store_options.seal_payloads = config.secrets().seal_payloads();
     InitCurl();
 
     telemetry_ = MakeTelemetry({config.log().level(), config.log().file()});
@@ -233,8 +234,8 @@ class Application::Impl {
         },
         *rules_, bins_, *store_, RealClock(), http_->address());
     engine_options.captures = &tools_->captures();
-    engine_options.on_configured = [this](const Endpoint& endpoint) {
     engine_options.audit = &ApiAuditForms();
+    engine_options.on_configured = [this](const Endpoint& endpoint) {
       tools_->prober().Configured(endpoint);
     };
 
@@ -324,8 +325,8 @@ class Application::Impl {
     if (!telemetry_->ReopenLog(config_.log().level())) {
       telemetry_->Error("log.file", "cannot be opened anew: the log goes on in the old one");
     }
-    telemetry_->Info("config.reloaded",
     if (!changed.empty()) NoteReload(changed);
+    telemetry_->Info("config.reloaded",
                      changed.empty() ? "nothing has changed" : absl::StrJoin(changed, ", "));
     if (!later.empty()) {
       telemetry_->Warn("config.restart",
@@ -365,8 +366,8 @@ class Application::Impl {
     Subscriber operations;
     operations.id = std::string(kOperationsSubscriber);
     operations.name = "hookd itself";
-    const absl::Status made = engine_->CreateSubscriber(operations).status();
     const Acting acting(OwnOrigin("alerts"));
+    const absl::Status made = engine_->CreateSubscriber(operations).status();
     if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
     mailer_ =
         std::make_unique<Mailer>(std::move(mail->mail), std::move(mail->templates),
@@ -374,7 +375,6 @@ class Application::Impl {
     return absl::OkStatus();
   }
 
-  void StartProber() {
   // Whoever may write the file and signal the process did it.
   void NoteReload(const std::vector<std::string>& changed) {
     AuditOrigin origin;
@@ -391,6 +391,7 @@ class Application::Impl {
     if (!noted.ok()) telemetry_->Error("audit", std::string(noted.message()));
   }
 
+  void StartProber() {
     Prober::Hooks hooks;
     hooks.enable = [this](const Endpoint& probed) {
       static constexpr char kNote[] = "a probe succeeded";

@@ -39,6 +39,7 @@ absl::StatusOr<std::string> MakeOperatorToken(const config::v1::Config& config) 
   options.path = config.data_dir();
   options.wal_bytes = static_cast<size_t>(config.storage().wal_bytes().bytes());
   options.block_cache_bytes = static_cast<size_t>(config.storage().block_cache().bytes());
+  ASSIGN_OR_RETURN(options.secrets, ReadSecretKeys(config.secrets()));
   options.ballast_bytes = static_cast<size_t>(config.storage().ballast().bytes());
   ASSIGN_OR_RETURN(const std::unique_ptr<DeliveryStore> store, OpenRocksDbStore(options, RealClock()));
   ASSIGN_OR_RETURN(const DeliveryStore::Recovered recovered, store->Recover());
@@ -58,15 +59,15 @@ absl::StatusOr<std::string> MakeOperatorToken(const config::v1::Config& config) 
   token.role = TokenRole::kOperator;
   token.description = "made by hookd --make-operator-token";
   token.created_ms = std::max(RealClock().Wall(), recovered.wall_high_water_ms);
-  store->Apply(TokenMade{std::move(token)});
   AuditRecord record;
   record.origin.actor = std::string(kLocalActor);
   record.origin.call = "hookd --make-operator-token";
   record.change = {"token", TokenName(token.id), "", "", ApiAuditForms().Show(token), {}};
   AuditTail tail = recovered.audit;
   Chain(record, token.created_ms, tail);
-  RETURN_IF_ERROR(store->Commit(RealClock().Wall()));
+  store->Apply(TokenMade{std::move(token)});
   store->Apply(Audited{std::move(record)});
+  RETURN_IF_ERROR(store->Commit(RealClock().Wall()));
   return std::move(made.text);
 }
 
