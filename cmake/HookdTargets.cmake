@@ -32,26 +32,26 @@ function(hookd_binary)
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 endfunction()
 
-# What most tests include, precompiled once for all of them. Tests are not what has to be fast: less optimisation is
-# a quarter of their build.
-function(hookd_test_options target)
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+# For what need not be fast: less optimisation is up to half of its build.
+function(hookd_quick_build target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1> $<$<CONFIG:Debug>:-O0>)
 endfunction()
 
+# What most tests include is precompiled once for all of them.
 function(hookd_test)
   cmake_parse_arguments(ARG "OWN_PCH" "NAME;LABEL;TIMEOUT" "SRCS;DEPS" ${ARGN})
   if(NOT TARGET hookd_test_pch)
     file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/test_pch.cc" CONTENT "")
     add_library(hookd_test_pch OBJECT "${CMAKE_BINARY_DIR}/test_pch.cc")
     target_link_libraries(hookd_test_pch PRIVATE hookd_options GTest::gmock)
-    hookd_test_options(hookd_test_pch)
+    hookd_quick_build(hookd_test_pch)
     target_precompile_headers(hookd_test_pch PRIVATE <functional> <map> <memory> <random> <string> <thread> <vector>
       <gmock/gmock.h> <gtest/gtest.h> <absl/container/flat_hash_map.h> <absl/status/statusor.h>
       <absl/synchronization/mutex.h> <boost/asio/io_context.hpp> <boost/asio/steady_timer.hpp>)
   endif()
   add_executable(${ARG_NAME} ${ARG_SRCS})
   target_link_libraries(${ARG_NAME} PRIVATE hookd_options ${ARG_DEPS} GTest::gmock_main GTest::gtest)
-  hookd_test_options(${ARG_NAME})
+  hookd_quick_build(${ARG_NAME})
   if(NOT ARG_OWN_PCH)
     target_precompile_headers(${ARG_NAME} REUSE_FROM hookd_test_pch)
   endif()

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/read.hpp>
 
 #include "base/concat.h"
 
@@ -38,9 +37,8 @@ void BinExchange::Start(HeaderParser&& parser) {
   parser_->body_limit(kMaxBinBodyBytes);  // acts on chunks; what was announced has passed already
   if (announced_ > kMaxBinBodyBytes) return OnRead(http::error::body_limit);
   stream_.expires_after(timeout_);
-  http::async_read(
-      stream_, buffer_, *parser_,
-      [self = shared_from_this()](boost::system::error_code error, size_t) { self->OnRead(error); });
+  stream_.Read(buffer_, *parser_,
+               [self = shared_from_this()](boost::system::error_code error) { self->OnRead(error); });
 }
 
 void BinExchange::OnRead(boost::system::error_code error) {

@@ -9,9 +9,6 @@
 #include <string_view>
 
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include "dispatcher/api/port_stream.h"
 #include "dispatcher/tools/bin_store.h"
@@ -29,7 +26,7 @@ class BinExchange : public std::enable_shared_from_this<BinExchange> {
     std::string text;
     bool head = false;
   };
-  using HeaderParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
+  using HeaderParser = PortStream::HeaderParser;
 
   BinExchange(PortStream& stream, boost::beast::flat_buffer& buffer, BinStore& bins,
               std::chrono::milliseconds timeout, std::function<void(Answer)> done);
@@ -48,7 +45,7 @@ class BinExchange : public std::enable_shared_from_this<BinExchange> {
   const std::chrono::milliseconds timeout_;
   const std::function<void(Answer)> done_;
   std::shared_ptr<void> place_;
-  std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
+  std::optional<PortStream::BodyParser> parser_;
   std::string id_;
   uint64_t announced_ = 0;  // Content-Length
 };

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
 
 #include "base/concat.h"
 
@@ -46,7 +45,7 @@ void GatewayExchange::Start(HeaderParser&& parser) {
   body_->body_limit(kMaxGatewayBodyBytes);
   if (!expects) return ReadBody();
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  asio::async_write(stream_, asio::buffer(kContinue), [self = shared_from_this()](error_code error, size_t) {
+  stream_.WriteText(asio::buffer(kContinue), [self = shared_from_this()](error_code error) {
     if (error) return self->End(Connection::kBroken);
     self->ReadBody();
   });
@@ -54,8 +53,7 @@ void GatewayExchange::Start(HeaderParser&& parser) {
 
 void GatewayExchange::ReadBody() {
   if (body_->is_done()) return OnBody();
-  http::async_read_some(stream_, buffer_, *body_,
-                        [self = shared_from_this()](error_code error, size_t) { self->OnPiece(error); });
+  stream_.ReadSome(buffer_, *body_, [self = shared_from_this()](error_code error) { self->OnPiece(error); });
 }
 
 void GatewayExchange::OnPiece(error_code error) {
@@ -149,7 +147,7 @@ void GatewayExchange::Write(HttpAnswer answer) {
   answer.prepare_payload();
   answer_ = std::move(answer);
   stream_.expires_after(answer_timeout_);
-  http::async_write(stream_, answer_, [self = shared_from_this(), keep](error_code error, size_t) {
+  stream_.Write(answer_, [self = shared_from_this(), keep](error_code error) {
     self->End(error ? Connection::kBroken : keep ? Connection::kKept : Connection::kUnread);
   });
 }
@@ -163,7 +161,7 @@ void GatewayExchange::WriteStreamHeader() {
   stream_header_.chunked(true);
   serializer_.emplace(stream_header_);
   stream_.expires_after(answer_timeout_);
-  http::async_write_header(stream_, *serializer_, [self = shared_from_this()](error_code error, size_t) {
+  stream_.WriteHeader(*serializer_, [self = shared_from_this()](error_code error) {
     if (error) return self->End(Connection::kBroken);
     self->Call();
   });
@@ -173,20 +171,19 @@ void GatewayExchange::WriteFrame(std::string frame, bool last) {
   frame_ = std::move(frame);
   writing_ = true;
   stream_.expires_after(answer_timeout_);
-  asio::async_write(stream_, http::make_chunk(asio::buffer(frame_)),
-                    [self = shared_from_this(), last](error_code error, size_t) {
-                      self->writing_ = false;
-                      if (error) self->Broken();
-                      if (last) return self->EndStream();
-                      if (self->end_) return self->OnEnd(*std::exchange(self->end_, std::nullopt));
-                      self->stream_.expires_never();
-                      if (!error) self->call_->Next();
-                    });
+  stream_.WriteChunk(asio::buffer(frame_), [self = shared_from_this(), last](error_code error) {
+    self->writing_ = false;
+    if (error) self->Broken();
+    if (last) return self->EndStream();
+    if (self->end_) return self->OnEnd(*std::exchange(self->end_, std::nullopt));
+    self->stream_.expires_never();
+    if (!error) self->call_->Next();
+  });
 }
 
 void GatewayExchange::EndStream() {
   if (broken_) return End(Connection::kBroken);
-  asio::async_write(stream_, http::make_chunk_last(), [self = shared_from_this()](error_code error, size_t) {
+  stream_.WriteLastChunk([self = shared_from_this()](error_code error) {
     self->End(error ? Connection::kBroken : self->keep_ ? Connection::kKept : Connection::kUnread);
   });
 }

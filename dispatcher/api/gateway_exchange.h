@@ -8,7 +8,8 @@
 #include <string>
 
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
 
 #include "dispatcher/api/connect_protocol.h"
 #include "dispatcher/api/gateway.h"
@@ -19,7 +20,7 @@ namespace hookd {
 // Lives in its own handlers. On the stream's executor, which has one thread.
 class GatewayExchange final : public GatewayListener, public std::enable_shared_from_this<GatewayExchange> {
  public:
-  using HeaderParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
+  using HeaderParser = PortStream::HeaderParser;
   // What the connection is good for afterwards.
   enum class Connection {
     kKept,    // for the next request
@@ -61,7 +62,7 @@ class GatewayExchange final : public GatewayListener, public std::enable_shared_
   std::function<void(Connection)> on_end_;
 
   ConnectHeader header_;
-  std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> body_;
+  std::optional<PortStream::BodyParser> body_;
   std::shared_ptr<GatewayPlace> place_;
   std::shared_ptr<GatewayCall> call_;
   bool keep_ = false;
@@ -75,7 +76,7 @@ class GatewayExchange final : public GatewayListener, public std::enable_shared_
   HttpAnswer answer_;
   std::string frame_;
   boost::beast::http::response<boost::beast::http::empty_body> stream_header_;
-  std::optional<boost::beast::http::response_serializer<boost::beast::http::empty_body>> serializer_;
+  std::optional<PortStream::HeaderSerializer> serializer_;
 };
 
 }  // namespace hookd

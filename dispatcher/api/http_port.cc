@@ -11,7 +11,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/message.hpp>
 
 #include "base/status_macros.h"
 #include "dispatcher/api/bin_exchange.h"
@@ -34,7 +35,7 @@ constexpr std::chrono::seconds kLingerTimeout{2};
 // Before accepting again when accepting failed (no descriptors).
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
-using Response = http::response<http::string_body>;
+using Response = PortStream::Response;
 
 // HEAD's as GET's; its body is left out as it is written.
 Response MakeResponse(const http::request_header<>& request, const HttpPortOptions& options) {
@@ -89,8 +90,8 @@ class Session : public std::enable_shared_from_this<Session> {
     parser_->header_limit(kMaxHttpHeaderBytes);
     parser_->body_limit(boost::none);  // who reads it bounds it
     stream_.expires_after(options_.request_timeout);
-    http::async_read_header(stream_, buffer_, *parser_,
-                            [self = shared_from_this()](error_code error, size_t) { self->OnRead(error); });
+    stream_.ReadHeader(buffer_, *parser_,
+                       [self = shared_from_this()](error_code error) { self->OnRead(error); });
   }
 
  private:
@@ -156,7 +157,7 @@ class Session : public std::enable_shared_from_this<Session> {
     response.prepare_payload();  // says how long the body is
     if (head) response.body().clear();
     response_ = std::move(response);
-    http::async_write(stream_, response_, [self = shared_from_this(), keep](error_code error, size_t) {
+    stream_.Write(response_, [self = shared_from_this(), keep](error_code error) {
       if (error) return;
       if (keep) return self->Read();
       self->Close();
@@ -180,17 +181,16 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void Drop() {
     buffer_.clear();
-    stream_.tcp().async_read_some(buffer_.prepare(kMaxHttpHeaderBytes),
-                                  [self = shared_from_this()](error_code error, size_t) {
-                                    if (!error) self->Drop();
-                                  });
+    stream_.ReadRaw(buffer_.prepare(kMaxHttpHeaderBytes), [self = shared_from_this()](error_code error) {
+      if (!error) self->Drop();
+    });
   }
 
   PortStream stream_;
   const HttpPortOptions& options_;
   const std::function<void()> on_end_;
   beast::flat_buffer buffer_{kMaxHttpHeaderBytes + 1024};
-  std::optional<http::request_parser<http::empty_body>> parser_;
+  std::optional<PortStream::HeaderParser> parser_;
   Response response_;
 };
 

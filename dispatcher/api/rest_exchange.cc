@@ -3,7 +3,6 @@
 #include <utility>
 
 #include <boost/beast/http/error.hpp>
-#include <boost/beast/http/read.hpp>
 
 namespace hookd {
 namespace {
@@ -26,9 +25,8 @@ void RestExchange::Start(HeaderParser&& parser) {
   parser_->body_limit(kMaxRestBodyBytes);  // acts on chunks; what was announced has passed already
   if (announced > kMaxRestBodyBytes) return OnRead(http::error::body_limit);
   stream_.expires_after(timeout_);
-  http::async_read(
-      stream_, buffer_, *parser_,
-      [self = shared_from_this()](boost::system::error_code error, size_t) { self->OnRead(error); });
+  stream_.Read(buffer_, *parser_,
+               [self = shared_from_this()](boost::system::error_code error) { self->OnRead(error); });
 }
 
 void RestExchange::OnRead(boost::system::error_code error) {

@@ -7,9 +7,6 @@
 #include <optional>
 
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include "dispatcher/api/port_stream.h"
 #include "dispatcher/api/provider_rest.h"
@@ -20,7 +17,7 @@ namespace hookd {
 // `done` keeps alive.
 class RestExchange : public std::enable_shared_from_this<RestExchange> {
  public:
-  using HeaderParser = boost::beast::http::request_parser<boost::beast::http::empty_body>;
+  using HeaderParser = PortStream::HeaderParser;
 
   RestExchange(PortStream& stream, boost::beast::flat_buffer& buffer, ProviderRest& rest,
                std::chrono::milliseconds timeout, std::function<void(RestAnswer)> done);
@@ -38,7 +35,7 @@ class RestExchange : public std::enable_shared_from_this<RestExchange> {
   const std::chrono::milliseconds timeout_;
   const std::function<void(RestAnswer)> done_;
   std::shared_ptr<void> place_;
-  std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
+  std::optional<PortStream::BodyParser> parser_;
 };
 
 }  // namespace hookd

@@ -11,8 +11,9 @@ namespace hookd::bench {
 
 // How large a run is; docs/benchmarks.md says what each stands for.
 struct Settings {
-  std::string self;    // path of this program
-  std::string binary;  // path of hookd
+  std::string self;       // path of this program
+  std::string binary;     // path of hookd
+  std::string unguarded;  // path of hookd_unguarded
   size_t rounds = 3;
   size_t events = 40'000;  // per measurement of throughput
 
@@ -43,5 +44,8 @@ std::vector<Figure> BenchSize(const Settings& settings);
 std::vector<Figure> BenchIsolation(const Settings& settings);
 // Pages of lists and details out of a long history, while others are delivered.
 std::vector<Figure> BenchLists(const Settings& settings);
+
+// What the address guard, signatures and TLS cost.
+std::vector<Figure> BenchSafety(const Settings& settings);
 
 }  // namespace hookd::bench

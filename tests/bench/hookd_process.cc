@@ -49,7 +49,10 @@ HookdProcess::HookdProcess(std::string binary, const std::string& dir, const std
     : binary_(std::move(binary)), config_(dir + "/hookd.yaml") {
   std::ofstream(config_) << "data_dir: " << dir
                          << "/data\ngrpc:\n  listen: 127.0.0.1:0\nhttp:\n  listen: 127.0.0.1:0\n"
-                         << "log:\n  level: warn\negress:\n  allow_loopback: true\n"
+                         << "log:\n  level: warn\n"
+                         << (settings.find("egress:") == std::string::npos
+                                 ? "egress:\n  allow_loopback: true\n"
+                                 : "")
                          << settings;
   Start();
 }

@@ -30,7 +30,8 @@ struct EndpointSet {
 
 class HookdProcess {
  public:
-  // `binary`: path of hookd. `dir`: an empty folder. `settings`: further lines of the configuration.
+  // `binary`: path of hookd. `dir`: an empty folder. `settings`: further lines of the configuration; without
+  // "egress:" among them, loopback is allowed.
   HookdProcess(std::string binary, const std::string& dir, const std::string& settings = "");
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }

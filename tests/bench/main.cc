@@ -1,6 +1,5 @@
-// Measures hookd from outside. hookd_bench --hookd PATH [--only throughput,latency,size,isolation,lists]
-// [sizes]
-// [--json FILE]
+// Measures hookd from outside. hookd_bench --hookd PATH [--only
+// throughput,latency,size,isolation,lists,safety] [sizes] [--json FILE]
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -22,11 +21,9 @@ namespace hookd::bench {
 namespace {
 
 using Bench = std::vector<Figure> (*)(const Settings&);
-constexpr std::pair<const char*, Bench> kBenches[] = {{"throughput", &BenchThroughput},
-                                                      {"latency", &BenchLatency},
-                                                      {"size", &BenchSize},
-                                                      {"isolation", &BenchIsolation},
-                                                      {"lists", &BenchLists}};
+constexpr std::pair<const char*, Bench> kBenches[] = {
+    {"throughput", &BenchThroughput}, {"latency", &BenchLatency}, {"size", &BenchSize},
+    {"isolation", &BenchIsolation},   {"lists", &BenchLists},     {"safety", &BenchSafety}};
 
 // The receivers of a thousand dead endpoints each listen for themselves.
 void RaiseDescriptorLimit() {
@@ -72,9 +69,11 @@ int main(int argc, char** argv) {
   std::string json;
   hookd::bench::About about;
   app.add_option("--hookd", settings.binary, "the hookd to measure")->required();
-  app.add_option("--only", only, "of throughput, latency, size, isolation and lists; default all")
+  app.add_option("--unguarded", settings.unguarded,
+                 "safety: hookd without guard and signature; default HOOKD_unguarded");
+  app.add_option("--only", only, "of throughput, latency, size, isolation, lists and safety; default all")
       ->delimiter(',')
-      ->check(CLI::IsMember({"throughput", "latency", "size", "isolation", "lists"}));
+      ->check(CLI::IsMember({"throughput", "latency", "size", "isolation", "lists", "safety"}));
   app.add_option("--rounds", settings.rounds, "of throughput and latency; figures are their medians")
       ->check(CLI::Range(1, 99));
   app.add_option("--events", settings.events, "throughput: events per measurement")
@@ -110,6 +109,7 @@ int main(int argc, char** argv) {
   app.add_option("--date", about.date, "for the JSON file");
   app.add_option("--commit", about.commit, "for the JSON file");
   CLI11_PARSE(app, argc, argv);
+  if (settings.unguarded.empty()) settings.unguarded = settings.binary + "_unguarded";
   curl_global_init(CURL_GLOBAL_DEFAULT);
   hookd::bench::RaiseDescriptorLimit();
   return hookd::bench::Run(settings, {only.begin(), only.end()}, json, std::move(about));

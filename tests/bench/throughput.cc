@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "tests/bench/benches.h"
 #include "tests/bench/ceilings.h"
+#include "tests/bench/end_to_end.h"
 #include "tests/bench/grpc_loop.h"
 #include "tests/bench/hookd_process.h"
 #include "tests/bench/load.h"
@@ -16,22 +17,11 @@
 namespace hookd::bench {
 namespace {
 
-constexpr size_t kEndpoints = 64;
 constexpr size_t kInFlight = 64;
-constexpr size_t kPayloadBytes = 1024;
-constexpr size_t kMaxPending = 8192;  // of the steady run: 128 per endpoint
 constexpr double kEndToEndGoal = 0.5;
 constexpr double kIngestGoal = 0.5;
 constexpr double kCpuGoal = 1.5;
 constexpr size_t kMinRounds = 3;
-constexpr char kSubscriber[] = "bench";
-constexpr char kNginx[] = R"(
-  access_log off;
-  server {
-    listen 127.0.0.1:@PORT@ backlog=4096;
-    keepalive_requests 100000000;
-    location / { return 204; }
-  })";
 
 struct Round {
   Rate curl;
@@ -48,51 +38,12 @@ double BareCpu(const Round& round) {
   return round.curl.cpu_us_each + round.rocksdb.cpu_us_each + round.grpc.cpu_us_each;
 }
 
-Load BenchLoad() {
-  Load load;
-  load.subscribers = {kSubscriber};
-  load.channels = kEndpoints;
-  load.payload_bytes = kPayloadBytes;
-  return load;
-}
-
-void Register(HookdProcess& hookd, const std::string& url) {
-  hookd.CreateSubscriber(kSubscriber);
-  EndpointSet set;
-  set.subscriber = kSubscriber;
-  set.count = kEndpoints;
-  set.url = [&](size_t) { return url; };
-  hookd.CreateEndpoints({set});
-}
-
-// `max_pending` 0 = in one burst.
-Rate EndToEnd(const std::string& binary, const std::string& url, size_t events, size_t max_pending) {
-  const testing::TempDir dir;
-  HookdProcess hookd(binary, dir.path());
-  Register(hookd, url);
-  const Load load = BenchLoad();
-  Publish(hookd.channel(), load, events / 10);  // connections are open after this
-  hookd.WaitUntilDelivered();
-  const uint64_t before = hookd.Status().deliveries_succeeded();
-  const auto pace = max_pending > 0 ? KeepPace(hookd, max_pending) : nullptr;
-  const double cpu = hookd.CpuSeconds();
-  const double start = NowSeconds();
-  Publish(hookd.channel(), load, events, pace);
-  hookd.WaitUntilDelivered();
-  const double took = NowSeconds() - start;
-  const double used = hookd.CpuSeconds() - cpu;
-  const v1::ServerStatus status = hookd.Status();
-  HOOKD_CHECK(status.deliveries_succeeded() - before == events && status.attempts_failed() == 0,
-              "every event was delivered at the first attempt");
-  return {static_cast<double>(events) / took, used / static_cast<double>(events) * 1e6};
-}
-
 // Nothing is sent meanwhile: what is measured is acceptance alone.
 Rate Ingest(const std::string& binary, const std::string& url, size_t events, double& batch) {
   const testing::TempDir dir;
   HookdProcess hookd(binary, dir.path());
-  Register(hookd, url);
-  hookd.PauseSubscriber(kSubscriber);
+  RegisterBench(hookd, url);
+  hookd.PauseSubscriber(kBenchSubscriber);
   const Load load = BenchLoad();
   Publish(hookd.channel(), load, events / 10);
   const HookdProcess::Commits before = hookd.CommitTotals();
@@ -107,7 +58,7 @@ Rate Ingest(const std::string& binary, const std::string& url, size_t events, do
 Rate BareRocksDb(size_t messages, double batch) {
   const testing::TempDir dir;
   return RocksDbLoop(dir.path() / "db", messages, std::max<size_t>(1, static_cast<size_t>(batch + 0.5)),
-                     kPayloadBytes);
+                     kBenchPayloadBytes);
 }
 
 void Print(size_t number, const Round& round) {
@@ -173,20 +124,20 @@ std::vector<Figure> Figures(const std::vector<Round>& rounds) {
 }  // namespace
 
 std::vector<Figure> BenchThroughput(const Settings& settings) {
-  const auto nginx = testing::NginxFixture::Start(kNginx);
+  const auto nginx = testing::NginxFixture::Start(kBenchReceiver);
   HOOKD_CHECK(nginx.ok(), nginx.status().ToString().c_str());
   const std::string url = (*nginx)->Url("/hook");
   const size_t events = settings.events;
-  CurlLoop(url, events / 10, kInFlight, kPayloadBytes);
+  CurlLoop(url, events / 10, kInFlight, kBenchPayloadBytes);
   std::vector<Round> rounds;
   for (size_t i = 0; i < settings.rounds; ++i) {
     Round round;
-    round.curl = CurlLoop(url, events, kInFlight, kPayloadBytes);
-    round.end_to_end = EndToEnd(settings.binary, url, events, kMaxPending);
-    round.burst = EndToEnd(settings.binary, url, events, 0);
+    round.curl = CurlLoop(url, events, kInFlight, kBenchPayloadBytes);
+    round.end_to_end = EndToEnd({settings.binary, url, ""}, events, kBenchMaxPending);
+    round.burst = EndToEnd({settings.binary, url, ""}, events, 0);
     round.ingest = Ingest(settings.binary, url, events, round.batch);
     round.rocksdb = BareRocksDb(events, round.batch);
-    round.grpc = GrpcLoop(settings.self, events, kPayloadBytes);
+    round.grpc = GrpcLoop(settings.self, events, kBenchPayloadBytes);
     Print(i + 1, round);
     rounds.push_back(round);
   }
