@@ -431,6 +431,9 @@ struct AccessToken {
   std::array<uint8_t, 32> hash{};           // SHA-256 of the text
   WallMs created_ms = 0;
   WallMs expires_ms = 0;  // not valid from then on; 0 = it does not expire
+  // Of what it publishes; 0 = as configured for all.
+  uint32_t bytes_per_second = 0;   // payloads
+  uint32_t max_payload_bytes = 0;  // of one event
   bool operator==(const AccessToken&) const = default;
 };
 inline constexpr size_t kMaxTokenSubscribers = 1'000;

@@ -21,6 +21,7 @@ void AddEgressCommands(CLI::App& app, Session& session);
 void AddTokenCommands(CLI::App& app, Session& session);
 void AddSecretCommands(CLI::App& app, Session& session);
 void AddBackupCommands(CLI::App& app, Session& session);
+void AddAuditCommands(CLI::App& app, Session& session);
 void AddConfigCommands(CLI::App& app, Session& session);
 // Of all commands that `app` has by the time it runs.
 void AddCompletionCommand(CLI::App& app);

@@ -67,6 +67,7 @@ class Hookctl : public CLI::App {
     AddTokenCommands(*this, session);
     AddSecretCommands(*this, session);
     AddBackupCommands(*this, session);
+    AddAuditCommands(*this, session);
     AddConfigCommands(*this, session);
     AddCompletionCommand(*this);
   }

@@ -12,7 +12,7 @@ void AddFrom(CLI::App& command, TimeRange& range, const std::string& what) {
 }
 
 void AddBefore(CLI::App& command, TimeRange& range, const std::string& what) {
-  command.add_option("--before", range.before, what + " earlier: RFC 3339, or 2h ago as 2h");
+  command.add_option("--before,--until", range.before, what + " earlier: RFC 3339, or 2h ago as 2h");
 }
 
 bool ReadPast(Session& session, const char* option, const std::string& text,

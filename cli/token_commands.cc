@@ -23,6 +23,8 @@ struct Flags {
   std::string description;
   std::string expires;
   bool revoke_older = false;
+  uint32_t bytes_per_second = 0;
+  uint32_t max_payload_bytes = 0;
   std::string subscriber;
   int64_t limit = 100;
   bool yes = false;
@@ -41,6 +43,8 @@ void Create(Session& session, const Flags& flags) {
   token.set_role(FromWord<v1::TokenRole>(flags.role));
   for (const std::string& id : flags.subscribers) token.add_subscriber_ids(id);
   token.set_description(flags.description);
+  token.set_bytes_per_second(flags.bytes_per_second);
+  token.set_max_payload_bytes(flags.max_payload_bytes);
   request.set_revoke_older(flags.revoke_older);
   if (!flags.expires.empty()) {
     const auto time = ParseTime(flags.expires, google::protobuf::util::TimeUtil::GetCurrentTime());
@@ -106,6 +110,10 @@ void AddTokenCommands(CLI::App& app, Session& session) {
   create->add_option("--description", flags->description, "for people");
   create->add_option("--expires", flags->expires,
                      "not valid from then on: RFC 3339, or a while from now such as 24h");
+  create->add_option("--bytes-per-second", flags->bytes_per_second,
+                     "payload bytes that it may publish; 0 = as hookd is configured");
+  create->add_option("--max-payload", flags->max_payload_bytes,
+                     "bytes of one event's payload; 0 = as hookd is configured");
   create->add_flag("--revoke-older", flags->revoke_older, "the subscribers' older tokens end at once");
   AddYes(*create, flags->yes);
   create->callback([&session, flags] { Create(session, *flags); });

@@ -87,6 +87,9 @@ void CheckTogether(const Config& config, config::Document& document) {
                 int{!secrets.credential().empty()} <=
             1,
         "secrets.key_file", "is one of several keys: give one of key_file, key_env and credential");
+  check(!secrets.seal_payloads() || !secrets.key_file().empty() || !secrets.key_env().empty() ||
+            !secrets.credential().empty(),
+        "secrets.seal_payloads", "needs a key: give key_file, key_env or credential");
 }
 
 // A value of a section as bytes that differ when the values do.

@@ -105,6 +105,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies(const RocksDbOptions
   families.emplace_back("idempotency", Small(table));
   families.emplace_back("changes", Small(table));
   families.emplace_back("tokens", Small(table));
+  families.emplace_back("audit", Small(table));
   return families;
 }
 

@@ -24,6 +24,7 @@ enum Family : size_t {
   kIdempotency,
   kChanges,
   kTokens,
+  kAudit,
   kFamilyCount
 };
 

@@ -12,6 +12,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "base/audit.h"
 #include "base/ids.h"
 #include "base/model.h"
 #include "storage/facts.h"
@@ -156,6 +157,25 @@ struct SecretKeyIds {
   std::vector<uint32_t> old;  // that may still be in use: they have to stay configured
 };
 
+// All that is set has to fit.
+struct AuditQuery {
+  WallMs from_ms = 0;    // inclusive
+  WallMs before_ms = 0;  // exclusive; 0 = open
+  std::string actor;     // exact, as the next two
+  std::string subscriber_id;
+  std::string resource_id;
+  std::string call;  // "EndpointService/PauseEndpoint", or what follows the slash
+  bool oldest_first = false;
+  uint64_t position = 0;  // exclusive; 0 = from the beginning
+  size_t limit = 100;
+  size_t max_bytes = 2u << 20;  // about, but at least one record
+};
+
+struct AuditPage {
+  std::vector<AuditRecord> records;
+  uint64_t next = 0;  // where the next page begins; 0 = this was the last
+};
+
 // What a scouring takes out of the files.
 enum class Scoured : uint8_t { kPayloads, kSecrets };
 
@@ -217,6 +237,8 @@ class DeliveryStore {
     std::vector<Job> jobs;          // all that are kept, by id
     uint64_t next_job = 1;
     std::string mail_cursor;  // the newest MailCursorChanged's; empty = there is none
+    AuditTail audit;
+    uint64_t audit_first = 0;  // number of the oldest record that is kept; 0 = there is none
   };
   virtual absl::StatusOr<Recovered> Recover() = 0;
 
@@ -287,6 +309,12 @@ class DeliveryStore {
   // State changes of the commits after `after_commit`, about `limit` of them. OUT_OF_RANGE: those are older
   // than kChangesKept and gone, or later than the newest commit.
   virtual absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const = 0;
+
+  // NOT_FOUND when there is none (any more).
+  virtual absl::StatusOr<AuditRecord> ReadAudit(uint64_t number) const = 0;
+  // By number. A page looks at no more than a budget of records, and may come back short, or empty, with a
+  // position.
+  virtual absl::StatusOr<AuditPage> ListAudit(const AuditQuery& query) const = 0;
 
   // By id, after `after`; looks at `limit` endpoints.
   virtual absl::StatusOr<StalePage> StaleSecrets(EndpointId after, size_t limit) const = 0;

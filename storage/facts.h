@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/audit.h"
 #include "base/ids.h"
 #include "base/model.h"
 
@@ -189,9 +190,20 @@ struct EventErased {
   uint64_t payload_bytes = 0;
 };
 
-using Fact = std::variant<SubscriberChanged, SubscriberDeleted, EndpointChanged, EndpointDeleted, Accepted,
-                          AttemptRecorded, DeliveryParked, DeliveryEnded, LaneRemoved, BucketDropped,
-                          OperationsChanged, Redelivered, JobChanged, JobDeleted, TokenMade, BatchFormed,
-                          TokenRevoked, MailCursorChanged, ResponsesErased, EventErased>;
+// A change was made, in this commit. Records are numbered without gaps.
+struct Audited {
+  AuditRecord record;
+};
+
+// Retention of the audit log: records below this number go, but never the newest.
+struct AuditTrimmed {
+  uint64_t before = 0;
+};
+
+using Fact =
+    std::variant<SubscriberChanged, SubscriberDeleted, EndpointChanged, EndpointDeleted, Accepted,
+                 AttemptRecorded, DeliveryParked, DeliveryEnded, LaneRemoved, BucketDropped,
+                 OperationsChanged, Redelivered, JobChanged, JobDeleted, TokenMade, BatchFormed, TokenRevoked,
+                 MailCursorChanged, ResponsesErased, EventErased, Audited, AuditTrimmed>;
 
 }  // namespace hookd

@@ -12,6 +12,7 @@ constexpr char kTimeKind = 't';
 constexpr char kRemadeKind = 'e';
 constexpr char kJobKind = 'j';
 constexpr char kBucketKind = 'b';
+constexpr char kPayloadKeyKind = 'p';
 constexpr char kChangesHourKind = 'c';
 constexpr char kTokenKind = 'k';
 constexpr char kTokenOfSubscriberKind = 's';
@@ -90,6 +91,12 @@ std::string AfterTokensOfSubscriber(uint64_t subscriber) {
 std::string BucketRow(Bucket b) {
   std::string key = Prefixed(kBucketKind, 5);
   Put(key, b);
+  return key;
+}
+
+std::string PayloadKeyRow(uint32_t id) {
+  std::string key = Prefixed(kPayloadKeyKind, 5);
+  Put(key, id);
   return key;
 }
 
@@ -365,6 +372,12 @@ std::optional<uint64_t> ParseTokenOfSubscriberRow(std::string_view key) {
   if (key.size() != 17 || key[0] != kTokenOfSubscriberKind) return std::nullopt;
   key.remove_prefix(9);
   return Take<uint64_t>(key);
+}
+
+std::optional<uint32_t> ParsePayloadKeyRow(std::string_view key) {
+  if (key.size() != 5 || key[0] != kPayloadKeyKind) return std::nullopt;
+  key.remove_prefix(1);
+  return Take<uint32_t>(key);
 }
 
 std::optional<Bucket> ParseBucketRow(std::string_view key) {

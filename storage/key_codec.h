@@ -14,10 +14,11 @@
 namespace hookd::keys {
 
 // meta
-std::string State();              // "s"
-std::string OperationsRow();      // "o"
-std::string MailCursorRow();      // "m"
-std::string JobRow(uint64_t id);  // "j" id(8)
+std::string State();                     // "s"
+std::string OperationsRow();             // "o"
+std::string MailCursorRow();             // "m"
+std::string PayloadKeyRow(uint32_t id);  // "p" id(4)
+std::string JobRow(uint64_t id);         // "j" id(8)
 std::string JobPrefix();
 std::string ChangesHour(Bucket hour);  // "c" hour(4): in `changes`, the hours that are kept
 std::string ChangesHours();            // their prefix
@@ -71,6 +72,8 @@ std::string TokenOfSubscriberRow(uint64_t subscriber, uint64_t id);
 std::string AfterTokens();                                 // above every row of kind 'k'
 std::string AfterTokensOfSubscriber(uint64_t subscriber);  // above the subscriber's
 
+// audit: number(8), as OfNumber
+
 // idempotency: day(2) key(16); the key's first two bytes are the partition
 uint16_t DayOf(WallMs ms);
 std::string OfIdempotency(uint16_t day, const std::array<uint8_t, 16>& key);
@@ -115,6 +118,7 @@ struct TimeKey {
 std::optional<TimeKey> ParseTimeRow(std::string_view key);
 std::optional<EndpointSequence> ParseRemadeRow(std::string_view key);
 std::optional<uint64_t> ParseCommit(std::string_view key);
+std::optional<uint32_t> ParsePayloadKeyRow(std::string_view key);
 std::optional<uint64_t> ParseJobRow(std::string_view key);
 std::optional<uint64_t> ParseTokenRow(std::string_view key);
 std::optional<uint64_t> ParseTokenOfSubscriberRow(std::string_view key);  // the token's id

@@ -1,11 +1,13 @@
 #include "storage/memory_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "base/check.h"
+#include "storage/audit_query.h"
 #include "storage/memory_store_list.h"
 
 namespace hookd {
@@ -53,6 +55,7 @@ struct MemoryStore::Tables {
   std::map<uint64_t, Job> jobs;
   uint64_t next_job = 1;
   std::map<uint64_t, AccessToken> tokens;
+  std::map<uint64_t, AuditRecord> audit;
   std::map<uint64_t, std::string> changes;  // by commit
   ChangeHours change_hours;
   uint64_t last_commit = 0;
@@ -210,6 +213,17 @@ struct MemoryStore::Tables {
 
   void Apply(const JobDeleted& fact) { jobs.erase(fact.id); }
 
+  void Apply(const Audited& fact) {
+    HOOKD_CHECK(audit.empty() || audit.rbegin()->first + 1 == fact.record.number,
+                "audit records have no gaps");
+    audit[fact.record.number] = fact.record;
+  }
+
+  void Apply(const AuditTrimmed& fact) {
+    HOOKD_CHECK(audit.empty() || fact.before <= audit.rbegin()->first, "the newest audit record stays");
+    audit.erase(audit.begin(), audit.lower_bound(fact.before));
+  }
+
   void Apply(const TokenMade& fact) { tokens[fact.token.id] = fact.token; }
 
   void Apply(const TokenRevoked& fact) { tokens.erase(fact.token.id); }
@@ -322,6 +336,11 @@ absl::StatusOr<DeliveryStore::Recovered> MemoryStore::Recover() {
   recovered.wall_high_water_ms = committed_->wall_high_water_ms;
   for (const auto& [id, job] : committed_->jobs) recovered.jobs.push_back(job);
   recovered.next_job = committed_->next_job;
+  if (!committed_->audit.empty()) {
+    const AuditRecord& newest = committed_->audit.rbegin()->second;
+    recovered.audit = {newest.number, newest.at_ms, newest.hash, newest.log_bytes};
+    recovered.audit_first = committed_->audit.begin()->first;
+  }
   return recovered;
 }
 
@@ -439,6 +458,34 @@ absl::StatusOr<std::vector<AccessToken>> MemoryStore::ListTokens(const std::stri
     tokens.push_back(it->second);
   }
   return tokens;
+}
+
+absl::StatusOr<AuditRecord> MemoryStore::ReadAudit(uint64_t number) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = committed_->audit.find(number);
+  if (it == committed_->audit.end()) return absl::NotFoundError("no audit record has this number");
+  return it->second;
+}
+
+absl::StatusOr<AuditPage> MemoryStore::ListAudit(const AuditQuery& query) const {
+  absl::MutexLock lock(&mutex_);
+  const std::map<uint64_t, AuditRecord>& audit = committed_->audit;
+  // Those in the range of times alone cost a look.
+  const auto in_time = [&query](const AuditRecord& record) {
+    return record.at_ms >= query.from_ms && (query.before_ms == 0 || record.at_ms < query.before_ms);
+  };
+  AuditCollector collector(query);
+  if (query.oldest_first) {
+    for (auto it = audit.upper_bound(query.position); it != audit.end(); ++it) {
+      if (in_time(it->second) && !collector.Look(it->second)) break;
+    }
+  } else {
+    const auto end = query.position == 0 ? audit.end() : audit.lower_bound(query.position);
+    for (auto it = std::make_reverse_iterator(end); it != audit.rend(); ++it) {
+      if (in_time(it->second) && !collector.Look(it->second)) break;
+    }
+  }
+  return collector.TakePage();
 }
 
 absl::StatusOr<std::optional<IdempotencyHit>> MemoryStore::FindIdempotency(const std::array<uint8_t, 16>& key,

@@ -56,6 +56,8 @@ class MemoryStore final : public DeliveryStore {
   absl::StatusOr<EventPage> ListEvents(const EventQuery& query) const override;
   absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override;
   absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override;
+  absl::StatusOr<AuditRecord> ReadAudit(uint64_t number) const override;
+  absl::StatusOr<AuditPage> ListAudit(const AuditQuery& query) const override;
   // It has no files, and seals nothing.
   absl::StatusOr<StalePage> StaleSecrets(EndpointId after, size_t) const override {
     return StalePage{{}, after};

@@ -6,6 +6,7 @@
 
 #include <absl/status/status.h>
 
+#include "base/concat.h"
 #include "base/status_macros.h"
 #include "hookd/storage/v1/records.pb.h"
 #include "storage/key_codec.h"
@@ -60,6 +61,46 @@ bool TakeRemade(const Record& record, RemadePtr& remade) {
   }
   remade = std::move(out);
   return true;
+}
+
+std::string PayloadPlace(const EventId& id) { return Concat("event/", id.ToString(), "/payload"); }
+
+std::string KeptPlace(const DeliveryId& delivery, uint32_t attempt) {
+  return Concat("delivery/", delivery.ToString(), "/", attempt);
+}
+
+// Of what payload keys have sealed: those are stored beside it.
+absl::StatusOr<std::string> OpenPayload(const pb::SealedValue& sealed, const std::string& place,
+                                        const Sealer& payloads) {
+  absl::StatusOr<std::string> plain = payloads.Open(sealed, place);
+  if (plain.ok()) return plain;
+  return absl::DataLossError(Concat("what is sealed of ", place, " does not open: it or its key is damaged"));
+}
+
+void SealKept(const DeliveryId& delivery, const Sealer* payloads, pb::AttemptRecord& record) {
+  if (payloads == nullptr) return;
+  pb::KeptRecord kept;
+  kept.set_response_body(std::move(*record.mutable_response_body()));
+  kept.set_request_headers(std::move(*record.mutable_request_headers()));
+  kept.set_response_headers(std::move(*record.mutable_response_headers()));
+  record.clear_response_body();
+  record.clear_request_headers();
+  record.clear_response_headers();
+  const std::string plain = kept.SerializeAsString();
+  if (plain.empty()) return;
+  payloads->Seal(plain, KeptPlace(delivery, record.number()), *record.mutable_sealed_kept());
+}
+
+absl::Status OpenKept(const DeliveryId& delivery, const Sealer* payloads, pb::AttemptRecord& record) {
+  if (payloads == nullptr || !record.has_sealed_kept()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string plain,
+                   OpenPayload(record.sealed_kept(), KeptPlace(delivery, record.number()), *payloads));
+  pb::KeptRecord kept;
+  if (!Parse(kept, plain)) return Damaged("attempt");
+  record.set_response_body(std::move(*kept.mutable_response_body()));
+  record.set_request_headers(std::move(*kept.mutable_request_headers()));
+  record.set_response_headers(std::move(*kept.mutable_response_headers()));
+  return absl::OkStatus();
 }
 
 void Fill(const Attempt& attempt, pb::AttemptRecord& record) {
@@ -231,7 +272,7 @@ absl::StatusOr<ParkedDelivery> DecodeParked(Sequence sequence, std::string_view 
   return parked;
 }
 
-std::string Encode(const Event& event) {
+std::string Encode(const Event& event, const Sealer* payloads) {
   pb::EventRecord record;
   record.set_subscriber_id(event.subscriber_id);
   record.set_type(event.type);
@@ -239,7 +280,11 @@ std::string Encode(const Event& event) {
   record.set_ordering_key(event.ordering_key);
   record.set_idempotency_key(event.idempotency_key);
   record.set_traceparent(event.traceparent);
-  record.set_payload(event.payload);
+  if (payloads == nullptr) {
+    record.set_payload(event.payload);
+  } else {
+    payloads->Seal(event.payload, PayloadPlace(event.id), *record.mutable_sealed_payload());
+  }
   record.set_not_before_ms(event.not_before_ms);
   record.set_expires_ms(event.expires_ms);
   record.set_tracestate(event.tracestate);
@@ -247,9 +292,14 @@ std::string Encode(const Event& event) {
   return record.SerializeAsString();
 }
 
-absl::StatusOr<std::shared_ptr<const Event>> DecodeEvent(EventId id, std::string_view bytes) {
+absl::StatusOr<std::shared_ptr<const Event>> DecodeEvent(EventId id, std::string_view bytes,
+                                                         const Sealer* payloads) {
   pb::EventRecord record;
   if (!Parse(record, bytes)) return Damaged("event");
+  if (payloads != nullptr && record.has_sealed_payload()) {
+    ASSIGN_OR_RETURN(*record.mutable_payload(),
+                     OpenPayload(record.sealed_payload(), PayloadPlace(id), *payloads));
+  }
   auto event = std::make_shared<Event>();
   event->id = id;
   event->subscriber_id = std::move(*record.mutable_subscriber_id());
@@ -267,20 +317,24 @@ absl::StatusOr<std::shared_ptr<const Event>> DecodeEvent(EventId id, std::string
   return std::shared_ptr<const Event>(std::move(event));
 }
 
-std::string Encode(const Attempt& attempt) {
+std::string Encode(const Attempt& attempt, const DeliveryId& delivery, const Sealer* payloads) {
   pb::AttemptRecord record;
   Fill(attempt, record);
+  SealKept(delivery, payloads, record);
   return record.SerializeAsString();
 }
 
-absl::StatusOr<Attempt> DecodeAttempt(std::string_view bytes) {
+absl::StatusOr<Attempt> DecodeAttempt(std::string_view bytes, const DeliveryId& delivery,
+                                      const Sealer* payloads) {
   pb::AttemptRecord record;
   Attempt attempt;
-  if (!Parse(record, bytes) || !Read(record, attempt)) return Damaged("attempt");
+  if (!Parse(record, bytes)) return Damaged("attempt");
+  RETURN_IF_ERROR(OpenKept(delivery, payloads, record));
+  if (!Read(record, attempt)) return Damaged("attempt");
   return attempt;
 }
 
-std::string Encode(const End& end) {
+std::string Encode(const End& end, const DeliveryId& delivery, const Sealer* payloads) {
   pb::EndRecord record;
   SetEventId(end.event, record.mutable_event_id());
   record.set_state(static_cast<uint32_t>(end.state));
@@ -289,22 +343,28 @@ std::string Encode(const End& end) {
   record.set_attempt_count(end.attempt_count);
   record.set_event_type(end.event_type);
   record.set_subscriber_id(end.subscriber_id);
-  if (end.has_attempt) Fill(end.last_attempt, *record.mutable_last_attempt());
+  if (end.has_attempt) {
+    Fill(end.last_attempt, *record.mutable_last_attempt());
+    SealKept(delivery, payloads, *record.mutable_last_attempt());
+  }
   SetRemade(end.remade, record);
   SetBatch(end.batch, record);
   return record.SerializeAsString();
 }
 
-absl::StatusOr<End> DecodeEnd(std::string_view bytes) {
+absl::StatusOr<End> DecodeEnd(std::string_view bytes, const DeliveryId& delivery, const Sealer* payloads) {
   pb::EndRecord record;
   End end;
   if (!Parse(record, bytes) || !TakeEventId(record.event_id(), end.event) ||
       record.state() <= static_cast<uint32_t>(DeliveryState::kPending) ||
       !UpTo(DeliveryState::kCanceled, record.state()) || !UpTo(EndReason::kPurged, record.reason()) ||
-      !TakeRemade(record, end.remade) || !TakeBatch(record.batch_id(), end.batch) ||
-      !Read(record.last_attempt(), end.last_attempt)) {
+      !TakeRemade(record, end.remade) || !TakeBatch(record.batch_id(), end.batch)) {
     return Damaged("history");
   }
+  if (record.has_last_attempt()) {
+    RETURN_IF_ERROR(OpenKept(delivery, payloads, *record.mutable_last_attempt()));
+  }
+  if (!Read(record.last_attempt(), end.last_attempt)) return Damaged("history");
   end.state = static_cast<DeliveryState>(record.state());
   end.reason = static_cast<EndReason>(record.reason());
   end.ended_ms = record.ended_ms();
@@ -313,6 +373,26 @@ absl::StatusOr<End> DecodeEnd(std::string_view bytes) {
   end.subscriber_id = record.subscriber_id();
   end.has_attempt = record.has_last_attempt();
   return end;
+}
+
+std::string Encode(const PayloadKey& key, const Sealer& sealer) {
+  pb::PayloadKeyRecord record;
+  const std::string_view bytes(reinterpret_cast<const char*>(key.key.bytes.data()), key.key.bytes.size());
+  sealer.Seal(bytes, Concat("payload_key/", KeyIdText(key.key.id())), *record.mutable_key());
+  record.set_made_ms(key.made_ms);
+  return record.SerializeAsString();
+}
+
+absl::StatusOr<PayloadKey> DecodePayloadKey(uint32_t id, std::string_view bytes, const Sealer& sealer) {
+  pb::PayloadKeyRecord record;
+  PayloadKey key;
+  if (!Parse(record, bytes)) return Damaged("payload key");
+  ASSIGN_OR_RETURN(const std::string plain, sealer.Open(record.key(), Concat("payload_key/", KeyIdText(id))));
+  if (plain.size() != key.key.bytes.size()) return Damaged("payload key");
+  std::copy(plain.begin(), plain.end(), key.key.bytes.begin());
+  if (key.key.id() != id) return Damaged("payload key");
+  key.made_ms = record.made_ms();
+  return key;
 }
 
 std::string EncodeIdempotency(EventId event, const std::array<uint8_t, 16>& fingerprint) {

@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/model.h"
 #include "storage/delivery_store.h"
+#include "storage/payload_vault.h"
 #include "storage/seal.h"
 
 namespace hookd::records {
@@ -37,11 +38,16 @@ absl::StatusOr<Queued> DecodeQueued(std::string_view bytes);
 std::string Encode(const ParkedDelivery& parked);  // without its sequence, which is in the key
 absl::StatusOr<ParkedDelivery> DecodeParked(Sequence sequence, std::string_view bytes);
 
-std::string Encode(const Event& event);  // without its id, which is in the key
-absl::StatusOr<std::shared_ptr<const Event>> DecodeEvent(EventId id, std::string_view bytes);
+// `payloads`: seals and opens payloads, and what is kept of exchanges. Null: they are stored in clear, and
+// what is sealed is left out.
 
-std::string Encode(const Attempt& attempt);
-absl::StatusOr<Attempt> DecodeAttempt(std::string_view bytes);
+std::string Encode(const Event& event, const Sealer* payloads = nullptr);  // without its id, which is the key
+absl::StatusOr<std::shared_ptr<const Event>> DecodeEvent(EventId id, std::string_view bytes,
+                                                         const Sealer* payloads = nullptr);
+
+std::string Encode(const Attempt& attempt, const DeliveryId& delivery = {}, const Sealer* payloads = nullptr);
+absl::StatusOr<Attempt> DecodeAttempt(std::string_view bytes, const DeliveryId& delivery = {},
+                                      const Sealer* payloads = nullptr);
 
 // How a delivery ended.
 struct End {
@@ -57,8 +63,13 @@ struct End {
   RemadePtr remade = nullptr;
   std::optional<EventId> batch = std::nullopt;
 };
-std::string Encode(const End& end);
-absl::StatusOr<End> DecodeEnd(std::string_view bytes);
+std::string Encode(const End& end, const DeliveryId& delivery = {}, const Sealer* payloads = nullptr);
+absl::StatusOr<End> DecodeEnd(std::string_view bytes, const DeliveryId& delivery = {},
+                              const Sealer* payloads = nullptr);
+
+// Without its id, which is in the key; sealed by the operator's key.
+std::string Encode(const PayloadKey& key, const Sealer& sealer);
+absl::StatusOr<PayloadKey> DecodePayloadKey(uint32_t id, std::string_view bytes, const Sealer& sealer);
 
 std::string EncodeIdempotency(EventId event, const std::array<uint8_t, 16>& fingerprint);
 absl::StatusOr<IdempotencyHit> DecodeIdempotency(std::string_view bytes);
@@ -71,6 +82,9 @@ absl::StatusOr<Job> DecodeJob(uint64_t id, std::string_view bytes);
 
 std::string Encode(const AccessToken& token);  // without its id, which is the key
 absl::StatusOr<AccessToken> DecodeToken(uint64_t id, std::string_view bytes);
+
+std::string Encode(const AuditRecord& record);  // without its number, which is the key
+absl::StatusOr<AuditRecord> DecodeAudit(uint64_t number, std::string_view bytes);
 
 std::string Encode(const Operations& operations);
 absl::StatusOr<Operations> DecodeOperations(std::string_view bytes);

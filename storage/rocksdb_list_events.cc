@@ -122,7 +122,7 @@ class RocksDbStore::EventLister {
 
   // False = it is for the next page.
   absl::StatusOr<bool> Add(const EventId& id, std::string_view value) {
-    ASSIGN_OR_RETURN(std::shared_ptr<const Event> event, records::DecodeEvent(id, value));
+    ASSIGN_OR_RETURN(std::shared_ptr<const Event> event, records::DecodeEvent(id, value, payloads_.get()));
     if (event->subscriber_id != query_.subscriber_id || !MatchesType(query_.event_type, event->type) ||
         !MatchesKey(query_, *event)) {
       return true;
@@ -137,6 +137,7 @@ class RocksDbStore::EventLister {
   }
 
   const Reader reader_;
+  const std::shared_ptr<const Sealer> payloads_ = reader_.payloads();
   const EventQuery& query_;
   MadeRange range_;
   ScanBudget budget_;

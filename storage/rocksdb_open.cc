@@ -99,19 +99,22 @@ absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOpt
   }
   absl::Status ready = Migrate(Migrations(), folder, *owned, families);
   if (ready.ok()) ready = BeginEpoch(options.path, *owned, families[kMeta]);
-  auto store = std::make_unique<RocksDbStore>(std::move(folder), std::move(sealer), std::move(key_ids),
-                                              std::move(listener), std::move(owned), std::move(families));
+  auto store = std::make_unique<RocksDbStore>(std::move(folder), std::move(sealer), options.seal_payloads,
+                                              std::move(key_ids), std::move(listener), std::move(owned),
+                                              std::move(families));
   RETURN_IF_ERROR(listed);  // the store closes the database
   RETURN_IF_ERROR(ready);
   if (!freed) RETURN_IF_ERROR(store->KeepBallast(options.ballast_bytes));
   return store;
 }
 
-RocksDbStore::RocksDbStore(DataFolder folder, Sealer sealer, std::vector<uint32_t> key_ids,
-                           std::shared_ptr<DatabaseListener> listener, std::unique_ptr<rocksdb::DB> db,
+RocksDbStore::RocksDbStore(DataFolder folder, Sealer sealer, bool seal_payloads,
+                           std::vector<uint32_t> key_ids, std::shared_ptr<DatabaseListener> listener,
+                           std::unique_ptr<rocksdb::DB> db,
                            std::vector<rocksdb::ColumnFamilyHandle*> families)
     : folder_(std::move(folder)),
       sealer_(std::move(sealer)),
+      vault_(seal_payloads),
       key_ids_(std::move(key_ids)),
       listener_(std::move(listener)),
       db_(std::move(db)),
@@ -140,6 +143,7 @@ absl::StatusOr<DeliveryStore::Recovered> RocksDbStore::Recover() {
   RETURN_IF_ERROR(RecoverMeta(recovered));
   RETURN_IF_ERROR(CountSubscribers(recovered));
   RETURN_IF_ERROR(RecoverLanes(recovered));
+  RETURN_IF_ERROR(RecoverAudit(recovered));
   recovered.next_endpoint_number = state_.next_endpoint_number;
   recovered.wall_high_water_ms = state_.wall_high_water_ms;
   recovered.epoch = state_.epoch;
@@ -167,6 +171,9 @@ absl::Status RocksDbStore::RecoverMeta(Recovered& recovered) {
       const std::optional<uint64_t> first = keys::ParseNumber(value);
       if (!first) return absl::DataLossError("an hour of changes is damaged");
       change_hours_.Load({*hour, *first});
+    } else if (const std::optional<uint32_t> key_id = keys::ParsePayloadKeyRow(key)) {
+      ASSIGN_OR_RETURN(PayloadKey payload_key, records::DecodePayloadKey(*key_id, value, sealer_));
+      vault_.Load(std::move(payload_key));
     } else if (const std::optional<uint64_t> id = keys::ParseJobRow(key)) {
       ASSIGN_OR_RETURN(Job job, records::DecodeJob(*id, value));
       recovered.jobs.push_back(std::move(job));

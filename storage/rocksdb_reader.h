@@ -26,6 +26,9 @@ class RocksDbStore::Reader {
     options_.snapshot = snapshot_.snapshot();
   }
 
+  // Opens payloads, and what is kept of exchanges.
+  std::shared_ptr<const Sealer> payloads() const { return store_.vault_.sealer(); }
+
   // False = there is no such row.
   absl::StatusOr<bool> Get(Family family, const std::string& key, std::string& value) const {
     const rocksdb::Status status = store_.db_->Get(options_, store_.Cf(family), key, &value);
@@ -61,7 +64,7 @@ class RocksDbStore::Reader {
     std::string value;
     ASSIGN_OR_RETURN(const bool found, Get(kEvents, keys::OfEvent(id), value));
     if (!found) return absl::NotFoundError(Concat("no event ", id.ToString()));
-    return records::DecodeEvent(id, value);
+    return records::DecodeEvent(id, value, payloads().get());
   }
 
   // Nullopt = there is none.

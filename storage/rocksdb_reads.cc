@@ -81,22 +81,22 @@ absl::StatusOr<Delivery> RocksDbStore::ReadDelivery(DeliveryId id) const {
   std::optional<Delivery> delivery;
   std::vector<Attempt> attempts;
   std::optional<Attempt> last;
-  RETURN_IF_ERROR(reader.Scan(kHistory, keys::HistoryRow(id, 0),
-                              keys::After(keys::HistoryRow(id, keys::kEndRow)),
-                              [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
-                                const std::optional<keys::HistoryKey> parsed = keys::ParseHistoryRow(key);
-                                if (!parsed)
-                                  return absl::DataLossError("an unknown row in the family history");
-                                if (parsed->attempt == keys::kEndRow) {
-                                  ASSIGN_OR_RETURN(records::End end, records::DecodeEnd(value));
-                                  if (end.has_attempt) last = std::move(end.last_attempt);
-                                  delivery = Reader::Ended(id, std::move(end));
-                                } else {
-                                  ASSIGN_OR_RETURN(Attempt attempt, records::DecodeAttempt(value));
-                                  attempts.push_back(std::move(attempt));
-                                }
-                                return true;
-                              }));
+  const std::shared_ptr<const Sealer> payloads = reader.payloads();
+  RETURN_IF_ERROR(
+      reader.Scan(kHistory, keys::HistoryRow(id, 0), keys::After(keys::HistoryRow(id, keys::kEndRow)),
+                  [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
+                    const std::optional<keys::HistoryKey> parsed = keys::ParseHistoryRow(key);
+                    if (!parsed) return absl::DataLossError("an unknown row in the family history");
+                    if (parsed->attempt == keys::kEndRow) {
+                      ASSIGN_OR_RETURN(records::End end, records::DecodeEnd(value, id, payloads.get()));
+                      if (end.has_attempt) last = std::move(end.last_attempt);
+                      delivery = Reader::Ended(id, std::move(end));
+                    } else {
+                      ASSIGN_OR_RETURN(Attempt attempt, records::DecodeAttempt(value, id, payloads.get()));
+                      attempts.push_back(std::move(attempt));
+                    }
+                    return true;
+                  }));
   if (!delivery) {
     const std::string key = keys::OfDelivery(id.endpoint, id.sequence);
     std::string value;

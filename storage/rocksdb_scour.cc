@@ -38,7 +38,8 @@ void RocksDbStore::Write(const ResponsesErased& fact) {
   }
   for (size_t i = 0; i < own_rows; ++i) {
     const Attempt& attempt = delivery.attempts[i];
-    Put(kHistory, keys::HistoryRow(delivery.id, attempt.number), records::Encode(attempt));
+    Put(kHistory, keys::HistoryRow(delivery.id, attempt.number),
+        records::Encode(attempt, delivery.id, PayloadSealer()));
   }
   end.event = delivery.event;
   end.state = delivery.state;
@@ -52,7 +53,8 @@ void RocksDbStore::Write(const ResponsesErased& fact) {
     end.remade =
         std::make_shared<const Remade>(Remade{delivery.accepted_ms, delivery.origin, delivery.replaces});
   }
-  Put(kHistory, keys::HistoryRow(delivery.id, keys::kEndRow), records::Encode(end));
+  Put(kHistory, keys::HistoryRow(delivery.id, keys::kEndRow),
+      records::Encode(end, delivery.id, PayloadSealer()));
 }
 
 void RocksDbStore::Write(const EventErased& fact) {
@@ -98,9 +100,22 @@ absl::Status RocksDbStore::ForgetOldKeys() {
   std::vector<uint32_t> ids;
   if (sealer_.key_id() != 0) ids.push_back(sealer_.key_id());
   if (ids == key_ids_) return absl::OkStatus();
+  RETURN_IF_ERROR(ResealPayloadKeys());
   RETURN_IF_ERROR(WriteKeyList(folder_.path(), sealer_, ids));
   key_ids_ = std::move(ids);
   return absl::OkStatus();
+}
+
+// The committer only ever adds keys, and none that is here: no write is lost.
+absl::Status RocksDbStore::ResealPayloadKeys() {
+  rocksdb::WriteBatch batch;
+  for (const PayloadKey& key : vault_.keys()) {
+    batch.Put(Cf(kMeta), keys::PayloadKeyRow(key.key.id()), records::Encode(key, sealer_));
+  }
+  if (batch.Count() == 0) return absl::OkStatus();
+  rocksdb::WriteOptions durable;
+  durable.sync = true;
+  return FromRocksDb(db_->Write(durable, &batch), "seal the payload keys anew");
 }
 
 // The logs go once all families are flushed. A snapshot older than now would carry what was deleted through
@@ -113,6 +128,7 @@ absl::Status RocksDbStore::Scour(Scoured what, std::atomic<bool>& stop) {
     std::this_thread::sleep_for(kSnapshotPoll);
     files.try_lock();
   }
+  if (what == Scoured::kSecrets) RETURN_IF_ERROR(ResealPayloadKeys());
   const rocksdb::SequenceNumber now = db_->GetLatestSequenceNumber();
   RETURN_IF_ERROR(FromRocksDb(db_->Flush(rocksdb::FlushOptions(), families_), "flush"));
   uint64_t oldest = 0;
@@ -120,7 +136,7 @@ absl::Status RocksDbStore::Scour(Scoured what, std::atomic<bool>& stop) {
     if (stop) return Stopped();
     std::this_thread::sleep_for(kSnapshotPoll);
   }
-  std::vector<Family> families = {kEndpoints};
+  std::vector<Family> families = {kEndpoints, kMeta};
   if (what == Scoured::kPayloads) families = {kEvents, kHistory};
   for (const Family family : families) {
     if (stop) return Stopped();

@@ -18,8 +18,9 @@ struct RocksDbOptions {
   std::string path;               // the data folder
   size_t wal_bytes = 128u << 20;  // bounds restart time and the space that a reopening needs
   size_t block_cache_bytes = 64u << 20;
-  size_t ballast_bytes = 0;  // of a file that is given up when the disk is too full to open; 0 = none
-  SecretKeys secrets = {};   // have passed CheckSecretKeys
+  size_t ballast_bytes = 0;    // of a file that is given up when the disk is too full to open; 0 = none
+  SecretKeys secrets = {};     // have passed CheckSecretKeys
+  bool seal_payloads = false;  // and what is kept of exchanges; from now on, under keys that these seal
   // A background error happened: the store is poisoned, and the process must stop. Runs on a thread of the
   // database.
   std::function<void(absl::Status)> on_failure;

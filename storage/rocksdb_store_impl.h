@@ -1,6 +1,6 @@
 // The class behind OpenRocksDbStore: opening and recovery in rocksdb_open.cc, writes in rocksdb_writes.cc,
-// reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc, rocksdb_list.cc, rocksdb_stats.cc
-// and rocksdb_tokens.cc; what concerns secrets and purges in rocksdb_scour.cc.
+// reads in rocksdb_reads.cc, rocksdb_changes.cc, rocksdb_configuration.cc, rocksdb_list.cc, rocksdb_stats.cc,
+// rocksdb_tokens.cc and rocksdb_audit.cc; what concerns secrets and purges in rocksdb_scour.cc.
 #pragma once
 
 #include <atomic>
@@ -71,7 +71,7 @@ class RocksDbStore final : public DeliveryStore {
   class Reader;  // consistent reads under one snapshot
 
   // `key_ids`: of the list of keys, the newest first.
-  RocksDbStore(DataFolder folder, Sealer sealer, std::vector<uint32_t> key_ids,
+  RocksDbStore(DataFolder folder, Sealer sealer, bool seal_payloads, std::vector<uint32_t> key_ids,
                std::shared_ptr<DatabaseListener> listener, std::unique_ptr<rocksdb::DB> db,
                std::vector<rocksdb::ColumnFamilyHandle*> families);
   ~RocksDbStore() override;
@@ -104,6 +104,8 @@ class RocksDbStore final : public DeliveryStore {
   absl::StatusOr<EventPage> ListEvents(const EventQuery& query) const override;
   absl::StatusOr<std::vector<DeliveryId>> DeliveriesOf(const Event& event, size_t limit) const override;
   absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override;
+  absl::StatusOr<AuditRecord> ReadAudit(uint64_t number) const override;
+  absl::StatusOr<AuditPage> ListAudit(const AuditQuery& query) const override;
   absl::StatusOr<StalePage> StaleSecrets(EndpointId after, size_t limit) const override;
   SecretKeyIds Secrets() const override;
   absl::Status Scour(Scoured what, std::atomic<bool>& stop) override;
@@ -120,6 +122,10 @@ class RocksDbStore final : public DeliveryStore {
   class Lister;       // one page of ListDeliveries
   class EventLister;  // one page of ListEvents
 
+  // Seals payloads of the open batch; null = they are stored in clear.
+  const Sealer* PayloadSealer();
+  // Under the newest of the operator's keys, on disk.
+  absl::Status ResealPayloadKeys();
   void Put(Family family, const std::string& key, const std::string& value);
   void Delete(Family family, const std::string& key);
   void DeletePrefix(Family family, const std::string& prefix);
@@ -133,6 +139,7 @@ class RocksDbStore final : public DeliveryStore {
 
   absl::Status RecoverMeta(Recovered& recovered);
   absl::Status RecoverLanes(Recovered& recovered);
+  absl::Status RecoverAudit(Recovered& recovered) const;
   absl::Status CountSubscribers(Recovered& recovered) const;
   absl::StatusOr<Subscriber> SubscriberOf(const std::string& id) const;
 
@@ -156,11 +163,14 @@ class RocksDbStore final : public DeliveryStore {
   void Write(const MailCursorChanged& fact);
   void Write(const ResponsesErased& fact);
   void Write(const EventErased& fact);
+  void Write(const Audited& fact);
+  void Write(const AuditTrimmed& fact);
 
   rocksdb::ColumnFamilyHandle* Cf(Family family) const { return families_[family]; }
 
   const DataFolder folder_;  // outlives the database: its lock goes last
   const Sealer sealer_;
+  PayloadVault vault_;
   mutable absl::Mutex key_ids_mutex_;
   std::vector<uint32_t> key_ids_ ABSL_GUARDED_BY(key_ids_mutex_);
   const std::shared_ptr<DatabaseListener> listener_;
@@ -172,6 +182,7 @@ class RocksDbStore final : public DeliveryStore {
 
   // The committer's.
   rocksdb::WriteBatch batch_;
+  std::shared_ptr<const Sealer> payload_sealer_;  // as PayloadSealer gave it last
   bool batch_used_ = false;
   bool poisoned_ = false;
   LaneTable lanes_;

@@ -33,6 +33,16 @@ std::string Bytes(const EventId& id) {
 
 }  // namespace
 
+const Sealer* RocksDbStore::PayloadSealer() {
+  if (!vault_.seals()) return nullptr;
+  if (const std::optional<PayloadKey> made = vault_.Renew(state_.wall_high_water_ms)) {
+    Put(kMeta, keys::PayloadKeyRow(made->key.id()), records::Encode(*made, sealer_));
+    payload_sealer_.reset();
+  }
+  if (payload_sealer_ == nullptr) payload_sealer_ = vault_.sealer();
+  return payload_sealer_.get();
+}
+
 void RocksDbStore::Put(Family family, const std::string& key, const std::string& value) {
   batch_.Put(Cf(family), key, value);
 }
@@ -87,7 +97,7 @@ void RocksDbStore::Write(const Accepted& fact) {
   changes_.Apply(fact);
   const Event& event = *fact.event;
   state_.wall_high_water_ms = std::max(state_.wall_high_water_ms, event.accepted_ms);
-  Put(kEvents, keys::OfEvent(event.id), records::Encode(event));
+  Put(kEvents, keys::OfEvent(event.id), records::Encode(event, PayloadSealer()));
   const std::string queued = records::Encode(records::Queued{event.id});
   for (const AcceptedDelivery& delivery : fact.deliveries) {
     Put(kQueue, keys::OfDelivery(delivery.endpoint, delivery.sequence), queued);
@@ -124,7 +134,7 @@ void RocksDbStore::Write(const Redelivered& fact) {
 
 void RocksDbStore::Ended(const DeliveryId& delivery, bool was_parked, const records::End& end) {
   Delete(was_parked ? kParked : kQueue, keys::OfDelivery(delivery.endpoint, delivery.sequence));
-  Put(kHistory, keys::HistoryRow(delivery, keys::kEndRow), records::Encode(end));
+  Put(kHistory, keys::HistoryRow(delivery, keys::kEndRow), records::Encode(end, delivery, PayloadSealer()));
   if (IsIndexed(end.state)) {
     Put(kHistory,
         keys::StateRow(end.state, AcceptedMs(end.event, end.remade), delivery.endpoint, delivery.sequence),
@@ -158,7 +168,8 @@ void RocksDbStore::Write(const AttemptRecorded& fact) {
       records::Encode(ParkedDelivery{fact.delivery.sequence, fact.event, fact.ordering_key_hash,
                                      fact.attempt.number, fact.failures, fact.attempt.next_due_ms,
                                      fact.attempt.status, fact.attempt.error, fact.remade, fact.batch}));
-  Put(kHistory, keys::HistoryRow(fact.delivery, fact.attempt.number), records::Encode(fact.attempt));
+  Put(kHistory, keys::HistoryRow(fact.delivery, fact.attempt.number),
+      records::Encode(fact.attempt, fact.delivery, PayloadSealer()));
 }
 
 void RocksDbStore::Write(const DeliveryParked& fact) {

@@ -18,6 +18,8 @@ std::string Encode(const AccessToken& token) {
   record.set_hash(token.hash.data(), token.hash.size());
   record.set_created_ms(token.created_ms);
   record.set_expires_ms(token.expires_ms);
+  record.set_bytes_per_second(token.bytes_per_second);
+  record.set_max_payload_bytes(token.max_payload_bytes);
   return record.SerializeAsString();
 }
 
@@ -35,6 +37,8 @@ absl::StatusOr<AccessToken> DecodeToken(uint64_t id, std::string_view bytes) {
   std::copy(record.hash().begin(), record.hash().end(), token.hash.begin());
   token.created_ms = record.created_ms();
   token.expires_ms = record.expires_ms();
+  token.bytes_per_second = record.bytes_per_second();
+  token.max_payload_bytes = record.max_payload_bytes();
   return token;
 }
 

@@ -82,6 +82,7 @@ class ApiServer::Impl {
                     clock),
         backups_(options.backups),
         tokens_(engine, clock),
+        audit_(engine),
         profiles_(engine),
         guard_(options.auth, engine, options.tools, telemetry, clock),
         gateway_(options.gateway) {
@@ -93,6 +94,7 @@ class ApiServer::Impl {
     Show<GuardedOperationsService>(operations_);
     Show<GuardedBackupService>(backups_);
     Show<GuardedTokenService>(tokens_);
+    Show<GuardedAuditService>(audit_);
     Show<GuardedProfileService>(profiles_);
     if (options.tools == nullptr) return;
     tools_.emplace(engine, *options.tools, feed_);
@@ -167,6 +169,7 @@ class ApiServer::Impl {
   OperationsService operations_;
   BackupService backups_;
   TokenService tokens_;
+  AuditService audit_;
   ProfileService profiles_;
   std::optional<ToolService> tools_;
   std::optional<CaptureService> captures_;

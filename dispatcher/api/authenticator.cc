@@ -40,6 +40,15 @@ std::string AddressKey(std::string_view remote) {
   return {bytes.begin(), bytes.begin() + 8};
 }
 
+AuditOrigin OriginOfToken(const AccessToken* token) {
+  AuditOrigin origin;
+  origin.actor = token == nullptr ? std::string(kLocalActor) : TokenName(token->id);
+  if (token == nullptr) return origin;
+  origin.role = std::string(ToString(token->role));
+  origin.name = token->description;
+  return origin;
+}
+
 bool Caller::Owns(const std::string& subscriber_id) const {
   const std::vector<std::string>* own = Subscribers();
   return own == nullptr || std::find(own->begin(), own->end(), subscriber_id) != own->end();
@@ -61,10 +70,17 @@ absl::StatusOr<Caller> Authenticator::Authenticate(std::string_view authorizatio
   }
   const bool bearer = absl::StartsWithIgnoreCase(given, kScheme);
   const absl::string_view text = absl::StripAsciiWhitespace(bearer ? given.substr(kScheme.size()) : given);
+  if (bearer) return Identify({text.data(), text.size()}, remote);
   const std::string address = AddressKey(remote);
-  absl::StatusOr<Caller> caller = bearer && TokenIdOf({text.data(), text.size()})
-                                      ? Find({text.data(), text.size()}, address)
-                                      : absl::StatusOr<Caller>(NotValid());
+  if (!MayTry(address)) return Slowed();
+  CountWrong(address);
+  return Refuse(AuthFailure::kInvalid,
+                absl::UnauthenticatedError("authorization: is no bearer token: send \"Bearer hkt_...\""));
+}
+
+absl::StatusOr<Caller> Authenticator::Identify(std::string_view key, std::string_view remote) {
+  const std::string address = AddressKey(remote);
+  absl::StatusOr<Caller> caller = TokenIdOf(key) ? Find(key, address) : absl::StatusOr<Caller>(NotValid());
   if (caller.ok()) {
     if (absl::Status many = CountCall(caller->token->id); !many.ok()) return many;
     return caller;
@@ -73,9 +89,50 @@ absl::StatusOr<Caller> Authenticator::Authenticate(std::string_view authorizatio
   if (!absl::IsUnauthenticated(caller.status())) return caller.status();
   if (!MayTry(address)) return Slowed();
   CountWrong(address);
-  if (bearer) return Refuse(AuthFailure::kInvalid, caller.status());
-  return Refuse(AuthFailure::kInvalid,
-                absl::UnauthenticatedError("authorization: is no bearer token: send \"Bearer hkt_...\""));
+  return Refuse(AuthFailure::kInvalid, caller.status());
+}
+
+PublishLimits Authenticator::LimitsOf(const Caller& caller) {
+  PublishLimits limits;
+  if (caller.token == nullptr) return limits;
+  const AccessToken& token = *caller.token;
+  const uint32_t largest =
+      token.max_payload_bytes == 0 ? options_.max_payload_bytes : token.max_payload_bytes;
+  if (largest != 0) limits.max_payload = largest;
+  const uint32_t rate = token.bytes_per_second == 0 ? options_.bytes_per_second : token.bytes_per_second;
+  if (rate != 0) {
+    limits.charge = [this, id = token.id, rate](size_t bytes) { return CountBytes(id, rate, bytes); };
+  }
+  return limits;
+}
+
+// A second's worth may come at once; what is larger goes when a byte could, and is paid off afterwards.
+absl::Status Authenticator::CountBytes(uint64_t id, uint32_t per_second, size_t bytes) {
+  constexpr int64_t kSecondUs = 1'000'000;
+  const int64_t now = Micros(clock_.Steady());
+  int64_t wait_us = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto held = held_.find(id);
+    if (held == held_.end()) return absl::OkStatus();  // all were read anew just now
+    int64_t& tat = held->second.bytes_tat_us;
+    wait_us = tat - kSecondUs - now;
+    if (wait_us <= 0) {
+      tat = std::max(tat, now) + static_cast<int64_t>(bytes) * kSecondUs / per_second;
+      return absl::OkStatus();
+    }
+  }
+  return Refuse(AuthFailure::kBytes, absl::ResourceExhaustedError(absl::StrCat(
+                                         "this token published more than ", per_second,
+                                         " payload bytes per second (bytes_per_second): publish again in ",
+                                         wait_us / 1000 + 1, " ms")));
+}
+
+absl::Status PublishLimits::CheckPayload(size_t bytes) const {
+  if (bytes <= max_payload) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("payload: is ", bytes,
+                                                   " bytes, and this token may publish events of at most ",
+                                                   max_payload, " (max_payload_bytes)"));
 }
 
 absl::Status Authenticator::Slowed() {

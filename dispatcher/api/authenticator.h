@@ -12,7 +12,9 @@
 #include <absl/status/statusor.h>
 #include <absl/synchronization/mutex.h>
 
+#include "base/audit.h"
 #include "base/clock.h"
+#include "dispatcher/api/publish_limits.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/telemetry/telemetry.h"
 
@@ -30,6 +32,9 @@ inline constexpr size_t kMaxWrongAddresses = 4096;
 struct AuthOptions {
   bool required = false;
   RateLimit calls{10'000, 10'000, RateUnit::kRequest};  // of one token; per_second 0 = no limit
+  // Of what a token publishes, unless it says otherwise; 0 = no limit.
+  uint32_t bytes_per_second = 0;
+  uint32_t max_payload_bytes = 0;
 };
 
 // Who makes a call. Cheap to copy.
@@ -56,6 +61,12 @@ class Authenticator {
   // Without `required` nothing is looked at.
   absl::StatusOr<Caller> Authenticate(std::string_view authorization, std::string_view remote);
 
+  // As Authenticate, of an API key alone, also without `required`.
+  absl::StatusOr<Caller> Identify(std::string_view key, std::string_view remote);
+
+  // Outlived by this.
+  PublishLimits LimitsOf(const Caller& caller);
+
   // For calls that last: UNAUTHENTICATED once the token is not valid any more, or is bound otherwise. Reads
   // only if tokens have changed.
   absl::Status StillValid(Caller& caller);
@@ -64,12 +75,14 @@ class Authenticator {
   struct Held {
     std::shared_ptr<const AccessToken> token;
     uint64_t changes = 0;
-    int64_t tat_us = 0;  // of its calls
+    int64_t tat_us = 0;        // of its calls
+    int64_t bytes_tat_us = 0;  // of what it published
   };
 
   absl::StatusOr<Caller> Find(std::string_view text, const std::string& address);
   absl::Status Slowed();
   absl::Status CountCall(uint64_t id);
+  absl::Status CountBytes(uint64_t id, uint32_t per_second, size_t bytes);
   bool MayTry(const std::string& address);
   void CountWrong(const std::string& address);
   absl::Status Refuse(AuthFailure why, absl::Status status);
@@ -82,6 +95,9 @@ class Authenticator {
   absl::flat_hash_map<uint64_t, Held> held_ ABSL_GUARDED_BY(mutex_);         // by id
   absl::flat_hash_map<std::string, int64_t> wrong_ ABSL_GUARDED_BY(mutex_);  // tats by address
 };
+
+// For the audit log. Null: calls need no token.
+AuditOrigin OriginOfToken(const AccessToken* token);
 
 // What wrong tokens are counted by: an IPv4 address, or the first half of an IPv6 one.
 std::string AddressKey(std::string_view remote);

@@ -155,6 +155,18 @@ absl::StatusOr<Caller> CallGuard::Admit(const CallRule& rule, const grpc::Server
   return caller;
 }
 
+AuditOrigin CallGuard::OriginOf(const Caller& caller, const CallRule& rule,
+                                const grpc::ServerContextBase& context, const Message& request) {
+  AuditOrigin origin = OriginOfToken(caller.token.get());
+  origin.peer = RemoteAddress(context);
+  origin.call = std::string(rule.call);
+  const FieldDescriptor* reason = request.GetDescriptor()->FindFieldByName("reason");
+  if (reason != nullptr && reason->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+    origin.reason = request.GetReflection()->GetString(request, reason);
+  }
+  return origin;
+}
+
 StillAllowed CallGuard::Lasting(const Caller& caller) {
   if (caller.token == nullptr) return nullptr;
   return [this, held = Caller(caller)]() mutable { return authenticator_.StillValid(held); };

@@ -10,6 +10,7 @@
 #include <google/protobuf/message.h>
 #include <grpcpp/grpcpp.h>
 
+#include "base/audit.h"
 #include "dispatcher/api/authenticator.h"
 #include "dispatcher/api/call_registry.h"
 #include "dispatcher/api/call_rules.h"
@@ -36,8 +37,16 @@ class CallGuard {
                                const google::protobuf::Message& request,
                                std::unique_ptr<google::protobuf::Message>& narrowed);
 
+  // For the audit log: who makes this call.
+  static AuditOrigin OriginOf(const Caller& caller, const CallRule& rule,
+                              const grpc::ServerContextBase& context,
+                              const google::protobuf::Message& request);
+
   // The job is about what is the caller's. May read the disk.
   bool Owns(const Caller& caller, const Job& job);
+
+  // Of a call that publishes. The guard outlives them.
+  PublishLimits LimitsOf(const Caller& caller) { return authenticator_.LimitsOf(caller); }
 
   // For streams: asked before each message. The guard outlives them.
   StillAllowed Lasting(const Caller& caller);

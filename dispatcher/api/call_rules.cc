@@ -82,6 +82,9 @@ absl::Status CheckRule(const CallRule& rule, const MethodDescriptor& method) {
 
 const std::vector<CallRule>& CallRules() {
   static const auto& rules = *new std::vector<CallRule>{
+      {"AuditService/GetAuditRecord", kReader, {}},
+      {"AuditService/ListAuditRecords", kReader, {}},
+
       {"BackupService/CreateBackup", kOperator, {}},
       {"BackupService/GetBackupRun", kReader, {}},
       {"BackupService/ListBackups", kReader, {}},

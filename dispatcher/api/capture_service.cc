@@ -9,6 +9,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "dispatcher/api/audit_forms.h"
 #include "dispatcher/api/capture_watch.h"
 #include "dispatcher/api/grpc_status.h"
 #include "dispatcher/api/time_convert.h"
@@ -102,8 +103,9 @@ grpc::Status CaptureService::CreateBin(grpc::ServerContext*, const v1::CreateBin
   if (!lifetime.ok()) return ToGrpc(lifetime.status());
   const absl::StatusOr<BinView> bin =
       tools_.bins().Create(request->status() == 0 ? 200 : request->status(), *lifetime);
-  if (bin.ok()) *response = Show(*bin);
-  return ToGrpc(bin.status());
+  if (!bin.ok()) return ToGrpc(bin.status());
+  *response = Show(*bin);
+  return ToGrpc(engine_.NoteAudit({"bin", bin->id, "", "", AuditJson(*response), {}}));
 }
 
 grpc::Status CaptureService::GetBin(grpc::ServerContext*, const v1::GetBinRequest* request,
@@ -141,7 +143,8 @@ grpc::Status CaptureService::DeleteBin(grpc::ServerContext*, const v1::DeleteBin
     const absl::Status ended = EndCapture(bin->endpoint, bin->id).status();
     if (!ended.ok() && !absl::IsNotFound(ended)) return ToGrpc(ended);  // NOT_FOUND: the endpoint is gone
   }
-  return ToGrpc(tools_.bins().Delete(request->id()));
+  if (absl::Status gone = tools_.bins().Delete(request->id()); !gone.ok()) return ToGrpc(gone);
+  return ToGrpc(engine_.NoteAudit({"bin", bin->id, "", AuditJson(Show(*bin)), "", {}}));
 }
 
 grpc::Status CaptureService::StartCapture(grpc::ServerContext*, const v1::StartCaptureRequest* request,

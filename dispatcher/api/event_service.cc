@@ -12,12 +12,17 @@ namespace hookd {
 EventService::EventService(std::shared_ptr<PublishContext> publish, std::shared_ptr<FeedContext> feed)
     : publish_(std::move(publish)), feed_(std::move(feed)) {}
 
-grpc::ServerUnaryReactor* EventService::PublishEvent(grpc::CallbackServerContext* context,
-                                                     const v1::PublishEventRequest* request,
-                                                     v1::PublishEventResponse* response) {
+grpc::ServerUnaryReactor* EventService::PublishEventWithin(const PublishLimits& limits,
+                                                           grpc::CallbackServerContext* context,
+                                                           const v1::PublishEventRequest* request,
+                                                           v1::PublishEventResponse* response) {
   if (!request->has_event()) {
     return PublishCall::Refused(*publish_, *context, absl::InvalidArgumentError("event: is missing"));
   }
+  const size_t bytes = request->event().payload().size();
+  absl::Status within = limits.CheckPayload(bytes);
+  if (within.ok()) within = limits.Charge(bytes);
+  if (!within.ok()) return PublishCall::Refused(*publish_, *context, within);
   absl::StatusOr<NewEvent> event = MakeEvent(request->event(), publish_->clock.Wall(), publish_->engine);
   if (!event.ok()) return PublishCall::Refused(*publish_, *context, event.status());
   std::vector<NewEvent> events;
@@ -38,13 +43,15 @@ grpc::ServerUnaryReactor* EventService::PublishEvent(grpc::CallbackServerContext
       });
 }
 
-grpc::ServerUnaryReactor* EventService::PublishEvents(grpc::CallbackServerContext* context,
-                                                      const v1::PublishEventsRequest* request,
-                                                      v1::PublishEventsResponse* response) {
+grpc::ServerUnaryReactor* EventService::PublishEventsWithin(const PublishLimits& limits,
+                                                            grpc::CallbackServerContext* context,
+                                                            const v1::PublishEventsRequest* request,
+                                                            v1::PublishEventsResponse* response) {
   absl::Status bad = CheckBatchSize(request->events(), request->ByteSizeLong());
   if (request->events().empty()) bad = absl::InvalidArgumentError("events: is empty, send 1 to 1000");
+  if (bad.ok()) bad = limits.Charge(PayloadBytes(request->events()));
   if (!bad.ok()) return PublishCall::Refused(*publish_, *context, bad);
-  CheckedBatch batch = CheckBatch(request->events(), *response->mutable_results(), *publish_);
+  CheckedBatch batch = CheckBatch(request->events(), *response->mutable_results(), *publish_, limits);
   if (batch.events.empty()) return PublishCall::Finished(*context, absl::OkStatus());
   return PublishCall::Start(publish_, *context, std::move(batch.events),
                             [response, publish = publish_, positions = std::move(batch.positions)](
@@ -55,8 +62,9 @@ grpc::ServerUnaryReactor* EventService::PublishEvents(grpc::CallbackServerContex
 }
 
 grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>*
-EventService::PublishStreamWhile(grpc::CallbackServerContext* context, StillAllowed allowed) {
-  return hookd::PublishStream::Start(publish_, *context, std::move(allowed));
+EventService::PublishStreamWhile(grpc::CallbackServerContext* context, StillAllowed allowed,
+                                 PublishLimits limits) {
+  return hookd::PublishStream::Start(publish_, *context, std::move(allowed), std::move(limits));
 }
 
 grpc::ServerUnaryReactor* EventService::GetEvent(grpc::CallbackServerContext* context,

@@ -18,16 +18,28 @@ class EventService final : public v1::EventService::CallbackService {
 
   grpc::ServerUnaryReactor* PublishEvent(grpc::CallbackServerContext* context,
                                          const v1::PublishEventRequest* request,
-                                         v1::PublishEventResponse* response) override;
+                                         v1::PublishEventResponse* response) override {
+    return PublishEventWithin({}, context, request, response);
+  }
   grpc::ServerUnaryReactor* PublishEvents(grpc::CallbackServerContext* context,
                                           const v1::PublishEventsRequest* request,
-                                          v1::PublishEventsResponse* response) override;
+                                          v1::PublishEventsResponse* response) override {
+    return PublishEventsWithin({}, context, request, response);
+  }
   grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* PublishStream(
       grpc::CallbackServerContext* context) override {
-    return PublishStreamWhile(context, nullptr);
+    return PublishStreamWhile(context, nullptr, {});
   }
+  grpc::ServerUnaryReactor* PublishEventWithin(const PublishLimits& limits,
+                                               grpc::CallbackServerContext* context,
+                                               const v1::PublishEventRequest* request,
+                                               v1::PublishEventResponse* response);
+  grpc::ServerUnaryReactor* PublishEventsWithin(const PublishLimits& limits,
+                                                grpc::CallbackServerContext* context,
+                                                const v1::PublishEventsRequest* request,
+                                                v1::PublishEventsResponse* response);
   grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* PublishStreamWhile(
-      grpc::CallbackServerContext* context, StillAllowed allowed);
+      grpc::CallbackServerContext* context, StillAllowed allowed, PublishLimits limits);
   grpc::ServerUnaryReactor* GetEvent(grpc::CallbackServerContext* context, const v1::GetEventRequest* request,
                                      v1::Event* response) override;
   grpc::ServerUnaryReactor* PollEvents(grpc::CallbackServerContext* context,

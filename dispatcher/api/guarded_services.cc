@@ -11,13 +11,37 @@ class RefusedPublish final : public PublishReactor {
   void OnDone() override { delete this; }
 };
 
+grpc::ServerUnaryReactor* Refused(grpc::CallbackServerContext& context, const absl::Status& why) {
+  grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
+  reactor->Finish(ToGrpc(why));
+  return reactor;
+}
+
 }  // namespace
+
+grpc::ServerUnaryReactor* GuardedEventService::PublishEvent(grpc::CallbackServerContext* context,
+                                                            const v1::PublishEventRequest* request,
+                                                            v1::PublishEventResponse* response) {
+  static const CallRule& rule = RuleOf("EventService/PublishEvent");
+  const absl::StatusOr<Caller> caller = guard_.Admit(rule, *context);
+  if (!caller.ok()) return Refused(*context, caller.status());
+  return inner_.PublishEventWithin(guard_.LimitsOf(*caller), context, request, response);
+}
+
+grpc::ServerUnaryReactor* GuardedEventService::PublishEvents(grpc::CallbackServerContext* context,
+                                                             const v1::PublishEventsRequest* request,
+                                                             v1::PublishEventsResponse* response) {
+  static const CallRule& rule = RuleOf("EventService/PublishEvents");
+  const absl::StatusOr<Caller> caller = guard_.Admit(rule, *context);
+  if (!caller.ok()) return Refused(*context, caller.status());
+  return inner_.PublishEventsWithin(guard_.LimitsOf(*caller), context, request, response);
+}
 
 PublishReactor* GuardedEventService::PublishStream(grpc::CallbackServerContext* context) {
   static const CallRule& rule = RuleOf("EventService/PublishStream");
   const absl::StatusOr<Caller> caller = guard_.Admit(rule, *context);
   if (!caller.ok()) return new RefusedPublish(caller.status());
-  return inner_.PublishStreamWhile(context, guard_.Lasting(*caller));
+  return inner_.PublishStreamWhile(context, guard_.Lasting(*caller), guard_.LimitsOf(*caller));
 }
 
 grpc::Status GuardedSubscriberService::ListSubscribers(grpc::ServerContext* context,

@@ -8,6 +8,8 @@
 #include <google/protobuf/message.h>
 #include <grpcpp/grpcpp.h>
 
+#include "base/acting.h"
+#include "dispatcher/api/audit_service.h"
 #include "dispatcher/api/backup_service.h"
 #include "dispatcher/api/call_guard.h"
 #include "dispatcher/api/capture_service.h"
@@ -47,28 +49,36 @@ class Guarded {
  public:
   Guarded(CallGuard& guard, const CallRule& rule, const grpc::ServerContextBase& context,
           const Request& request)
-      : caller_(guard.Admit(rule, context, request, narrowed_)),
+      : rule_(rule),
+        context_(context),
+        caller_(guard.Admit(rule, context, request, narrowed_)),
         request_(narrowed_ == nullptr ? &request : static_cast<const Request*>(narrowed_.get())) {}
 
   bool ok() const { return caller_.ok(); }
   absl::Status status() const { return caller_.status(); }
   const Caller& caller() const { return *caller_; }
   const Request* request() const { return request_; }
+  // Of one that is OK.
+  AuditOrigin origin() const { return CallGuard::OriginOf(*caller_, rule_, context_, *request_); }
 
  private:
+  const CallRule& rule_;
+  const grpc::ServerContextBase& context_;
   std::unique_ptr<google::protobuf::Message> narrowed_;
   const absl::StatusOr<Caller> caller_;
   const Request* const request_;
 };
 
 // One call of gRPC's synchronous API.
-#define HOOKD_CALL(service, method)                                                                       \
-  grpc::Status method(grpc::ServerContext* context,                                                       \
-                      const CallTypes<decltype(&hookd::service::method)>::Request* request,               \
-                      CallTypes<decltype(&hookd::service::method)>::Response* response) override {        \
-    static const CallRule& rule = RuleOf(#service "/" #method);                                           \
-    const Guarded guarded(guard_, rule, *context, *request);                                              \
-    return guarded.ok() ? inner_.method(context, guarded.request(), response) : ToGrpc(guarded.status()); \
+#define HOOKD_CALL(service, method)                                                                \
+  grpc::Status method(grpc::ServerContext* context,                                                \
+                      const CallTypes<decltype(&hookd::service::method)>::Request* request,        \
+                      CallTypes<decltype(&hookd::service::method)>::Response* response) override { \
+    static const CallRule& rule = RuleOf(#service "/" #method);                                    \
+    const Guarded guarded(guard_, rule, *context, *request);                                       \
+    if (!guarded.ok()) return ToGrpc(guarded.status());                                            \
+    const Acting acting(guarded.origin());                                                         \
+    return inner_.method(context, guarded.request(), response);                                    \
   }
 
 // One unary call of its callback API whose service looks at the request before the handler returns, or that
@@ -80,7 +90,10 @@ class Guarded {
       override {                                                                                         \
     static const CallRule& rule = RuleOf(#service "/" #method);                                          \
     const Guarded guarded(guard_, rule, *context, *request);                                             \
-    if (guarded.ok()) return inner_.method(context, guarded.request(), response);                        \
+    if (guarded.ok()) {                                                                                  \
+      const Acting acting(guarded.origin());                                                             \
+      return inner_.method(context, guarded.request(), response);                                        \
+    }                                                                                                    \
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();                                       \
     reactor->Finish(ToGrpc(guarded.status()));                                                           \
     return reactor;                                                                                      \
@@ -89,10 +102,14 @@ class Guarded {
 class GuardedEventService final : public v1::EventService::CallbackService {
  public:
   GuardedEventService(EventService& inner, CallGuard& guard) : inner_(inner), guard_(guard) {}
-  HOOKD_CALLBACK_CALL(EventService, PublishEvent)
-  HOOKD_CALLBACK_CALL(EventService, PublishEvents)
   HOOKD_CALLBACK_CALL(EventService, GetEvent)
   HOOKD_CALLBACK_CALL(EventService, PollEvents)
+  grpc::ServerUnaryReactor* PublishEvent(grpc::CallbackServerContext* context,
+                                         const v1::PublishEventRequest* request,
+                                         v1::PublishEventResponse* response) override;
+  grpc::ServerUnaryReactor* PublishEvents(grpc::CallbackServerContext* context,
+                                          const v1::PublishEventsRequest* request,
+                                          v1::PublishEventsResponse* response) override;
   grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* PublishStream(
       grpc::CallbackServerContext* context) override;
 
@@ -214,6 +231,17 @@ class GuardedTokenService final : public v1::TokenService::Service {
 
  private:
   TokenService& inner_;
+  CallGuard& guard_;
+};
+
+class GuardedAuditService final : public v1::AuditService::Service {
+ public:
+  GuardedAuditService(AuditService& inner, CallGuard& guard) : inner_(inner), guard_(guard) {}
+  HOOKD_CALL(AuditService, ListAuditRecords)
+  HOOKD_CALL(AuditService, GetAuditRecord)
+
+ private:
+  AuditService& inner_;
   CallGuard& guard_;
 };
 

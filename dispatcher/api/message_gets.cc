@@ -58,14 +58,15 @@ absl::StatusOr<NewestQuery> MakeQuery(std::string_view target, const ProfileMess
   return query;
 }
 
-absl::StatusOr<RestAnswer> Carry(Engine& engine, const RestRequest& request) {
+absl::StatusOr<RestAnswer> Carry(Engine& engine, Authenticator& keys, const RestRequest& request) {
   if (request.method != "GET") return absl::UnimplementedError("use GET");
   const absl::Status unknown = absl::UnauthenticatedError("the key is not valid");
-  const absl::StatusOr<AccessToken> token = engine.Authenticate(KeyOf(request.target));
-  if (absl::IsUnauthenticated(token.status())) return unknown;
-  RETURN_IF_ERROR(token.status());
-  if (token->role != TokenRole::kSubscriber || token->subscriber_ids.size() != 1) return unknown;
-  const absl::StatusOr<SubscriberView> view = engine.GetSubscriber(token->subscriber_ids.front());
+  const absl::StatusOr<Caller> caller = keys.Identify(KeyOf(request.target), request.remote);
+  if (absl::IsUnauthenticated(caller.status())) return unknown;
+  RETURN_IF_ERROR(caller.status());
+  const AccessToken& token = *caller->token;
+  if (token.role != TokenRole::kSubscriber || token.subscriber_ids.size() != 1) return unknown;
+  const absl::StatusOr<SubscriberView> view = engine.GetSubscriber(token.subscriber_ids.front());
   if (absl::IsNotFound(view.status())) return unknown;
   RETURN_IF_ERROR(view.status());
   const LoadedProfile* profile = engine.profiles().Find(view->subscriber.profile);
@@ -101,8 +102,8 @@ RestAnswer MessageGetFailed(int status, std::string_view message) {
   return {status, json::serialize(document)};
 }
 
-RestAnswer GetMessages(Engine& engine, const RestRequest& request) {
-  const absl::StatusOr<RestAnswer> answer = Carry(engine, request);
+RestAnswer GetMessages(Engine& engine, Authenticator& keys, const RestRequest& request) {
+  const absl::StatusOr<RestAnswer> answer = Carry(engine, keys, request);
   if (answer.ok()) return *answer;
   const std::string_view message(answer.status().message().data(), answer.status().message().size());
   switch (answer.status().code()) {
@@ -112,6 +113,8 @@ RestAnswer GetMessages(Engine& engine, const RestRequest& request) {
       return MessageGetFailed(401, message);
     case absl::StatusCode::kUnimplemented:
       return MessageGetFailed(405, message);
+    case absl::StatusCode::kResourceExhausted:
+      return MessageGetFailed(429, message);
     default:
       return MessageGetFailed(500, message);
   }

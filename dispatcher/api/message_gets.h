@@ -13,7 +13,7 @@ namespace hookd {
 bool IsMessageGet(std::string_view target);
 
 // Blocks on the disk.
-RestAnswer GetMessages(Engine& engine, const RestRequest& request);
+RestAnswer GetMessages(Engine& engine, Authenticator& keys, const RestRequest& request);
 
 RestAnswer MessageGetFailed(int status, std::string_view message);
 

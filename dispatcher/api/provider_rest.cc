@@ -39,8 +39,10 @@ ProviderRest::~ProviderRest() { Close(); }
 
 bool ProviderRest::Takes(std::string_view target) { return IsWebhookConfig(target) || IsMessageGet(target); }
 
-void ProviderRest::Open(Engine& engine, const Toolbox* tools) {
+void ProviderRest::Open(const AuthOptions& auth, Engine& engine, const Toolbox* tools, Telemetry& telemetry,
+                        const Clock& clock) {
   absl::MutexLock lock(&mutex_);
+  keys_.emplace(auth, engine, telemetry, clock);
   engine_ = &engine;
   tools_ = tools;
 }
@@ -75,10 +77,10 @@ RestAnswer ProviderRest::Busy(std::string_view target) {
 }
 
 RestAnswer ProviderRest::Answer(const RestRequest& request) {
-  absl::ReaderMutexLock lock(&mutex_);  // Close waits for it
+  absl::MutexLock lock(&mutex_);  // Close waits for it
   if (engine_ == nullptr) return Unavailable(request.target, "hookd is starting or shutting down");
-  if (IsMessageGet(request.target)) return GetMessages(*engine_, request);
-  return ConfigureWebhook(*engine_, tools_, request);
+  if (IsMessageGet(request.target)) return GetMessages(*engine_, *keys_, request);
+  return ConfigureWebhook(*engine_, tools_, *keys_, request);
 }
 
 }  // namespace hookd

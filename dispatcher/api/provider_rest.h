@@ -16,9 +16,10 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "dispatcher/api/authenticator.h"
+
 namespace hookd {
 
-class Engine;
 class Toolbox;
 
 inline constexpr size_t kMaxRestBodyBytes = 64 * 1024;
@@ -30,6 +31,7 @@ struct RestRequest {
   std::string target;  // path and query; may hold a key: never logged
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::string remote;  // the client's address, without a port
   bool body_too_large = false;
 };
 
@@ -54,8 +56,10 @@ class ProviderRest {
   // What the target says is one of its calls.
   static bool Takes(std::string_view target);
 
-  // Both outlive Close. Until then, and after Close, every call is refused.
-  void Open(Engine& engine, const Toolbox* tools);
+  // All outlive Close. Until then, and after Close, every call is refused. A key is always needed, also
+  // without `auth.required`.
+  void Open(const AuthOptions& auth, Engine& engine, const Toolbox* tools, Telemetry& telemetry,
+            const Clock& clock);
   // What was begun is answered when it returns; nothing uses the engine after it. Idempotent.
   void Close();
 
@@ -72,6 +76,7 @@ class ProviderRest {
   absl::Mutex mutex_;
   Engine* engine_ ABSL_GUARDED_BY(mutex_) = nullptr;
   const Toolbox* tools_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  std::optional<Authenticator> keys_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<size_t> places_;  // taken; the port's thread
   boost::asio::thread_pool pool_{1};

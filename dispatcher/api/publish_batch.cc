@@ -54,7 +54,20 @@ absl::StatusOr<NewEvent> MakeEvent(const v1::NewEvent& message, WallMs now, cons
   return made;
 }
 
-CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, PublishContext& publish) {
+size_t PayloadBytes(const EventMessages& messages) {
+  size_t bytes = 0;
+  for (const v1::NewEvent& message : messages) bytes += message.payload().size();
+  return bytes;
+}
+
+void RefuseAll(const absl::Status& why, size_t events, ResultMessages& results, PublishContext& publish) {
+  publish.CountRefused(why, events);
+  results.Clear();
+  for (size_t i = 0; i < events; ++i) SetError(why, *results.Add());
+}
+
+CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, PublishContext& publish,
+                        const PublishLimits& limits) {
   const WallMs now = publish.clock.Wall();
   CheckedBatch checked;
   checked.events.reserve(messages.size());
@@ -63,7 +76,9 @@ CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, 
   results.Reserve(messages.size());
   for (int i = 0; i < messages.size(); ++i) {
     v1::PublishResult& result = *results.Add();
-    absl::StatusOr<NewEvent> event = MakeEvent(messages[i], now, publish.engine);
+    const absl::Status within = limits.CheckPayload(messages[i].payload().size());
+    absl::StatusOr<NewEvent> event =
+        within.ok() ? MakeEvent(messages[i], now, publish.engine) : absl::StatusOr<NewEvent>(within);
     if (!event.ok()) {
       publish.CountRefused(event.status());
       SetError(event.status(), result);

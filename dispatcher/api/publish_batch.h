@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "dispatcher/api/answer_thread.h"
 #include "dispatcher/api/call_registry.h"
+#include "dispatcher/api/publish_limits.h"
 #include "dispatcher/engine/engine.h"
 #include "dispatcher/telemetry/telemetry.h"
 #include "hookd/v1/event_service.pb.h"
@@ -51,7 +52,12 @@ struct CheckedBatch {
   std::vector<NewEvent> events;
   std::vector<int> positions;
 };
-CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, PublishContext& publish);
+CheckedBatch CheckBatch(const EventMessages& messages, ResultMessages& results, PublishContext& publish,
+                        const PublishLimits& limits = {});
+
+size_t PayloadBytes(const EventMessages& messages);
+// Every event of a message is refused, and counted.
+void RefuseAll(const absl::Status& why, size_t events, ResultMessages& results, PublishContext& publish);
 
 // The same events once more, for another try. They passed their rules before.
 std::vector<NewEvent> RemakeEvents(const EventMessages& messages, const std::vector<int>& positions);

@@ -21,12 +21,16 @@ absl::Status ShuttingDown() {
 }  // namespace
 
 PublishStream::PublishStream(std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context,
-                             StillAllowed allowed)
-    : publish_(std::move(publish)), context_(context), allowed_(std::move(allowed)) {}
+                             StillAllowed allowed, PublishLimits limits)
+    : publish_(std::move(publish)),
+      context_(context),
+      allowed_(std::move(allowed)),
+      limits_(std::move(limits)) {}
 
 grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* PublishStream::Start(
-    std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context, StillAllowed allowed) {
-  auto stream = std::make_shared<PublishStream>(publish, context, std::move(allowed));
+    std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context, StillAllowed allowed,
+    PublishLimits limits) {
+  auto stream = std::make_shared<PublishStream>(publish, context, std::move(allowed), std::move(limits));
   if (!publish->calls.Add(stream)) {
     struct Refused final : grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse> {
       void OnDone() override { delete this; }
@@ -64,7 +68,13 @@ void PublishStream::Admit() {
   }
   Unanswered checked;
   checked.response.set_batch(request_.batch());
-  CheckedBatch batch = CheckBatch(request_.events(), *checked.response.mutable_results(), *publish_);
+  CheckedBatch batch;
+  if (const absl::Status over = limits_.Charge(PayloadBytes(request_.events())); over.ok()) {
+    batch = CheckBatch(request_.events(), *checked.response.mutable_results(), *publish_, limits_);
+  } else {
+    RefuseAll(over, static_cast<size_t>(request_.events_size()), *checked.response.mutable_results(),
+              *publish_);
+  }
   checked.positions = std::move(batch.positions);
   checked.bytes = checked.response.ByteSizeLong() + checked.positions.size() * kResultBytes;
   Unanswered* message = nullptr;

@@ -32,10 +32,11 @@ class PublishStream final
  public:
   // Never null.
   static grpc::ServerBidiReactor<v1::PublishStreamRequest, v1::PublishStreamResponse>* Start(
-      std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context, StillAllowed allowed);
+      std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context, StillAllowed allowed,
+      PublishLimits limits);
 
   PublishStream(std::shared_ptr<PublishContext> publish, grpc::CallbackServerContext& context,
-                StillAllowed allowed);
+                StillAllowed allowed, PublishLimits limits);
 
   void StopIntake() override;
   void Abort() override;
@@ -67,6 +68,7 @@ class PublishStream final
   const std::shared_ptr<PublishContext> publish_;
   grpc::CallbackServerContext& context_;  // not after Finish
   const StillAllowed allowed_;            // whoever admits asks
+  const PublishLimits limits_;            // likewise
   // gRPC's while `reading_`, whoever admits while `admitting_`.
   v1::PublishStreamRequest request_;
 

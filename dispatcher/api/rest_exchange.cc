@@ -39,6 +39,7 @@ void RestExchange::OnRead(boost::system::error_code error) {
   for (const auto& field : message.base()) {
     request.headers.emplace_back(ToString(field.name_string()), ToString(field.value()));
   }
+  request.remote = RemoteAddress(stream_);
   if (!request.body_too_large) request.body = std::move(parser_->get().body());
   stream_.expires_never();
   rest_.Start(std::move(request), stream_.get_executor(), [self = shared_from_this()](RestAnswer answer) {

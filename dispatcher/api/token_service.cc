@@ -38,12 +38,16 @@ absl::StatusOr<AccessToken> FromProto(const v1::Token& proto) {
   }
   token.subscriber_ids.assign(proto.subscriber_ids().begin(), proto.subscriber_ids().end());
   token.description = proto.description();
+  token.bytes_per_second = proto.bytes_per_second();
+  token.max_payload_bytes = proto.max_payload_bytes();
   if (proto.has_expire_time()) {
     ASSIGN_OR_RETURN(token.expires_ms, FromTimestamp(proto.expire_time(), "token.expire_time"));
     if (token.expires_ms == 0) token.expires_ms = -1;  // 1970, which is over: 0 would mean never
   }
   return token;
 }
+
+}  // namespace
 
 v1::Token ToProto(const AccessToken& token) {
   v1::Token proto;
@@ -53,10 +57,10 @@ v1::Token ToProto(const AccessToken& token) {
   proto.set_description(token.description);
   *proto.mutable_create_time() = ToTimestamp(token.created_ms);
   if (token.expires_ms != 0) *proto.mutable_expire_time() = ToTimestamp(token.expires_ms);
+  proto.set_bytes_per_second(token.bytes_per_second);
+  proto.set_max_payload_bytes(token.max_payload_bytes);
   return proto;
 }
-
-}  // namespace
 
 grpc::Status TokenService::CreateToken(grpc::ServerContext*, const v1::CreateTokenRequest* request,
                                        v1::CreateTokenResponse* response) {

@@ -9,6 +9,9 @@
 
 namespace hookd {
 
+// Without what verifies it.
+v1::Token ToProto(const AccessToken& token);
+
 class TokenService final : public v1::TokenService::Service {
  public:
   TokenService(Engine& engine, const Clock& clock) : engine_(engine), clock_(clock) {}

@@ -7,6 +7,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "base/acting.h"
 #include "base/status_macros.h"
 #include "dispatcher/api/convert.h"
 #include "dispatcher/api/query_convert.h"
@@ -110,17 +111,22 @@ absl::StatusOr<VerificationOrder> MakeOrder(Engine& engine, Toolbox& tools,
 grpc::ServerUnaryReactor* ToolService::VerifyEndpoint(grpc::CallbackServerContext* context,
                                                       const v1::VerifyEndpointRequest* request,
                                                       v1::VerifyEndpointResponse* response) {
-  return ToolCall::Start(feed_, *context, [this, request, response](const std::shared_ptr<ToolCall>& call) {
+  const auto begin = [this, request, response,
+                      origin = Acting::Now()](const std::shared_ptr<ToolCall>& call) {
     if (call->ended()) return;
     const absl::StatusOr<VerificationOrder> order = MakeOrder(engine_, tools_, *request);
     if (!order.ok()) return call->End(order.status());
     const absl::Status sent = Verify(
         tools_.one_shot(), tools_.clock(), *order,
-        [this, feed = feed_, call, order = *order, response](const VerificationResult& result) {
-          feed->Post([this, call, order, result, response] { Verified(call, order, result, *response); });
+        [this, feed = feed_, call, order = *order, response, origin](const VerificationResult& result) {
+          feed->Post([this, call, order, result, response, origin] {
+            const Acting acting(origin);
+            Verified(call, order, result, *response);
+          });
         });
     if (!sent.ok()) call->End(sent);
-  });
+  };
+  return ToolCall::Start(feed_, *context, begin);
 }
 
 void ToolService::Verified(const std::shared_ptr<ToolCall>& call, const VerificationOrder& order,

@@ -13,6 +13,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/acting.h"
 #include "base/status_macros.h"
 #include "dispatcher/api/endpoint_update.h"
 #include "dispatcher/core/profiles.h"
@@ -32,9 +33,10 @@ constexpr std::string_view kMaskedValue = "***";
 json::string Json(std::string_view text) { return json::string(text.data(), text.size()); }
 
 // Who calls, and for which subscriber.
-struct Caller {
+struct Customer {
   std::string subscriber_id;
   bool echoes_headers = false;
+  AuditOrigin origin;
 };
 
 absl::StatusOr<std::string> SubscriberOf(const AccessToken& token, std::string_view target) {
@@ -51,18 +53,19 @@ absl::StatusOr<std::string> SubscriberOf(const AccessToken& token, std::string_v
 }
 
 // The header whose name some profile gives, and the key in it.
-absl::StatusOr<Caller> Authenticate(Engine& engine, const RestRequest& request) {
+absl::StatusOr<Customer> Authenticate(Engine& engine, Authenticator& keys, const RestRequest& request) {
   const absl::Status unknown = absl::UnauthenticatedError("the API key is missing or not valid");
   for (const auto& profile : engine.profiles().all()) {
     if (!(*profile)->api_key) continue;
     const std::string& header = (*profile)->api_key->header;
     const std::string* key = FindHeader(request, header);
     if (key == nullptr) continue;
-    const absl::StatusOr<AccessToken> token = engine.Authenticate(*key);
-    if (absl::IsUnauthenticated(token.status())) return unknown;
-    RETURN_IF_ERROR(token.status());
-    if (token->role != TokenRole::kSubscriber) return unknown;
-    ASSIGN_OR_RETURN(const std::string id, SubscriberOf(*token, request.target));
+    const absl::StatusOr<Caller> caller = keys.Identify(*key, request.remote);
+    if (absl::IsUnauthenticated(caller.status())) return unknown;
+    RETURN_IF_ERROR(caller.status());
+    const AccessToken& token = *caller->token;
+    if (token.role != TokenRole::kSubscriber) return unknown;
+    ASSIGN_OR_RETURN(const std::string id, SubscriberOf(token, request.target));
     const absl::StatusOr<SubscriberView> view = engine.GetSubscriber(id);
     if (absl::IsNotFound(view.status())) return unknown;
     RETURN_IF_ERROR(view.status());
@@ -71,7 +74,10 @@ absl::StatusOr<Caller> Authenticate(Engine& engine, const RestRequest& request) 
     if (own == nullptr || !(*own)->api_key || !absl::EqualsIgnoreCase((*own)->api_key->header, header)) {
       return unknown;
     }
-    return Caller{id, (*own)->api_key->echoes_headers};
+    Customer customer{id, (*own)->api_key->echoes_headers, OriginOfToken(&token)};
+    customer.origin.peer = request.remote;
+    customer.origin.call = absl::StrCat(request.method, " ", std::string(kWebhookConfigPath));
+    return customer;
   }
   return unknown;
 }
@@ -139,7 +145,7 @@ absl::StatusOr<v1::Endpoint> ReadBody(const RestRequest& request, const std::str
 }
 
 absl::StatusOr<RestAnswer> Post(Engine& engine, const Toolbox* tools, const RestRequest& request,
-                                const Caller& caller) {
+                                const Customer& caller) {
   ASSIGN_OR_RETURN(const v1::Endpoint wanted, ReadBody(request, caller.subscriber_id));
   ASSIGN_OR_RETURN(const std::optional<EndpointView> present, FindEndpoint(engine, caller.subscriber_id));
   const auto must_verify = [tools](const Endpoint& endpoint) {
@@ -169,7 +175,7 @@ absl::StatusOr<RestAnswer> Post(Engine& engine, const Toolbox* tools, const Rest
   return Shown(stored->endpoint->url, stored->endpoint->headers, caller.echoes_headers);
 }
 
-absl::StatusOr<RestAnswer> Get(Engine& engine, const Caller& caller) {
+absl::StatusOr<RestAnswer> Get(Engine& engine, const Customer& caller) {
   ASSIGN_OR_RETURN(const std::optional<EndpointView> present, FindEndpoint(engine, caller.subscriber_id));
   if (!present || present->endpoint->url.empty()) {
     return absl::NotFoundError("no webhook URL is set: set it with POST");
@@ -177,7 +183,7 @@ absl::StatusOr<RestAnswer> Get(Engine& engine, const Caller& caller) {
   return Shown(present->endpoint->url, present->endpoint->headers, caller.echoes_headers);
 }
 
-absl::StatusOr<RestAnswer> Delete(Engine& engine, const Caller& caller) {
+absl::StatusOr<RestAnswer> Delete(Engine& engine, const Customer& caller) {
   ASSIGN_OR_RETURN(const std::optional<EndpointView> present, FindEndpoint(engine, caller.subscriber_id));
   if (present) {
     const absl::Status deleted = engine.DeleteEndpoint(present->endpoint->id);
@@ -186,8 +192,10 @@ absl::StatusOr<RestAnswer> Delete(Engine& engine, const Caller& caller) {
   return Shown("", {}, true);
 }
 
-absl::StatusOr<RestAnswer> Carry(Engine& engine, const Toolbox* tools, const RestRequest& request) {
-  ASSIGN_OR_RETURN(const Caller caller, Authenticate(engine, request));
+absl::StatusOr<RestAnswer> Carry(Engine& engine, const Toolbox* tools, Authenticator& keys,
+                                 const RestRequest& request) {
+  ASSIGN_OR_RETURN(const Customer caller, Authenticate(engine, keys, request));
+  const Acting acting(caller.origin);
   if (request.method == "POST") return Post(engine, tools, request, caller);
   if (request.method == "GET") return Get(engine, caller);
   return Delete(engine, caller);
@@ -203,6 +211,8 @@ RestAnswer Failed(const absl::Status& status) {
       return WebhookConfigFailed(401, message, {});
     case absl::StatusCode::kNotFound:
       return WebhookConfigFailed(404, message, {});
+    case absl::StatusCode::kResourceExhausted:
+      return WebhookConfigFailed(429, message, {});
     default:
       return WebhookConfigFailed(500, message, {});
   }
@@ -230,7 +240,8 @@ RestAnswer WebhookConfigFailed(int status, std::string_view message,
   return {status, json::serialize(document)};
 }
 
-RestAnswer ConfigureWebhook(Engine& engine, const Toolbox* tools, const RestRequest& request) {
+RestAnswer ConfigureWebhook(Engine& engine, const Toolbox* tools, Authenticator& keys,
+                            const RestRequest& request) {
   if (request.method != "POST" && request.method != "GET" && request.method != "DELETE") {
     return WebhookConfigFailed(405, "use POST, GET or DELETE", {});
   }
@@ -238,7 +249,7 @@ RestAnswer ConfigureWebhook(Engine& engine, const Toolbox* tools, const RestRequ
     return WebhookConfigFailed(413, absl::StrCat("the body is larger than ", kMaxRestBodyBytes, " bytes"),
                                {});
   }
-  absl::StatusOr<RestAnswer> answer = Carry(engine, tools, request);
+  absl::StatusOr<RestAnswer> answer = Carry(engine, tools, keys, request);
   return answer.ok() ? *std::move(answer) : Failed(answer.status());
 }
 

@@ -15,7 +15,8 @@ inline constexpr std::string_view kWebhookConfigPath = "/v1/configs/webhook";
 bool IsWebhookConfig(std::string_view target);
 
 // `tools`: null = no proof of ownership is demanded. Blocks on the disk.
-RestAnswer ConfigureWebhook(Engine& engine, const Toolbox* tools, const RestRequest& request);
+RestAnswer ConfigureWebhook(Engine& engine, const Toolbox* tools, Authenticator& keys,
+                            const RestRequest& request);
 
 // {"meta": {"success": false, "http_code": ..., "developer_message": ..., "details": [...]}}; without details
 // where there are none.

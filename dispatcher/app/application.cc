@@ -13,10 +13,12 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
+#include "base/acting.h"
 #include "base/status_macros.h"
 #include "config/config_loader.h"
 #include "dispatcher/alerts/mailer.h"
 #include "dispatcher/api/api_server.h"
+#include "dispatcher/api/audit_forms.h"
 #include "dispatcher/api/gateway.h"
 #include "dispatcher/api/http_port.h"
 #include "dispatcher/api/provider_rest.h"
@@ -103,7 +105,8 @@ std::vector<std::string> PublishedAddresses(const config::v1::Egress& config) {
 EngineTunables MakeTunables(const config::v1::Config& config) {
   EngineTunables tunables;
   tunables.retention = {ToMillis(config.retention().pending()), ToMillis(config.retention().payloads()),
-                        ToMillis(config.retention().history())};
+                        ToMillis(config.retention().history()), ToMillis(config.retention().audit()),
+                        static_cast<uint64_t>(config.retention().audit_bytes().bytes())};
   tunables.disk_high_percent = static_cast<uint64_t>(config.storage().disk_high_percent());
   tunables.disk_low_percent = static_cast<uint64_t>(config.storage().disk_low_percent());
   return tunables;
@@ -158,6 +161,8 @@ AuthOptions MakeAuth(const config::v1::Auth& config) {
   options.required = config.required();
   options.calls.per_second = static_cast<uint32_t>(config.calls_per_second());
   options.calls.burst = static_cast<uint32_t>(config.burst());
+  options.bytes_per_second = static_cast<uint32_t>(config.bytes_per_second().bytes());
+  options.max_payload_bytes = static_cast<uint32_t>(config.max_payload().bytes());
   return options;
 }
 
@@ -192,6 +197,7 @@ class Application::Impl {
     ASSIGN_OR_RETURN(BackupOptions backup_options, ReadBackupOptions(config, version));
     RocksDbOptions store_options;
     ASSIGN_OR_RETURN(store_options.secrets, ReadSecretKeys(config.secrets()));
+    store_options.seal_payloads = config.secrets().seal_payloads();
     InitCurl();
 
     telemetry_ = MakeTelemetry({config.log().level(), config.log().file()});
@@ -235,6 +241,7 @@ class Application::Impl {
         [tool_transport](boost::asio::io_context& io) { return MakeTransport(io, tool_transport); }, *rules_,
         bins_, *store_, RealClock(), http_->address());
     engine_options.captures = &tools_->captures();
+    engine_options.audit = &ApiAuditForms();
     engine_options.on_configured = [this](const Endpoint& endpoint) {
       tools_->prober().Configured(endpoint);
     };
@@ -266,7 +273,7 @@ class Application::Impl {
     ASSIGN_OR_RETURN(api_, ApiServer::Start(api_options, *engine_, *telemetry_, RealClock()));
 
     RETURN_IF_ERROR(SayHowToGetAToken());
-    rest_.Open(*engine_, tools_.get());
+    rest_.Open(api_options.auth, *engine_, tools_.get(), *telemetry_, RealClock());
     if (transport_options.insecure_skip_tls_verification) {
       telemetry_->Warn(
           "transport.insecure",
@@ -332,6 +339,7 @@ class Application::Impl {
     if (!telemetry_->ReopenLog(config_.log().level())) {
       telemetry_->Error("log.file", "cannot be opened anew: the log goes on in the old one");
     }
+    if (!changed.empty()) NoteReload(changed);
     telemetry_->Info("config.reloaded",
                      changed.empty() ? "nothing has changed" : absl::StrJoin(changed, ", "));
     if (!later.empty()) {
@@ -372,6 +380,7 @@ class Application::Impl {
     Subscriber operations;
     operations.id = std::string(kOperationsSubscriber);
     operations.name = "hookd itself";
+    const Acting acting(OwnOrigin("alerts"));
     const absl::Status made = engine_->CreateSubscriber(operations).status();
     if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
     mailer_ =
@@ -380,10 +389,28 @@ class Application::Impl {
     return absl::OkStatus();
   }
 
+  // Whoever may write the file and signal the process did it.
+  void NoteReload(const std::vector<std::string>& changed) {
+    AuditOrigin origin;
+    origin.actor = std::string(kLocalActor);
+    origin.call = "SIGHUP";
+    const Acting acting(std::move(origin));
+    const absl::Status noted =
+        engine_->NoteAudit({"configuration",
+                            "",
+                            "",
+                            "",
+                            absl::StrCat("{\"changed\":[\"", absl::StrJoin(changed, "\",\""), "\"]}"),
+                            {}});
+    if (!noted.ok()) telemetry_->Error("audit", std::string(noted.message()));
+  }
+
   void StartProber() {
     Prober::Hooks hooks;
     hooks.enable = [this](const Endpoint& probed) {
-      return engine_->EnableProbed(probed, "a probe succeeded").status();
+      static constexpr char kNote[] = "a probe succeeded";
+      const Acting acting(OwnOrigin("probe", kNote));
+      return engine_->EnableProbed(probed, kNote).status();
     };
     hooks.may_send = [this] { return !engine_->Status().operations.paused; };
     hooks.done = [this](ErrorKind error) { telemetry_->ProbeDone(error); };

@@ -8,7 +8,10 @@
 #include <absl/strings/str_cat.h>
 
 #include "base/status_macros.h"
+#include "dispatcher/api/audit_forms.h"
+#include "dispatcher/app/secrets.h"
 #include "dispatcher/core/access_token.h"
+#include "dispatcher/core/audit_chain.h"
 #include "storage/rocksdb_store.h"
 
 namespace hookd {
@@ -36,6 +39,7 @@ absl::StatusOr<std::string> MakeOperatorToken(const config::v1::Config& config) 
   options.path = config.data_dir();
   options.wal_bytes = static_cast<size_t>(config.storage().wal_bytes().bytes());
   options.block_cache_bytes = static_cast<size_t>(config.storage().block_cache().bytes());
+  ASSIGN_OR_RETURN(options.secrets, ReadSecretKeys(config.secrets()));
   options.ballast_bytes = static_cast<size_t>(config.storage().ballast().bytes());
   ASSIGN_OR_RETURN(const std::unique_ptr<DeliveryStore> store, OpenRocksDbStore(options, RealClock()));
   ASSIGN_OR_RETURN(const DeliveryStore::Recovered recovered, store->Recover());
@@ -55,7 +59,14 @@ absl::StatusOr<std::string> MakeOperatorToken(const config::v1::Config& config) 
   token.role = TokenRole::kOperator;
   token.description = "made by hookd --make-operator-token";
   token.created_ms = std::max(RealClock().Wall(), recovered.wall_high_water_ms);
+  AuditRecord record;
+  record.origin.actor = std::string(kLocalActor);
+  record.origin.call = "hookd --make-operator-token";
+  record.change = {"token", TokenName(token.id), "", "", ApiAuditForms().Show(token), {}};
+  AuditTail tail = recovered.audit;
+  Chain(record, token.created_ms, tail);
   store->Apply(TokenMade{std::move(token)});
+  store->Apply(Audited{std::move(record)});
   RETURN_IF_ERROR(store->Commit(RealClock().Wall()));
   return std::move(made.text);
 }

@@ -21,7 +21,8 @@ Committer::Committer(const CommitterOptions& options, DeliveryStore& store, cons
       telemetry_(telemetry),
       tell_(std::move(tell)),
       on_fatal_(std::move(on_fatal)),
-      ledger_(store, telemetry, options.shards, std::random_device()(), options_.profiles.get(), &strict_) {}
+      ledger_(store, telemetry, options.shards, std::random_device()(), options_.profiles.get(), &strict_,
+              options_.audit) {}
 
 Committer::~Committer() { Stop(); }
 
@@ -212,6 +213,7 @@ void Committer::Report(LaneReport report) {
 }
 
 bool Committer::Submit(Change change) {
+  change.origin = Acting::Now();
   absl::MutexLock lock(&mutex_);
   if (stopping_ || failed_) return false;
   changes_.push_back(std::move(change));
@@ -294,7 +296,11 @@ void Committer::AcceptRound(Round& round, std::vector<Answer>& answers) {
 void Committer::CommitRound(Round& round) {
   const Now now = clock_.Read();
   ledger_.Begin(now);
-  for (Change& change : round.changes) change.apply(ledger_);
+  for (Change& change : round.changes) {
+    ledger_.Act(std::move(change.origin));
+    change.apply(ledger_);
+  }
+  ledger_.Act(Acting::Now());  // the rest is hookd's own
   for (LaneReport& report : round.reports) ledger_.Report(std::move(report));
   std::vector<Answer> answers;
   AcceptRound(round, answers);

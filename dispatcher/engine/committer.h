@@ -34,6 +34,7 @@ struct CommitterOptions {
   size_t max_bytes = 4u << 20;
   std::shared_ptr<const Profiles> profiles = nullptr;
   std::function<void(const Endpoint&)> on_configured = nullptr;
+  const AuditForms* audit = nullptr;
 };
 
 // Events that may wait for their commit, whatever their size.
@@ -49,9 +50,11 @@ inline constexpr size_t kNewsBytes = 64u << 20;
 class Committer {
  public:
   struct Change {
+    // On behalf of whoever the submitting thread acts for.
     std::function<void(Ledger&)> apply;
     // After the commit, once the shards were told; on the committer's thread, must not block.
     std::function<void(absl::Status)> done;
+    AuditOrigin origin = {};  // set by Submit
   };
 
   // `tell` posts news to a shard; `on_fatal` runs once, when a commit failed.

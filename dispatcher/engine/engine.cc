@@ -354,19 +354,7 @@ class Engine::Impl {
   void Tune(const EngineTunables& tunables) { housekeeper_.Tune(tunables); }
   LaneGauges Survey() {
     LaneGauges sum;
-    for (const std::unique_ptr<Shard>& shard : shards_) {
-      const LaneGauges one = shard->Survey();
-      sum.enabled += one.enabled;
-      sum.paused += one.paused;
-      sum.disabled += one.disabled;
-      sum.throttled += one.throttled;
-      sum.held_back += one.held_back;
-      sum.retries_due += one.retries_due;
-      if (sum.oldest_accepted_ms == 0 ||
-          (one.oldest_accepted_ms != 0 && one.oldest_accepted_ms < sum.oldest_accepted_ms)) {
-        sum.oldest_accepted_ms = one.oldest_accepted_ms;
-      }
-    }
+    for (const std::unique_ptr<Shard>& shard : shards_) sum += shard->Survey();
     return sum;
   }
 
@@ -543,6 +531,13 @@ absl::StatusOr<std::shared_ptr<const Event>> Engine::GetEvent(EventId id) {
 }
 absl::StatusOr<EventPage> Engine::ListEvents(const EventQuery& query) {
   return impl_->store().ListEvents(query);
+}
+absl::StatusOr<AuditRecord> Engine::GetAudit(uint64_t number) { return impl_->store().ReadAudit(number); }
+absl::StatusOr<AuditPage> Engine::ListAudit(const AuditQuery& query) {
+  return impl_->store().ListAudit(query);
+}
+absl::Status Engine::NoteAudit(AuditChange change) {
+  return impl_->OnCommitter([&change](Ledger& ledger) { ledger.Note(std::move(change)); });
 }
 NewestEvents Engine::newest_events() const { return impl_->committer().newest_events(); }
 std::string Engine::MailCursor() const { return impl_->committer().mail_cursor(); }

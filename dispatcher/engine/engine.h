@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/model.h"
+#include "dispatcher/core/audit_forms.h"
 #include "dispatcher/core/egress_rules.h"
 #include "dispatcher/core/profiles.h"
 #include "dispatcher/telemetry/telemetry.h"
@@ -87,6 +88,8 @@ struct Retention {
   Millis pending{30LL * 24 * 3'600'000};  // deliveries that are older end EXPIRED
   Millis payloads{7LL * 24 * 3'600'000};  // of buckets with nothing pending, since their newest end
   Millis history{30LL * 24 * 3'600'000};  // likewise; not less than `payloads`
+  Millis audit{400LL * 24 * 3'600'000};   // records of the audit log
+  uint64_t audit_bytes = 1u << 30;        // of the newest of them; what is older goes
 };
 
 // What may change while it runs.
@@ -116,6 +119,7 @@ struct EngineOptions {
   // Told of each endpoint that was made or changed, once that is on disk; on the committer's thread: it must
   // not block. Outlives the engine; null = nobody is told.
   std::function<void(const Endpoint&)> on_configured;
+  const AuditForms* audit = nullptr;  // outlives the engine; null = there is no audit log
 };
 
 // What a pending delivery waits for.
@@ -214,7 +218,8 @@ inline constexpr size_t kMaxRunningJobs = 16;
 inline constexpr size_t kMaxEndedJobs = 1000;  // the oldest beyond are forgotten
 inline constexpr uint64_t kMaxDryRunCount = 1'000'000;
 
-// Threads: every call from any thread. Calls that return a value wait for the commit that holds their change
+// Threads: every call from any thread. What changes something is recorded as the calling thread's Acting
+// says. Calls that return a value wait for the commit that holds their change
 // (milliseconds); never call them from a completion callback.
 // Lifetime: Start once; Drain, then Stop, then destroy; Stop without Drain leaves attempts unrecorded, which
 // a restart repeats. `store`, `clock` and `telemetry` outlive it. Failure: when a commit fails its outcome is
@@ -323,6 +328,12 @@ class Engine {
 
   // Cheap.
   NewestEvents newest_events() const;
+
+  // The audit log. Read the disk.
+  absl::StatusOr<AuditRecord> GetAudit(uint64_t number);
+  absl::StatusOr<AuditPage> ListAudit(const AuditQuery& query);
+  // Records a change of something that the engine does not keep. On disk once it returns.
+  absl::Status NoteAudit(AuditChange change);
 
   // How far the mails about operational events are, in their own words; empty = there is none. What was saved
   // is on disk. At most kMaxMailCursorBytes.

@@ -13,9 +13,14 @@ constexpr size_t kSlotsDivisor = 4;
 }  // namespace
 
 CommitterOptions ForCommitter(const EngineOptions& options) {
-  return {options.shards,           options.intake_bytes,     options.intake_bytes_per_subscriber,
-          options.commit_max_items, options.commit_max_bytes, options.profiles,
-          options.on_configured};
+  return {options.shards,
+          options.intake_bytes,
+          options.intake_bytes_per_subscriber,
+          options.commit_max_items,
+          options.commit_max_bytes,
+          options.profiles,
+          options.on_configured,
+          options.audit};
 }
 
 SchedulerLimits ForShard(const EngineOptions& options) {

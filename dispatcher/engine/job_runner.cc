@@ -178,6 +178,7 @@ absl::StatusOr<Job> JobRunner::StartJob(Job job, bool dry_run) {
   const absl::Status committed = Commit([&](Ledger& ledger) {
     FixTime(job, ledger.NextInstant(), ledger.now());
     ledger.Apply(JobChanged{job});
+    ledger.NoteJob(nullptr, job);
     Put(ledger, job);
     applied = true;
   });
@@ -200,7 +201,9 @@ absl::StatusOr<Job> JobRunner::CancelJob(uint64_t id) {
           Concat("id: the job has ended: ", StateName(result->state), "; only one that runs is canceled"));
       return;
     }
+    const Job before = *result;
     EndJob(ledger, JobState::kCanceled, "", *result);
+    ledger.NoteJob(&before, *result);
     Put(ledger, *result);
     ended = true;
   }));

@@ -12,12 +12,13 @@
 namespace hookd {
 
 Ledger::Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64_t seed,
-               const Profiles* profiles, StrictSubscribers* strict)
+               const Profiles* profiles, StrictSubscribers* strict, const AuditForms* forms)
     : shards_(shards),
       store_(store),
       telemetry_(telemetry),
       profiles_(profiles),
       strict_(strict),
+      forms_(forms),
       registry_(store),
       random_(seed),
       news_(shards) {}
@@ -25,6 +26,8 @@ Ledger::Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64
 void Ledger::Recovered(const DeliveryStore::Recovered& recovered) {
   operations_ = recovered.operations;
   mail_cursor_ = recovered.mail_cursor;
+  audit_ = recovered.audit;
+  audit_first_ = recovered.audit_first;
   next_endpoint_number_ = recovered.next_endpoint_number;
   subscribers_ = recovered.subscribers;
   endpoints_ = recovered.endpoints;
@@ -40,6 +43,7 @@ void Ledger::Begin(Now now) {
   has_facts_ = false;
   open_keys_.clear();
   kept_.reset();
+  Act(Acting::Now());
   WatchClock();
 }
 
@@ -261,7 +265,11 @@ absl::StatusOr<DeliveryId> Ledger::Redeliver(const std::shared_ptr<const Event>&
   remade_.emplace_back(event->id, store_.LastCommit() + 1);
   if (remade_.size() > kReplacedLately) remade_.pop_front();
   ++created_;
-  return MakeDeliveryId(event->id, fact.remade, endpoint, fact.delivery.sequence);
+  const DeliveryId id = MakeDeliveryId(event->id, fact.remade, endpoint, fact.delivery.sequence);
+  if (origin == Origin::kRetry && replaces) {
+    NoteDelivery(id, event->subscriber_id, "", Concat("{\"replaces\":\"", replaces->ToString(), "\"}"));
+  }
+  return id;
 }
 
 void Ledger::EraseResponses(Delivery delivery) {
@@ -325,6 +333,7 @@ void Ledger::Report(LaneReport report) {
     ended->at_ms = now_.wall;
     ++ended_[static_cast<size_t>(ended->state)];
     Apply(*ended);
+    if (ended->reason == EndReason::kCanceledByPerson) NoteCanceled(*ended);
   } else if (auto* all = std::get_if<BatchEnded>(&report)) {
     delivery = all->members.front().delivery;
     for (DeliveryEnded& member : all->members) {
@@ -359,6 +368,7 @@ void Ledger::MakeAnew(const BatchEnded& batch) {
 
 void Ledger::Keep(const Retention& retention, bool disk_full) {
   if (operations_.clock_suspect) return;
+  TrimAudit(retention);
   kept_.reset();
   const WallMs expire_before = now_.wall - retention.pending.count();
   for (ShardNews& news : news_) news.expire_accepted_before = expire_before;
@@ -386,6 +396,7 @@ void Ledger::SetMailCursor(const std::string& text) {
 }
 
 void Ledger::SetOperations(Operations operations) {
+  NoteOperations(operations);
   operations_ = std::move(operations);
   Apply(OperationsChanged{operations_});
   for (ShardNews& news : news_) news.operations = operations_;
@@ -403,6 +414,7 @@ void Ledger::PutEndpoint(const std::shared_ptr<const Endpoint>& endpoint, bool r
     Count(*before->second, -1);
     AnnounceState(*before->second, *endpoint);
   }
+  NoteEndpoint(before == (*account)->endpoints.end() ? nullptr : before->second.get(), endpoint.get());
   Count(*endpoint, 1);
   registry_.Put(endpoint);
   Apply(EndpointChanged{endpoint, reset_failures});
@@ -423,6 +435,7 @@ void Ledger::PutSubscriber(const Subscriber& subscriber) {
   const absl::StatusOr<Registry::Account*> account = registry_.Find(subscriber.id);
   HOOKD_CHECK(account.ok(), "the account was looked up before");
   if (*account == nullptr) ++subscribers_;
+  NoteSubscriber(*account == nullptr ? nullptr : &(*account)->subscriber, &subscriber);
   if (strict_ != nullptr) strict_->Set(subscriber.id, subscriber.strict ? ProfileOf(subscriber) : nullptr);
   if (subscriber.id == kOperationsSubscriber) operations_told_ = true;
   registry_.Put(subscriber);
@@ -430,6 +443,9 @@ void Ledger::PutSubscriber(const Subscriber& subscriber) {
 }
 
 void Ledger::RemoveSubscriber(const std::string& id) {
+  const absl::StatusOr<Registry::Account*> account = registry_.Find(id);
+  HOOKD_CHECK(account.ok() && *account != nullptr, "the account was looked up before");
+  NoteSubscriber(&(*account)->subscriber, nullptr);
   registry_.Remove(id);
   if (id == kOperationsSubscriber) operations_told_ = false;
   if (strict_ != nullptr) strict_->Set(id, nullptr);
@@ -439,6 +455,7 @@ void Ledger::RemoveSubscriber(const std::string& id) {
 
 void Ledger::RemoveEndpoint(const Endpoint& endpoint) {
   const EndpointDeleted fact{endpoint.id, endpoint.subscriber_id};
+  NoteEndpoint(&endpoint, nullptr);
   registry_.Remove(fact.endpoint);
   Count(endpoint, -1);
   Apply(fact);

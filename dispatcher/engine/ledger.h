@@ -19,9 +19,11 @@
 #include <absl/container/flat_hash_set.h>
 #include <absl/status/statusor.h>
 
+#include "base/acting.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/model.h"
+#include "dispatcher/core/audit_forms.h"
 #include "dispatcher/core/clock_guard.h"
 #include "dispatcher/core/operational_event.h"
 #include "dispatcher/core/outage.h"
@@ -85,9 +87,10 @@ inline constexpr size_t kReplacedLately = 4'096;
 
 class Ledger {
  public:
-  // `profiles` and `strict` outlive it.
+  // `profiles`, `strict` and `forms` outlive it. Without `forms` there is no audit log.
   Ledger(DeliveryStore& store, Telemetry& telemetry, size_t shards, uint64_t seed,
-         const Profiles* profiles = nullptr, StrictSubscribers* strict = nullptr);
+         const Profiles* profiles = nullptr, StrictSubscribers* strict = nullptr,
+         const AuditForms* forms = nullptr);
 
   // Before the first round: what the store remembers.
   void Recovered(const DeliveryStore::Recovered& recovered);
@@ -153,6 +156,22 @@ class Ledger {
   // Tells the endpoint's shard its values again: its subscriber has changed.
   void Tell(const Registry::Account& account, const std::shared_ptr<const Endpoint>& endpoint);
 
+  // As the fact. `before`: what it was, where it is changed.
+  void PutToken(const AccessToken& token, const AccessToken* before = nullptr);
+  void RemoveToken(const AccessToken& token);
+
+  // The audit log: every change above leaves a record of its own, and these are for the others. Whose the
+  // changes are from now on; until the next call, or the next Begin.
+  void Act(AuditOrigin origin);
+  void Note(AuditChange change);
+  void NoteJob(const Job* before, const Job& after);
+  void NoteDelivery(const DeliveryId& id, const std::string& subscriber_id, std::string before,
+                    std::string after);
+  // Whoever acts now cancels it: its end, which a shard reports, is theirs. Forgotten with that, or because
+  // it does not come.
+  void ExpectCancel(const DeliveryId& id);
+  void ForgetCancel(const DeliveryId& id);
+
   // Null = it has none, or that is not loaded.
   const LoadedProfile* ProfileOf(const Subscriber& subscriber) const;
 
@@ -193,12 +212,20 @@ class Ledger {
   void JudgeHealth(const AttemptRecorded& fact, const LaneState& before);
   void WatchOutage(const AttemptOutcome& outcome);
   void WatchClock();
+  // What ledger_audit.cc knows. Null: it was, or is, not there.
+  void NoteEndpoint(const Endpoint* before, const Endpoint* after);
+  void NoteSubscriber(const Subscriber* before, const Subscriber* after);
+  void NoteToken(const AccessToken* before, const AccessToken* after);
+  void NoteOperations(const Operations& after);
+  void NoteCanceled(const DeliveryEnded& ended);
+  void TrimAudit(const Retention& retention);
 
   const size_t shards_;
   DeliveryStore& store_;
   Telemetry& telemetry_;
   const Profiles* const profiles_;
   StrictSubscribers* const strict_;
+  const AuditForms* const forms_;
   Registry registry_;
   Operations operations_;
   ClockGuard clock_guard_;
@@ -224,7 +251,13 @@ class Ledger {
   std::deque<EventId> erased_order_;  // the oldest first
   std::mt19937_64 random_;
 
+  AuditTail audit_;
+  uint64_t audit_first_ = 0;  // the oldest that is kept; 0 = there is none
+  // As many as there are calls under way that cancel one.
+  absl::flat_hash_map<std::pair<EndpointId, Sequence>, AuditOrigin> canceling_;
+
   // Of the round.
+  AuditOrigin origin_;
   Now now_;
   bool has_facts_ = false;
   std::vector<OperationalEvent> announced_;  // until Close

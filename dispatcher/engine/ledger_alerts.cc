@@ -128,12 +128,14 @@ void Ledger::JudgeHealth(const AttemptRecorded& fact, const LaneState& before) {
   disabled->disabled = reason;
   disabled->disabled_ms = now_.wall;
   disabled->state_note.clear();
-  PutEndpoint(disabled);
   told = About(operational::kDisabled, *disabled, after);
   told.message = reason == DisableReason::kGone
                      ? std::string("it answered 410")
                      : Concat(after.disable_failures, " attempts in a row failed, over ",
                               (ended - after.disable_since_ms) / 1000, " s");
+  Act(OwnOrigin("auto_disable", told.message));
+  PutEndpoint(disabled);
+  Act(Acting::Now());
   told.last_status = fact.attempt.status;
   told.last_error = fact.attempt.error;
   told.disabled = reason;
@@ -162,7 +164,9 @@ void Ledger::WatchClock() {
   if (!clock_guard_.Observe(now_.wall, now_.steady) || operations_.clock_suspect) return;
   Operations operations = operations_;
   operations.clock_suspect = true;
+  Act(OwnOrigin("clock_leap"));
   SetOperations(std::move(operations));
+  Act(Acting::Now());
   OperationalEvent told;
   told.type = operational::kClock;
   told.message = "the wall clock leapt by more than an hour: nothing expires until an operator confirms it";

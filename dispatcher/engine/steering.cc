@@ -109,6 +109,12 @@ absl::StatusOr<DeliveryView> Steering::Retry(DeliveryId id) const {
   if (!answer.Wait(committer_)) return StoreFailed();
   RETURN_IF_ERROR(answer.value().status());
   RETURN_IF_ERROR(WhyNoRetry(*answer.value()));
+  RETURN_IF_ERROR(change_(
+      [&](Ledger& ledger) {
+        ledger.NoteDelivery(id, delivery.subscriber_id, R"({"state":"PENDING"})",
+                            R"({"state":"PENDING","due":"now"})");
+      },
+      nullptr));
   return View(id);
 }
 
@@ -137,12 +143,16 @@ absl::StatusOr<DeliveryView> Steering::Cancel(DeliveryId id) const {
     return absl::FailedPreconditionError(
         Concat("it has ended: ", ToString(delivery.state), ", which is final"));
   }
+  RETURN_IF_ERROR(change_([&](Ledger& ledger) { ledger.ExpectCancel(id); }, nullptr));
   Answer<absl::Status> answer;
   shard_of_(id.endpoint)
       .EndDelivery(std::move(delivery), DeliveryState::kCanceled, EndReason::kCanceledByPerson,
                    answer.Taker());
   if (!answer.Wait(committer_)) return StoreFailed();
-  RETURN_IF_ERROR(answer.value());
+  if (!answer.value().ok()) {
+    RETURN_IF_ERROR(change_([&](Ledger& ledger) { ledger.ForgetCancel(id); }, nullptr));
+    return answer.value();
+  }
   return View(id);
 }
 

@@ -107,10 +107,13 @@ absl::StatusOr<MadeToken> MakeToken(Ledger& ledger, AccessToken token, OldTokens
   }
   RETURN_IF_ERROR(CheckRoom(ledger, token, kept));
   for (auto& [id, one] : ended) {
-    ledger.Apply(TokenRevoked{one.token});
-    if (one.stays.empty()) continue;
-    one.token.subscriber_ids = std::move(one.stays);
-    ledger.Apply(TokenMade{one.token});
+    if (one.stays.empty()) {
+      ledger.RemoveToken(one.token);
+      continue;
+    }
+    AccessToken narrowed = one.token;
+    narrowed.subscriber_ids = std::move(one.stays);
+    ledger.PutToken(narrowed, &one.token);
   }
   for (const std::string& id : cleared) {
     ASSIGN_OR_RETURN(const Registry::Account* account, ledger.registry().Find(id));
@@ -120,22 +123,26 @@ absl::StatusOr<MadeToken> MakeToken(Ledger& ledger, AccessToken token, OldTokens
   token.id = made.id;
   token.hash = made.hash;
   token.created_ms = ledger.now();
-  ledger.Apply(TokenMade{token});
+  ledger.PutToken(token);
   return MadeToken{std::move(token), std::move(made.text)};
 }
 
 absl::Status RevokeToken(Ledger& ledger, uint64_t id) {
-  ASSIGN_OR_RETURN(AccessToken token, ledger.store().ReadToken(id));
-  ledger.Apply(TokenRevoked{std::move(token)});
+  ASSIGN_OR_RETURN(const AccessToken token, ledger.store().ReadToken(id));
+  ledger.RemoveToken(token);
   return absl::OkStatus();
 }
 
 absl::Status ReleaseTokens(Ledger& ledger, const std::string& subscriber_id) {
   ASSIGN_OR_RETURN(const std::vector<AccessToken> tokens, TokensOf(ledger, subscriber_id));
-  for (AccessToken token : tokens) {
-    ledger.Apply(TokenRevoked{token});
-    std::erase(token.subscriber_ids, subscriber_id);
-    if (!token.subscriber_ids.empty()) ledger.Apply(TokenMade{token});
+  for (const AccessToken& token : tokens) {
+    AccessToken narrowed = token;
+    std::erase(narrowed.subscriber_ids, subscriber_id);
+    if (narrowed.subscriber_ids.empty()) {
+      ledger.RemoveToken(token);
+    } else {
+      ledger.PutToken(narrowed, &token);
+    }
   }
   return absl::OkStatus();
 }

@@ -166,6 +166,8 @@ std::string_view ToString(AuthFailure failure) {
       return "role";
     case AuthFailure::kRate:
       return "rate";
+    case AuthFailure::kBytes:
+      return "bytes";
   }
   return "unknown";
 }

@@ -66,6 +66,20 @@ struct LaneGauges {
   uint64_t held_back = 0;         // likewise, for a Retry-After
   uint64_t retries_due = 0;       // of those enabled: retries that could go now
   WallMs oldest_accepted_ms = 0;  // of those enabled: of the oldest delivery pending; 0 = none
+
+  LaneGauges& operator+=(const LaneGauges& other) {
+    enabled += other.enabled;
+    paused += other.paused;
+    disabled += other.disabled;
+    throttled += other.throttled;
+    held_back += other.held_back;
+    retries_due += other.retries_due;
+    if (oldest_accepted_ms == 0 ||
+        (other.oldest_accepted_ms != 0 && other.oldest_accepted_ms < oldest_accepted_ms)) {
+      oldest_accepted_ms = other.oldest_accepted_ms;
+    }
+    return *this;
+  }
 };
 
 // Of the receivers' certificates seen within the last day.
@@ -131,8 +145,9 @@ enum class AuthFailure : uint8_t {
   kSlowed,   // too many of those came from its address
   kRole,     // the token's role does not have the call
   kRate,     // the token's calls are too many
+  kBytes,    // it published more, or a larger event, than it may
 };
-inline constexpr size_t kAuthFailures = 5;
+inline constexpr size_t kAuthFailures = 6;
 std::string_view ToString(AuthFailure failure);
 
 // What became of a try to send a mail about alerts.

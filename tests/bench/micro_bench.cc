@@ -66,6 +66,27 @@ void BM_EncodeEvent1KiB(benchmark::State& state) {
 }
 BENCHMARK(BM_EncodeEvent1KiB);
 
+Sealer SomeSealer() {
+  SecretKeys keys;
+  keys.newest.emplace().bytes.fill('k');
+  return Sealer(keys);
+}
+
+void BM_EncodeSealedEvent1KiB(benchmark::State& state) {
+  const Event event = SomeEvent();
+  const Sealer sealer = SomeSealer();
+  for (auto _ : state) benchmark::DoNotOptimize(records::Encode(event, &sealer));
+}
+BENCHMARK(BM_EncodeSealedEvent1KiB);
+
+void BM_DecodeSealedEvent1KiB(benchmark::State& state) {
+  const Event event = SomeEvent();
+  const Sealer sealer = SomeSealer();
+  const std::string bytes = records::Encode(event, &sealer);
+  for (auto _ : state) benchmark::DoNotOptimize(records::DecodeEvent(event.id, bytes, &sealer));
+}
+BENCHMARK(BM_DecodeSealedEvent1KiB);
+
 void BM_HistoryKey(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(keys::HistoryRow({472'222, kEndpoint, 42}, keys::kEndRow));
 }

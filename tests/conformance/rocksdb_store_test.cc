@@ -21,7 +21,8 @@ namespace {
 // flushes and compacts.
 class RocksDbHarness final : public StoreHarness {
  public:
-  RocksDbHarness() {
+  // `sealed`: payloads and what is kept of exchanges.
+  explicit RocksDbHarness(bool sealed = false) : sealed_(sealed) {
     std::string path = (std::filesystem::temp_directory_path() / "hookd-conformance-XXXXXX").string();
     HOOKD_CHECK(mkdtemp(path.data()) != nullptr, "a folder for the test");
     folder_ = path;
@@ -36,6 +37,8 @@ class RocksDbHarness final : public StoreHarness {
     options.path = folder_ / "data";
     options.wal_bytes = 8u << 20;
     options.block_cache_bytes = 4u << 20;
+    options.seal_payloads = sealed_;
+    if (sealed_) options.secrets.newest.emplace().bytes.fill('k');
     auto store = OpenRocksDbStore(options, RealClock());
     HOOKD_CHECK(store.ok(), store.status().ToString().c_str());
     return *std::move(store);
@@ -46,13 +49,15 @@ class RocksDbHarness final : public StoreHarness {
   }
 
  private:
+  const bool sealed_;
   std::filesystem::path folder_;
 };
 
-INSTANTIATE_TEST_SUITE_P(RocksDb, DeliveryStoreSuite,
-                         testing::Values(StoreParam{"rocksdb",
-                                                    [] { return std::make_unique<RocksDbHarness>(); }}),
-                         testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(
+    RocksDb, DeliveryStoreSuite,
+    testing::Values(StoreParam{"rocksdb", [] { return std::make_unique<RocksDbHarness>(); }},
+                    StoreParam{"sealed", [] { return std::make_unique<RocksDbHarness>(true); }}),
+    testing::PrintToStringParamName());
 
 class MemoryHarness final : public StoreHarness {
  public:
@@ -62,10 +67,11 @@ class MemoryHarness final : public StoreHarness {
   }
 };
 
-TEST(StoresTest, BothStoresAgreeOnOneWalk) {
+TEST(StoresTest, AllStoresAgreeOnOneWalk) {
   MemoryHarness memory;
   RocksDbHarness rocksdb;
-  WalkTogether({&memory, &rocksdb}, 20'251'009, 3'000);
+  RocksDbHarness sealed(true);
+  WalkTogether({&memory, &rocksdb, &sealed}, 20'251'009, 3'000);
 }
 
 TEST(RocksDbStoreTest, SaysWhatTheDatabaseHolds) {

@@ -104,6 +104,9 @@ struct Applier {
   void operator()(const JobDeleted& fact) { model.jobs.erase(fact.id); }
   void operator()(const TokenMade& fact) { model.tokens[fact.token.id] = fact.token; }
   void operator()(const TokenRevoked& fact) { model.tokens.erase(fact.token.id); }
+  // The audit log is no part of the walk: delivery_store_audit.cc.
+  void operator()(const Audited&) {}
+  void operator()(const AuditTrimmed&) {}
   // Purges are no part of the walk: delivery_store_purge.cc.
   void operator()(const ResponsesErased&) {}
   void operator()(const EventErased&) {}

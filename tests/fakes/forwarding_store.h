@@ -67,6 +67,10 @@ class ForwardingStore : public DeliveryStore {
   absl::StatusOr<ChangePage> ReadChanges(uint64_t after_commit, size_t limit) const override {
     return inner_->ReadChanges(after_commit, limit);
   }
+  absl::StatusOr<AuditRecord> ReadAudit(uint64_t number) const override { return inner_->ReadAudit(number); }
+  absl::StatusOr<AuditPage> ListAudit(const AuditQuery& query) const override {
+    return inner_->ListAudit(query);
+  }
   absl::StatusOr<StalePage> StaleSecrets(EndpointId after, size_t limit) const override {
     return inner_->StaleSecrets(after, limit);
   }

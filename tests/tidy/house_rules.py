@@ -66,7 +66,7 @@ PRIVATE = {
     r"boost/url": ["dispatcher/core"],
     r"boost/json": ["dispatcher/core", "dispatcher/api", "cli"],
     r"valijson/": ["dispatcher/core"],
-    r"openssl/": ["dispatcher/api", "dispatcher/core", "dispatcher/transport", "storage"],
+    r"openssl/": ["cli", "dispatcher/api", "dispatcher/core", "dispatcher/transport", "storage"],
     r"boost/beast": ["dispatcher/api"],
     r"boost/asio": ["dispatcher/api", "dispatcher/app", "dispatcher/engine", "dispatcher/tools",
                     "dispatcher/transport"],

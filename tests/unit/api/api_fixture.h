@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "dispatcher/api/api_server.h"
+#include "dispatcher/api/audit_forms.h"
 #include "dispatcher/api/gateway.h"
 #include "dispatcher/tools/toolbox.h"
 #include "tests/fakes/fake_transport.h"
@@ -90,6 +91,7 @@ class ApiTest : public ::testing::Test {
           *rules, bins_, store_, RealClock(), "127.0.0.1:1");
       options.captures = &tools_->captures();
     }
+    options.audit = &ApiAuditForms();
     options.shards = 1;
     options.intake_bytes = kIntakeBytes;
     options.profiles = std::move(profiles);

@@ -47,8 +47,9 @@ bool May(TokenRole role, const std::string& call) {
       return Reads(method);
     case TokenRole::kSubscriber:
       if (call == "OperationsService/GetEgressAddresses") return true;
-      return service != "BackupService" && service != "OperationsService" && service != "TokenService" &&
-             method.rfind("Publish", 0) != 0 && !not_a_subscribers.contains(call);
+      return service != "AuditService" && service != "BackupService" && service != "OperationsService" &&
+             service != "TokenService" && method.rfind("Publish", 0) != 0 &&
+             !not_a_subscribers.contains(call);
   }
   return false;
 }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/concat.h"
+#include "dispatcher/api/authenticator.h"
 #include "dispatcher/api/http_port.h"
 #include "dispatcher/api/provider_rest.h"
 #include "tests/unit/api/api_fixture.h"
@@ -63,7 +64,7 @@ class WebhookConfigTest : public testing::ApiTest {
     port_.reset();
   }
 
-  void Open() { rest_.Open(*engine_, tools_.get()); }
+  void Open() { rest_.Open({}, *engine_, tools_.get(), telemetry_, RealClock()); }
   void Make(const std::string& id, const std::string& profile) {
     Subscriber subscriber;
     subscriber.id = id;
@@ -300,6 +301,29 @@ TEST_F(MessageGetsTest, TheNewestOfADirectionAndOfAChat) {
   refused("/api2/msg_get_last/wrong/", 401, "not valid");
   refused(Concat("/api2/msg_get_last/", Key({"shop"}), "/"), 401, "not valid");
   EXPECT_EQ(Call("POST", Concat("/api2/msg_get_last/", key, "/"), "").status, 405);
+}
+
+TEST_F(WebhookConfigTest, WrongKeysAreSlowedByAddressAndCounted) {
+  Open();
+  const std::string used = Key({"shop"});
+  const std::string unused = Key({"shop"});
+  EXPECT_EQ(Get(used).status, 404);
+  for (uint32_t i = 0; i < kWrongTokensBurst; ++i) {
+    EXPECT_EQ(Get("hkt_0000000000000007_").status, 401) << i;
+  }
+  EXPECT_EQ(telemetry_.auth_failures(AuthFailure::kInvalid), kWrongTokensBurst);
+  // One may come back in within the second that each of these waits for.
+  int slowed = 0;
+  for (int i = 0; i < 20; ++i) {
+    const Got got = Get(unused.substr(0, 21) + std::string(64, '0'));
+    if (got.status == 401) continue;
+    ++slowed;
+    EXPECT_EQ(got.meta().at("http_code").as_int64(), 429);
+  }
+  EXPECT_GE(slowed, 1);
+  EXPECT_EQ(telemetry_.auth_failures(AuthFailure::kSlowed), static_cast<uint64_t>(slowed));
+  EXPECT_EQ(Get(used).status, 404) << "a key in use passes";
+  EXPECT_EQ(Call("GET", "/api2/msg_get_last/wrong/", "").document.at("err").as_int64(), 1);
 }
 
 }  // namespace

@@ -206,6 +206,24 @@ AccessToken SomeToken() {
   return token;
 }
 
+AccessToken LimitedToken() {
+  AccessToken token = SomeToken();
+  token.bytes_per_second = 3;
+  token.max_payload_bytes = 4;
+  return token;
+}
+
+AuditRecord SomeAudit() {
+  AuditRecord record;
+  record.number = 42;
+  record.at_ms = 1;
+  record.origin = {"tok_0000000000000007", "operator", "d", "192.0.2.1", "S/Call", "why"};
+  record.change = {"endpoint", "ep_1", "acme", "{}", R"({"a":1})", {"url", "headers/X"}};
+  for (size_t i = 0; i < record.hash.size(); ++i) record.hash[i] = static_cast<uint8_t>(i);
+  record.log_bytes = 2;
+  return record;
+}
+
 Job SomeJob() {
   Job job;
   job.kind = JobKind::kReplay;
@@ -315,6 +333,9 @@ std::map<std::string, std::string> Current() {
       {"record.queued_anew", records::Encode(records::Queued{kEvent, SomeRemade()})},
       {"record.job", records::Encode(SomeJob())},
       {"record.token", records::Encode(SomeToken())},
+      {"record.token_limited", records::Encode(LimitedToken())},
+      {"record.audit", records::Encode(SomeAudit())},
+      {"key.payload_key", keys::PayloadKeyRow(0x1a2b3c4d)},
       {"record.changes", SomeChanges()},
       {"record.parked", records::Encode(SomeParked())},
       {"record.event", records::Encode(SomeEvent())},
@@ -434,6 +455,9 @@ TEST(StorageFormatTest, PinnedRecordsReadBackWhole) {
   EXPECT_TRUE(records::DecodeBucket(77, records::Encode(BucketView{77, 4, 7, 5, 6, true}))->payloads_gone);
   const Operations operations{true, "note", 8, true};
   EXPECT_EQ(*records::DecodeOperations(records::Encode(operations)), operations);
+  EXPECT_EQ(*records::DecodeAudit(42, records::Encode(SomeAudit())), SomeAudit());
+  AccessToken limited = LimitedToken();
+  EXPECT_EQ(records::DecodeToken(limited.id, records::Encode(limited))->max_payload_bytes, 4u);
   EXPECT_EQ(*records::DecodeMailCursor(records::EncodeMailCursor("after x\n")), "after x\n");
   EXPECT_EQ((*records::DecodeEvent(kEvent, records::Encode(SomeEvent())))->payload, "{\"a\":1}");
 }
@@ -449,6 +473,9 @@ TEST(StorageFormatTest, DamagedRecordsAreDataLoss) {
   EXPECT_EQ(records::DecodeJob(1, "").status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(records::DecodeToken(1, junk).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(records::DecodeToken(1, "").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(records::DecodeAudit(1, junk).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(records::DecodeAudit(1, "").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(records::DecodePayloadKey(1, "", Sealer()).status().code(), absl::StatusCode::kDataLoss);
   std::vector<StateChange> changes;
   EXPECT_EQ(DecodeChanges(junk, changes).code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(records::DecodeIdempotency("").status().code(), absl::StatusCode::kDataLoss);
@@ -482,6 +509,8 @@ TEST(KeyCodecTest, ParsersTakeBackTheirOwnAndNothingElse) {
   EXPECT_EQ(keys::ParseTimeRow(by_time)->id, (DeliveryId{BucketOf(kMade), kEndpoint, 9}));
   EXPECT_EQ(keys::ParseRemadeRow(keys::RemadeRow(kEvent, kEndpoint, 9))->sequence, 9u);
   EXPECT_EQ(keys::ParseJobRow(keys::JobRow(42)), 42u);
+  EXPECT_EQ(keys::ParsePayloadKeyRow(keys::PayloadKeyRow(42)), 42u);
+  EXPECT_EQ(keys::ParsePayloadKeyRow(keys::BucketRow(42)), std::nullopt);
   EXPECT_EQ(keys::ParseTokenRow(keys::TokenRow(42)), 42u);
   EXPECT_EQ(keys::ParseTokenOfSubscriberRow(keys::TokenOfSubscriberRow(1, 42)), 42u);
   EXPECT_EQ(keys::ParseCommit(keys::OfCommit(42)), 42u);
