@@ -36,6 +36,8 @@ std::string Subscribers(const v1::Token& token) {
   return text;
 }
 
+std::string Limit(uint32_t bytes) { return bytes == 0 ? std::string() : Grouped(bytes); }
+
 void Create(Session& session, const Flags& flags) {
   if (flags.revoke_older && !Confirm(session, flags.yes, "revoke the subscriber's older tokens")) return;
   v1::CreateTokenRequest request;
@@ -59,6 +61,8 @@ void Create(Session& session, const Flags& flags) {
                {"subscribers", Subscribers(made.token())},
                {"description", made.token().description()},
                {"expires", TimeText(made.token().expire_time())},
+               {"bytes per second", Limit(made.token().bytes_per_second())},
+               {"largest payload", Limit(made.token().max_payload_bytes())},
                {"token (shown once)", made.text()}});
 }
 

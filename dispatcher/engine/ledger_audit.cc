@@ -89,8 +89,15 @@ void Ledger::RemoveToken(const AccessToken& token) {
   NoteToken(&token, nullptr);
 }
 
-void Ledger::ExpectCancel(const DeliveryId& id) { canceling_[{id.endpoint, id.sequence}] = origin_; }
-void Ledger::ForgetCancel(const DeliveryId& id) { canceling_.erase({id.endpoint, id.sequence}); }
+// Of several the first does it: the others are refused.
+void Ledger::ExpectCancel(const DeliveryId& id) {
+  canceling_.try_emplace({id.endpoint, id.sequence}, origin_);
+}
+
+void Ledger::ForgetCancel(const DeliveryId& id) {
+  const auto found = canceling_.find({id.endpoint, id.sequence});
+  if (found != canceling_.end() && found->second == origin_) canceling_.erase(found);
+}
 
 void Ledger::NoteCanceled(const DeliveryEnded& ended) {
   auto by = canceling_.extract({ended.delivery.endpoint, ended.delivery.sequence});

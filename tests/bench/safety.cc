@@ -1,5 +1,7 @@
-// What safety costs: the address guard with signatures, and TLS to receivers, as ratios to the same run
-// without.
+// What safety costs: the address guard with signatures, TLS to receivers, and payloads sealed at rest, as
+// ratios to the same run without.
+#include <stdlib.h>
+
 #include <cstdio>
 #include <string>
 
@@ -14,6 +16,8 @@ namespace hookd::bench {
 namespace {
 
 constexpr double kGuardGoal = 0.8;
+constexpr char kKeyName[] = "HOOKD_BENCH_KEY";
+constexpr char kKey[] = "6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b";
 // The guard would refuse every attempt: that all are delivered shows that there is none.
 constexpr char kNothingAllowed[] = "egress:\n  deny_addresses: [\"0.0.0.0/0\", \"::/0\"]\n";
 // A request with a signature fails here.
@@ -32,6 +36,7 @@ struct Round {
   Rate bare;
   Rate safe;
   Rate tls;
+  Rate sealed;
 };
 
 std::string TlsReceiver(const testing::TestCa& ca) {
@@ -65,6 +70,9 @@ std::vector<Figure> BenchSafety(const Settings& settings) {
   const Way safe{settings.binary, (*plain)->Url("/hook"), ""};
   const Way encrypted{settings.binary, (*tls)->Url("/hook", "https"),
                       Concat("transport:\n  ca_file: ", ca.ca_file(), "\n")};
+  HOOKD_CHECK(setenv(kKeyName, kKey, 1) == 0, "hookd's environment is this one's");
+  const Way sealed{settings.binary, (*plain)->Url("/hook"),
+                   Concat("secrets:\n  key_env: ", kKeyName, "\n  seal_payloads: true\n")};
   std::vector<Round> rounds;
   for (size_t i = 0; i < settings.rounds; ++i) {
     Round round;
@@ -72,11 +80,15 @@ std::vector<Figure> BenchSafety(const Settings& settings) {
     if (i % 2 == 0) round.bare = EndToEnd(bare, settings.events, kBenchMaxPending);
     round.safe = EndToEnd(safe, settings.events, kBenchMaxPending);
     if (i % 2 == 1) round.bare = EndToEnd(bare, settings.events, kBenchMaxPending);
+    round.sealed = EndToEnd(sealed, settings.events, kBenchMaxPending);
     round.tls = EndToEnd(encrypted, settings.events, kBenchMaxPending);
-    std::printf("round %zu: without guard and signature %.0f/s, with %.0f/s (%.2f), and TLS %.0f/s (%.2f)\n",
-                i + 1, round.bare.per_second, round.safe.per_second,
-                round.safe.per_second / round.bare.per_second, round.tls.per_second,
-                round.tls.per_second / round.safe.per_second);
+    std::printf(
+        "round %zu: without guard and signature %.0f/s, with %.0f/s (%.2f), and TLS %.0f/s (%.2f), and "
+        "sealed "
+        "payloads %.0f/s (%.2f)\n",
+        i + 1, round.bare.per_second, round.safe.per_second, round.safe.per_second / round.bare.per_second,
+        round.tls.per_second, round.tls.per_second / round.safe.per_second, round.sealed.per_second,
+        round.sealed.per_second / round.safe.per_second);
     std::fflush(stdout);
     rounds.push_back(round);
   }
@@ -90,7 +102,9 @@ std::vector<Figure> BenchSafety(const Settings& settings) {
                              RatioOf(rounds, &Round::safe, &Round::bare), "the same without"),
                    GoalKind::kAtLeast, kGuardGoal),
           WithRatio(rate("hookd, TLS to receivers", &Round::tls), RatioOf(rounds, &Round::tls, &Round::safe),
-                    "the same without TLS")};
+                    "the same without TLS"),
+          WithRatio(rate("hookd, payloads sealed", &Round::sealed),
+                    RatioOf(rounds, &Round::sealed, &Round::safe), "the same in clear")};
 }
 
 }  // namespace hookd::bench
