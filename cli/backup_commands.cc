@@ -35,6 +35,7 @@ struct Flags {
   std::string to;
   std::string config;
   std::string hookd;
+  bool paused = false;
 };
 
 std::string Verb(const v1::BackupRun& run) {
@@ -126,6 +127,7 @@ void Restore(Session& session, const Flags& flags) {
                                     {"--data-dir", &flags.to}}) {
     if (!value->empty()) words.insert(words.end(), {flag, *value});
   }
+  if (flags.paused) words.push_back("--restore-paused");
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -165,6 +167,7 @@ void AddBackupCommands(CLI::App& app, Session& session) {
   restore->add_option("--from", flags->from, "the folder of backups; backup.folder of --config if not given");
   restore->add_option("--to", flags->to, "an empty or new folder; data_dir of --config if not given");
   restore->add_option("--config", flags->config, "hookd's configuration file");
+  restore->add_flag("--paused", flags->paused, "hookd then sends nothing until hookctl resume");
   restore->add_option("--hookd", flags->hookd,
                       "the program, if it is neither beside hookctl nor on the PATH");
   restore->callback([&session, flags] { Restore(session, *flags); });

@@ -65,7 +65,9 @@ absl::StatusOr<std::vector<BackupInfo>> ListBackups(const std::string& folder);
 // Into `data_dir`, which is missing, empty, or what a restore that was cut off has left. `id` 0 = the newest.
 // Every file is compared with its checksum on the way. NOT_FOUND; FAILED_PRECONDITION: the backup's format is
 // newer than ours, `data_dir` holds anything, or one of the two is in use; DATA_LOSS names the file that is
-// damaged. After an error `data_dir` is no data folder, and the same call may be made again.
-absl::StatusOr<BackupInfo> RestoreBackup(const std::string& folder, uint32_t id, const std::string& data_dir);
+// damaged. After an error `data_dir` is no data folder, and the same call may be made again. `paused`: its
+// hookd starts as after Operations.paused, so that somebody can look before anything is sent.
+absl::StatusOr<BackupInfo> RestoreBackup(const std::string& folder, uint32_t id, const std::string& data_dir,
+                                         bool paused = false);
 
 }  // namespace hookd

@@ -7,6 +7,8 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string_view>
 #include <system_error>
@@ -29,6 +31,7 @@ namespace {
 
 constexpr char kRestoringFile[] = "RESTORING";  // there while a restore runs; locked
 constexpr char kRestoredFile[] = "RESTORED";    // until the folder has been opened
+constexpr char kPausedLine[] = "paused\n";      // in it
 constexpr char kDatabase[] = "db";
 
 // Numbers that were given after the backup was made must not be given again: an id is never reused, and a
@@ -105,10 +108,26 @@ class Unfinished {
   bool kept_ = false;
 };
 
+// What was stopped stays so.
+absl::StatusOr<Operations> PausedAfter(const std::string& restored, rocksdb::DB& db,
+                                       rocksdb::ColumnFamilyHandle* meta, const records::StoreState& state) {
+  std::string value;
+  const rocksdb::Status read = db.Get(rocksdb::ReadOptions(), meta, keys::OperationsRow(), &value);
+  Operations operations;
+  if (!read.IsNotFound()) {
+    RETURN_IF_ERROR(FromRocksDb(read, "begin an epoch"));
+    ASSIGN_OR_RETURN(operations, records::DecodeOperations(value));
+  }
+  operations.paused = true;
+  operations.pause_note = Concat("restored ", restored.substr(0, restored.find('\n')));
+  operations.paused_ms = state.wall_high_water_ms;
+  return operations;
+}
+
 }  // namespace
 
-absl::StatusOr<BackupInfo> RestoreBackup(const std::string& backups, uint32_t id,
-                                         const std::string& data_dir) {
+absl::StatusOr<BackupInfo> RestoreBackup(const std::string& backups, uint32_t id, const std::string& data_dir,
+                                         bool paused) {
   ASSIGN_OR_RETURN(const BackupFolder folder, BackupFolder::OpenToRead(backups));
   ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::BackupEngineReadOnly> engine, OpenEngineToRead(backups, nullptr));
   ASSIGN_OR_RETURN(const rocksdb::BackupInfo found, FindBackup(*engine, id));
@@ -142,7 +161,8 @@ absl::StatusOr<BackupInfo> RestoreBackup(const std::string& backups, uint32_t id
   // The database's identity: its next backup goes to the same folder as those before.
   RETURN_IF_ERROR(WriteDurably(db, "IDENTITY", record.data_folder()));
   if (!record.secrets().empty()) RETURN_IF_ERROR(WriteDurably(data_dir, kKeyListFile, record.secrets()));
-  RETURN_IF_ERROR(WriteDurably(data_dir, kRestoredFile, Concat("from backup ", found.backup_id, "\n")));
+  RETURN_IF_ERROR(WriteDurably(data_dir, kRestoredFile,
+                               Concat("from backup ", found.backup_id, "\n", paused ? kPausedLine : "")));
   // The last step: from now on it is a data folder.
   RETURN_IF_ERROR(WriteIdentity(data_dir, record.format()));
   unfinished->Keep();
@@ -166,10 +186,17 @@ absl::Status BeginEpoch(const std::string& data_dir, rocksdb::DB& db, rocksdb::C
   state.commit += kCommitGap;
   state.next_endpoint_number += kEndpointGap;
   state.next_job += kJobGap;
+  rocksdb::WriteBatch batch;
+  batch.Put(meta, keys::State(), records::Encode(state));
+  std::ifstream file(marker);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  if (text.find(kPausedLine) != std::string::npos) {
+    ASSIGN_OR_RETURN(const Operations operations, PausedAfter(text, db, meta, state));
+    batch.Put(meta, keys::OperationsRow(), records::Encode(operations));
+  }
   rocksdb::WriteOptions durable;
   durable.sync = true;
-  RETURN_IF_ERROR(
-      FromRocksDb(db.Put(durable, meta, keys::State(), records::Encode(state)), "begin an epoch"));
+  RETURN_IF_ERROR(FromRocksDb(db.Write(durable, &batch), "begin an epoch"));
   // A crash before this begins one more at the next opening, which harms nothing.
   return RemoveDurably(data_dir, kRestoredFile);
 }

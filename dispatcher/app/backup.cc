@@ -65,14 +65,16 @@ absl::StatusOr<std::string> BackupListText(const config::v1::Config& config) {
   return text;
 }
 
-absl::StatusOr<std::string> RestoreFromBackup(const config::v1::Config& config, const std::string& id) {
+absl::StatusOr<std::string> RestoreFromBackup(const config::v1::Config& config, const std::string& id,
+                                              bool paused) {
   if (config.backup().folder().empty()) return NoFolder();
   RETURN_IF_ERROR(ReadBackupOptions(config, "").status());
   uint32_t number = 0;
   if (id != "latest" && (!absl::SimpleAtoi(id, &number) || number == 0)) {
     return absl::InvalidArgumentError("--restore-backup: is a number from 1, or latest");
   }
-  ASSIGN_OR_RETURN(const BackupInfo info, RestoreBackup(config.backup().folder(), number, config.data_dir()));
+  ASSIGN_OR_RETURN(const BackupInfo info,
+                   RestoreBackup(config.backup().folder(), number, config.data_dir(), paused));
   return absl::StrCat("restored into ", config.data_dir(), ": backup ", Line(info));
 }
 

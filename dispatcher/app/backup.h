@@ -20,6 +20,7 @@ absl::StatusOr<std::string> BackupListText(const config::v1::Config& config);
 
 // From backup.folder into data_dir, as RestoreBackup. `id` is a number, or "latest". For people: what was
 // done.
-absl::StatusOr<std::string> RestoreFromBackup(const config::v1::Config& config, const std::string& id);
+absl::StatusOr<std::string> RestoreFromBackup(const config::v1::Config& config, const std::string& id,
+                                              bool paused);
 
 }  // namespace hookd

@@ -39,6 +39,7 @@ struct Flags {
   bool check_config = false;
   bool make_operator_token = false;
   bool list_backups = false;
+  bool restore_paused = false;
 };
 
 // By the same rule that the file's value has to meet.
@@ -97,7 +98,8 @@ int Run(const Flags& flags) {
   }
   if (flags.make_operator_token) return Print(MakeOperatorToken(*config), "\n");
   if (flags.list_backups) return Print(BackupListText(*config), "");
-  if (flags.restore_backup) return Print(RestoreFromBackup(*config, *flags.restore_backup), "");
+  if (flags.restore_backup)
+    return Print(RestoreFromBackup(*config, *flags.restore_backup, flags.restore_paused), "");
   std::signal(SIGPIPE, SIG_IGN);
   Signals signals;
   Supervisor supervisor;
@@ -138,6 +140,8 @@ int main(int argc, char** argv) {
   app.add_option("--backup-folder", flags.backup_folder, "instead of backup.folder");
   app.add_option("--restore-backup", flags.restore_backup,
                  "ID or latest: make data_dir from a backup of backup.folder, and exit; hookd must not run");
+  app.add_flag("--restore-paused", flags.restore_paused,
+               "with --restore-backup: hookd then sends nothing until hookctl resume");
   app.add_flag("--list-backups", flags.list_backups, "list the backups of backup.folder, and exit");
   app.add_flag("--check-config", flags.check_config, "check the configuration and exit: 0 valid, 2 not");
   app.set_version_flag("--version", "hookd " HOOKD_VERSION);

@@ -40,6 +40,7 @@ MUST_HAVE = {
     "hookd_filesystem_free_bytes": "there is a disk",
     "hookd_database_memtable_bytes": "rows were written",
     "hookd_commit_duration_seconds_count": "likewise",
+    "hookd_backup_last_bytes": "one is made at the start",
     "process_resident_memory_bytes": "it runs",
     "histogram_quantile(0.99, hookd_success_delay_seconds_bucket)": "one works",
     "histogram_quantile(0.99, hookd_first_attempt_delay_seconds_bucket)": "likewise",
@@ -104,9 +105,13 @@ class Prometheus:
 
 
 class DashboardTest(harness.TestCase):
+    def backups(self):
+        """The first one is made at the start."""
+        return {"folder": self.space.folder / "backups", "every": "1h"}
+
     def work(self):
         """A hookd with one endpoint each that works, fails, asks for less, is throttled, and is paused."""
-        hookd = self.space.hookd(storage={"ballast": "0B"}).start()
+        hookd = self.space.hookd(storage={"ballast": "0B"}, backup=self.backups()).start()
         receiver = self.space.receiver()
         less = http.server.ThreadingHTTPServer(("127.0.0.1", 0), AskForLess)
         threading.Thread(target=less.serve_forever, daemon=True).start()
@@ -175,7 +180,7 @@ class DashboardTest(harness.TestCase):
         self.assertEqual([rule["name"] for rule in loaded if rule["state"] == "firing"], [])
 
     def test_names_are_as_prometheus_wants_them_and_each_is_explained(self):
-        hookd = self.space.hookd(storage={"ballast": "0B"}).start()
+        hookd = self.space.hookd(storage={"ballast": "0B"}, backup=self.backups()).start()
         _, text = hookd.get("/metrics")
         done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))

@@ -180,6 +180,23 @@ TEST_F(BackupTest, ARestoreBeginsAnEpochAndReusesNoNumber) {
   EXPECT_EQ(recovered_.epoch, 3u);
 }
 
+TEST_F(BackupTest, ARestoredFolderMayStartPaused) {
+  Subscribe("acme");
+  Make();
+  ASSERT_TRUE(RestoreBackup(In("backups"), 1, In("new"), true).ok());
+  for (int opened = 0; opened < 2; ++opened) {
+    Open("new");
+    EXPECT_TRUE(recovered_.operations.paused);
+    EXPECT_EQ(recovered_.operations.pause_note, "restored from backup 1");
+    EXPECT_EQ(recovered_.operations.paused_ms, kNow);
+    EXPECT_EQ(recovered_.epoch, 2u);
+  }
+  store_->Apply(OperationsChanged{});
+  ASSERT_TRUE(store_->Commit(kNow).ok());
+  Open("new");
+  EXPECT_FALSE(recovered_.operations.paused);
+}
+
 TEST_F(BackupTest, TheSecondCopiesOnlyWhatIsNew) {
   Accept(100, 100'000);
   Reopen();
