@@ -17,6 +17,16 @@ std::string ClientKey(const Endpoint& endpoint) {
   return endpoint.tls == nullptr ? std::string() : endpoint.tls->client_key_pem;
 }
 
+std::string Password(const Endpoint& endpoint) {
+  const auto& basic = endpoint.authorization.basic;
+  return basic == nullptr ? std::string() : basic->password;
+}
+
+std::string ClientSecret(const Endpoint& endpoint) {
+  const auto& oauth2 = endpoint.authorization.oauth2;
+  return oauth2 == nullptr ? std::string() : oauth2->client_secret;
+}
+
 }  // namespace
 
 std::vector<std::string> SecretsChanged(const Endpoint& before, const Endpoint& after) {
@@ -30,6 +40,8 @@ std::vector<std::string> SecretsChanged(const Endpoint& before, const Endpoint& 
   }
   if (before.signing_keys != after.signing_keys) changed.emplace_back("signing_secret");
   if (ClientKey(before) != ClientKey(after)) changed.emplace_back("tls.client_key_pem");
+  if (Password(before) != Password(after)) changed.emplace_back("authorization.basic.password");
+  if (ClientSecret(before) != ClientSecret(after)) changed.emplace_back("authorization.oauth2.client_secret");
   return changed;
 }
 

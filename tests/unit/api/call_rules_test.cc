@@ -21,7 +21,7 @@ CallRule& Find(std::vector<CallRule>& rules, std::string_view call) {
 }
 
 TEST(CallRulesTest, EveryCallHasOne) {
-  EXPECT_THAT(PublicServices(), SizeIs(11));
+  EXPECT_THAT(PublicServices(), SizeIs(12));
   EXPECT_TRUE(CheckCallRules(PublicServices(), CallRules()).ok())
       << CheckCallRules(PublicServices(), CallRules());
 }

@@ -88,23 +88,35 @@ TEST(AuditChainTest, WhatIsTooLargeIsLeftOut) {
   EXPECT_EQ(record.change.after, R"({"bytes":262145})");
 }
 
+SigningKey Key(std::string key) {
+  SigningKey signing;
+  signing.key = std::move(key);
+  return signing;
+}
+
 TEST(AuditFormsTest, ChangedSecretsAreNamedWithoutTheirValues) {
   Endpoint before;
   before.url = "https://example.com/?key=1";
   before.headers = {{"X-Key", "a", true}, {"X-Plain", "a", false}};
-  before.signing_keys = {"k"};
+  before.signing_keys = {Key("k")};
+  before.authorization.basic = std::make_shared<const BasicCredentials>(BasicCredentials{"user", "one"});
   Endpoint after = before;
   EXPECT_TRUE(SecretsChanged(before, after).empty());
   after.headers[1].value = "b";  // the record shows it
   EXPECT_TRUE(SecretsChanged(before, after).empty());
   after.url = "https://example.com/?key=2";
   after.headers[0].value = "b";
-  after.signing_keys = {"l", "k"};
+  after.signing_keys = {Key("l"), Key("k")};
+  after.authorization.basic = nullptr;
+  OAuth2Credentials oauth2;
+  oauth2.client_secret = "two";
+  after.authorization.oauth2 = std::make_shared<const OAuth2Credentials>(oauth2);
   auto tls = std::make_shared<TlsSettings>();
   tls->client_key_pem = "PEM";
   after.tls = tls;
   EXPECT_EQ(SecretsChanged(before, after),
-            (std::vector<std::string>{"url", "headers/X-Key", "signing_secret", "tls.client_key_pem"}));
+            (std::vector<std::string>{"url", "headers/X-Key", "signing_secret", "tls.client_key_pem",
+                                      "authorization.basic.password", "authorization.oauth2.client_secret"}));
 }
 
 }  // namespace
