@@ -2,7 +2,6 @@
 #include <string>
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 
 #include "dispatcher/core/json_rules.h"
 #include "dispatcher/core/text_rules.h"
@@ -21,8 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   boost::json::parse_options options;
   options.max_depth = kMaxJsonDepth;
   boost::system::error_code error;
-  const boost::json::value value = boost::json::parse(text, error, {}, options);
+  static_cast<void>(boost::json::parse(text, error, {}, options));
   Must(!error, "a payload is read as a value");
-  Must(CheckJson(boost::json::serialize(value)).ok(), "and what is written of it is a payload again");
   return 0;
 }

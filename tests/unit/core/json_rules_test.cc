@@ -110,7 +110,6 @@ TEST(JsonRulesTest, RefusesEscapedLoneSurrogates) {
 }
 
 TEST(JsonRulesTest, RefusesExponentsBeyond32Bits) {
-  EXPECT_THAT(Check("[1e400]"), HasSubstr("exponent overflow"));  // beyond a double's range
   EXPECT_THAT(Check("1e2147483648"), HasSubstr("exponent overflow"));
 }
 
