@@ -1,8 +1,7 @@
-// JSON: what CheckJson takes is read by others too, and can be written anew. The input: a text.
+// JSON: what CheckJson takes is UTF-8, and a value to a reader that keeps it. The input: a text.
 #include <string>
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 
 #include "dispatcher/core/json_rules.h"
 #include "dispatcher/core/text_rules.h"
@@ -21,9 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   boost::json::parse_options options;
   options.max_depth = kMaxJsonDepth;
   boost::system::error_code error;
-  const boost::json::value value = boost::json::parse(text, error, {}, options);
+  static_cast<void>(boost::json::parse(text, error, {}, options));
   Must(!error, "a payload is read as a value");
-  // Numbers need not stay what they are: Boost.JSON keeps 64 bits of them.
-  Must(CheckJson(boost::json::serialize(value)).ok(), "what is written of it is a payload again");
   return 0;
 }
