@@ -1,6 +1,9 @@
 #include "tests/conformance/fact_builders.h"
 
+#include <string_view>
 #include <utility>
+
+#include "base/concat.h"
 
 namespace hookd {
 
@@ -45,7 +48,7 @@ std::shared_ptr<const Endpoint> MakeEndpoint(const std::string& subscriber_id, u
   endpoint->capture = Capture{"bin_1", kT0 + 600'000, true};
   endpoint->tls = std::make_shared<const TlsSettings>(TlsSettings{"ca", {"pin"}, "certificate", "key"});
   endpoint->signing_keys = {{std::string(32, 's'), SigningScheme::kV1a, kT0 - 7},
-                            {std::string("\0\x01\xfe\xff", 4) + std::string(20, 'k')},
+                            {Concat(std::string_view("\0\x01\xfe\xff", 4), std::string(20, 'k'))},
                             {std::string(64, 'o'), SigningScheme::kV1, kT0 - 9, kT0 + 90}};
   endpoint->authorization.oauth2 = std::make_shared<const OAuth2Credentials>(
       OAuth2Credentials{"https://login.example/token", "client", "secret", {"a", "b"}, "api", true});

@@ -219,7 +219,7 @@ void OldFolderTest::TellConfiguration(std::vector<std::string>& lines) {
     for (const Header& header : endpoint.headers)
       headers.push_back(absl::StrCat(header.name, "=", header.value));
     std::vector<std::string> keys;
-    for (const std::string& key : endpoint.signing_keys) keys.push_back(absl::BytesToHexString(key));
+    for (const SigningKey& key : endpoint.signing_keys) keys.push_back(absl::BytesToHexString(key.key));
     lines.push_back(absl::StrCat(
         "endpoint ", endpoint.id.ToString(), " of ", endpoint.subscriber_id, " url ", endpoint.url, " types ",
         absl::StrJoin(endpoint.event_types, ","), " headers ", absl::StrJoin(headers, ","), " keys ",

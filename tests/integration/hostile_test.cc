@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/concat.h"
 #include "tests/integration/hostile_fixture.h"
 
 namespace hookd::testing {
@@ -227,7 +228,7 @@ TEST_F(HostileTest, ASecondAnswerLaterAnswersNothing) {
   std::atomic<int> injected{0};
   ScriptedReceiver receiver([&](ScriptedPeer& peer) {
     while (!peer.ReadRequest().empty()) {
-      peer.Write(std::string(kOk) + "Content-Length: 2\r\n\r\nok");
+      peer.Write(Concat(kOk, "Content-Length: 2\r\n\r\nok"));
       if (injected == 0) {
         while (injected == 0) std::this_thread::yield();  // until the client has had that
         peer.Write("HTTP/1.1 201 Injected\r\nContent-Length: 0\r\n\r\n");
