@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include <pthread.h>
+
 #include <ctime>
 
 #include "base/processor_time.h"
@@ -19,10 +21,14 @@ class MachineClock final : public Clock {
 
 }  // namespace
 
-Duration ProcessorTime(pthread_t thread) {
+clockid_t ThisThreadsProcessorClock() {
   clockid_t clock{};
+  return pthread_getcpuclockid(pthread_self(), &clock) == 0 ? clock : CLOCK_THREAD_CPUTIME_ID;
+}
+
+Duration ProcessorTime(clockid_t thread) {
   timespec time{};
-  if (pthread_getcpuclockid(thread, &clock) != 0 || clock_gettime(clock, &time) != 0) return Duration::zero();
+  if (clock_gettime(thread, &time) != 0) return Duration::zero();
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 

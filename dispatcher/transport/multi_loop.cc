@@ -110,11 +110,16 @@ int MultiLoop::OnSocket(CURL* /*easy*/, curl_socket_t socket, int what, void* mu
   const bool was_wanted = std::exchange(watch.wanted, what != CURL_POLL_REMOVE);
   if (watch.wanted && !was_wanted) loop.guard_.Begin(socket);
   if (!watch.wanted && was_wanted) loop.guard_.End(socket);
+  watch.multi = multi.index;
   if (!watch.wanted) {
-    if (watch.events != EPOLLIN) loop.Unregister(socket, watch);  // an idle socket is always writable
+    // An idle socket is always writable; what it says is looked at, see Discard.
+    if (multi.index < loop.strict_multis_) {
+      loop.Register(socket, watch, EPOLLIN);
+    } else if (watch.events != EPOLLIN) {
+      loop.Unregister(socket, watch);
+    }
     return 0;
   }
-  watch.multi = multi.index;
   uint32_t events = 0;
   if (what & CURL_POLL_IN) events |= EPOLLIN;
   if (what & CURL_POLL_OUT) events |= EPOLLOUT;

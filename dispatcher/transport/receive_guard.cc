@@ -65,7 +65,7 @@ void ReceiveGuard::Enter(int socket) {
   absl::MutexLock lock(&mutex_);
   busy_ = true;
   read_ = socket;
-  loop_ = pthread_self();
+  loop_ = ThisThreadsProcessorClock();
   ++entered_;
   if (asleep_) changed_.Signal();
 }

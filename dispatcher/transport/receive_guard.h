@@ -3,12 +3,12 @@
 // nothing: a flood of frames or key updates would keep the thread for as long as it lasts.
 #pragma once
 
-#include <pthread.h>
 #include <sys/types.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <thread>
 
 #include <absl/base/thread_annotations.h>
@@ -30,8 +30,8 @@ inline constexpr std::chrono::milliseconds kGuardProcessorTime{30};
 inline constexpr uint64_t kMaxCostlyBytes = 64 * 1024;
 inline constexpr uint64_t kGuardLooks = 10;  // of so many kGuardPatience, one looks at all of them anyway
 
-// Of one loop, whose thread calls everything. A thread of its own watches, and sleeps while there is nothing
-// to do.
+// Of one loop, whose thread calls everything but the destructor. A thread of its own watches, and sleeps
+// while there is nothing to do.
 class ReceiveGuard {
  public:
   ReceiveGuard();
@@ -59,7 +59,7 @@ class ReceiveGuard {
   absl::flat_hash_map<int, Watched> watched_ ABSL_GUARDED_BY(mutex_);
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;
   int read_ ABSL_GUARDED_BY(mutex_) = -1;     // while busy: the socket
-  pthread_t loop_ ABSL_GUARDED_BY(mutex_){};  // the thread that entered
+  clockid_t loop_ ABSL_GUARDED_BY(mutex_){};  // of the thread that entered, which may be gone by now
   bool asleep_ ABSL_GUARDED_BY(mutex_) = false;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t entered_ ABSL_GUARDED_BY(mutex_) = 0;

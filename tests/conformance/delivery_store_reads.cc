@@ -91,7 +91,7 @@ TEST_P(DeliveryStoreSuite, EveryErrorKindIsKept) {
   for (uint8_t number = 1; ToString(static_cast<ErrorKind>(number)) != "unknown"; ++number) {
     kinds.push_back(static_cast<ErrorKind>(number));
   }
-  EXPECT_EQ(kinds.size(), 9u);
+  EXPECT_EQ(kinds.size(), 10u);
   std::vector<DeliveryRef> d;
   for (const ErrorKind kind : kinds) {
     d.push_back(Accept(endpoint, kT0 + 7));

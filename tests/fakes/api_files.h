@@ -6,6 +6,8 @@
 #include <google/protobuf/descriptor.h>
 
 #include "dispatcher/api/call_rules.h"
+#include "hookd/v1/audit_service.pb.h"
+#include "hookd/v1/backup_service.pb.h"
 #include "hookd/v1/capture_service.pb.h"
 #include "hookd/v1/delivery_service.pb.h"
 #include "hookd/v1/endpoint_service.pb.h"
@@ -21,7 +23,9 @@ namespace hookd::testing {
 
 // Empty if one is missing above, or a call has no rule.
 inline std::vector<const google::protobuf::MethodDescriptor*> ApiMethods() {
-  const auto files = {v1::Bin::descriptor(),
+  const auto files = {v1::AuditRecord::descriptor(),
+                      v1::BackupRun::descriptor(),
+                      v1::Bin::descriptor(),
                       v1::Delivery::descriptor(),
                       v1::Endpoint::descriptor(),
                       v1::Event::descriptor(),
