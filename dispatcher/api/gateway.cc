@@ -214,10 +214,11 @@ class Call final : public GatewayCall,
     }
     // No service says so by itself: the server was cut.
     if (absl::IsCancelled(end)) end = ShuttingDown();
-    // Nor this without a word: what gRPC itself makes of bytes that are not the call's message.
-    if (!request_.json && end.message().empty() && (absl::IsInternal(end) || absl::IsUnimplemented(end))) {
+    // Nor this without a word: what gRPC itself makes of bytes that are not the call's message. JSON comes to
+    // that with half a surrogate pair in a text.
+    if (end.message().empty() && (absl::IsInternal(end) || absl::IsUnimplemented(end))) {
       end = absl::InvalidArgumentError(
-          "the body is not the message that this call takes, see the .proto files");
+          "the body is not the message that this call takes: see the .proto files; texts have to be UTF-8");
     }
     End(std::move(end));
   }

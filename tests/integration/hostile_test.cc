@@ -226,10 +226,12 @@ TEST_F(HostileTest, ASecondAnswerAnswersNothing) {
 // Nor is what comes in a packet of its own, while nothing is asked.
 TEST_F(HostileTest, ASecondAnswerLaterAnswersNothing) {
   std::atomic<int> injected{0};
+  std::atomic<bool> answered{false};
   ScriptedReceiver receiver([&](ScriptedPeer& peer) {
     while (!peer.ReadRequest().empty()) {
+      const bool first = !answered.exchange(true);
       peer.Write(Concat(kOk, "Content-Length: 2\r\n\r\nok"));
-      if (injected == 0) {
+      if (first) {
         while (injected == 0) std::this_thread::yield();  // until the client has had that
         peer.Write("HTTP/1.1 201 Injected\r\nContent-Length: 0\r\n\r\n");
       }

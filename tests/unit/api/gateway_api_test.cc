@@ -45,6 +45,14 @@ TEST_F(GatewayApiTest, PublishesAndReads) {
   EXPECT_EQ(Call("SubscriberService/DeleteSubscriber", R"({"id":"b"})").body(), "{}");
 }
 
+TEST_F(GatewayApiTest, JsonWithHalfAPairIsTheCallersFault) {
+  const HttpResponse answer = Call("SubscriberService/GetSubscriber", R"({"id":"\ud83d"})");
+  EXPECT_EQ(answer.result_int(), 400u) << answer.body();
+  const HttpResponse published =
+      Call("EventService/PublishEvent", R"({"event":{"subscriberId":"\udc00","type":"t","payload":"e30="}})");
+  EXPECT_EQ(published.result_int(), 400u) << published.body();
+}
+
 // Of gRPC's three ways to serve a call.
 TEST_F(GatewayApiTest, ProtobufThatIsNoneIsTheCallersFault) {
   const auto call = [this](const std::string& method, const std::string& body, const std::string& type) {
