@@ -102,10 +102,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           [](const std::shared_ptr<const Event>& read) { return records::Encode(*read); });
       break;
     case 6:
-      Check(bytes, records::DecodeAttempt, Written<Attempt>);
+      Check(
+          bytes, [](std::string_view from) { return records::DecodeAttempt(from); }, Written<Attempt>);
       break;
     case 7:
-      Check(bytes, records::DecodeEnd, Written<records::End>);
+      Check(
+          bytes, [](std::string_view from) { return records::DecodeEnd(from); }, Written<records::End>);
       break;
     case 8:
       Check(bytes, records::DecodeIdempotency,

@@ -41,7 +41,7 @@ class World {
     Must(engine_->Start().ok(), "the engine starts");
     key_ = MakeKey("shop", "whizard");
     other_ = MakeKey("chat", "wamm");
-    rest_.Open(*engine_, nullptr);
+    rest_.Open({}, *engine_, nullptr, telemetry_, RealClock());
   }
 
   RestAnswer Answer(fuzz::Input input) {
