@@ -19,8 +19,6 @@ std::string SignNothing(std::string_view, std::string_view, int64_t, std::string
 
 std::string_view RefuseNoAddress(const EgressRules*, const Ip&) { return {}; }
 absl::Status RefuseNoUrl(const EgressRules*, std::string_view) { return absl::OkStatus(); }
-std::string SignNothing(std::string_view, std::string_view, int64_t, std::string_view) {
-  return {};
-}
+std::string SignNothing(std::string_view, std::string_view, int64_t, std::string_view) { return {}; }
 
 }  // namespace hookd

@@ -1,6 +1,7 @@
 """Bad input: each gives a clear error that names the field, and changes nothing."""
 
 import json
+import urllib.request
 
 import harness
 import raw_grpc
@@ -21,7 +22,14 @@ class RefusalsTest(harness.TestCase):
         self.hookd.ask(*self.publish, "--payload", "1", "--idempotency-key", "used")
         self.refused = 0
         self.lists = self.read_lists()
-        self.commit = self.hookd.ask("status")["last_commit"]
+        self.commit = self.read_commit()
+
+    def read_commit(self):
+        """Over HTTP, which is quicker than a process each time."""
+        url = f"http://{self.hookd.http}/hookd.v1.OperationsService/GetStatus"
+        request = urllib.request.Request(url, b"{}", {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)["lastCommit"]
 
     def tearDown(self):
         if self.refused > 0:
@@ -34,7 +42,7 @@ class RefusalsTest(harness.TestCase):
 
     def assert_unchanged(self):
         self.refused += 1
-        commit, self.commit = self.commit, self.hookd.ask("status")["last_commit"]
+        commit, self.commit = self.commit, self.read_commit()
         self.assertEqual(self.commit, commit, "something was written")
 
     def assert_refused(self, code, expected, *arguments, input=None, never=()):
