@@ -9,13 +9,27 @@
 namespace hookd::sim {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__)
+#define HOOKD_UNDER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HOOKD_UNDER_ASAN 1
+#endif
+#endif
+
+#ifdef HOOKD_UNDER_ASAN
+constexpr uint64_t kSeeds = 2;  // a life takes ten times as long
+#else
+constexpr uint64_t kSeeds = 6;
+#endif
+
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
 TEST(SimTest, EveryLifeKeepsThePromises) {
-  const uint64_t seeds = FromEnvironment("HOOKD_SIM_SEEDS", 6);
+  const uint64_t seeds = FromEnvironment("HOOKD_SIM_SEEDS", kSeeds);
   const uint64_t first = FromEnvironment("HOOKD_SIM_FIRST", 1);
   Verdict all;
   size_t failed = 0;
