@@ -15,28 +15,18 @@
 #include "storage/payload_vault.h"
 #include "storage/record_codec.h"
 #include "storage/rocksdb_store.h"
+#include "tests/unit/storage/secret_keys.h"
 
 namespace hookd {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::Key;
+using testing::Keys;
 using ::testing::Not;
 
 constexpr WallMs kNow = 1'700'000'000'000;
 const EndpointId kEndpoint = EndpointId::Make(PartitionOf("acme"), 1);
-
-SecretKey Key(char fill) {
-  SecretKey key;
-  key.bytes.fill(static_cast<uint8_t>(fill));
-  return key;
-}
-
-SecretKeys Keys(char newest, const std::string& old = "") {
-  SecretKeys keys;
-  keys.newest = Key(newest);
-  for (const char fill : old) keys.old.push_back(Key(fill));
-  return keys;
-}
 
 TEST(PayloadVaultTest, AKeySealsForADay) {
   PayloadVault vault(true);

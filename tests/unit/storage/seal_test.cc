@@ -21,6 +21,7 @@
 #include "storage/key_list.h"
 #include "storage/record_codec.h"
 #include "storage/rocksdb_store.h"
+#include "tests/unit/storage/secret_keys.h"
 
 namespace hookd {
 namespace {
@@ -29,20 +30,9 @@ using storage::v1::SealedValue;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::Key;
+using testing::Keys;
 using ::testing::Not;
-
-SecretKey Key(char fill) {
-  SecretKey key;
-  key.bytes.fill(static_cast<uint8_t>(fill));
-  return key;
-}
-
-SecretKeys Keys(char newest, const std::string& old = "") {
-  SecretKeys keys;
-  keys.newest = Key(newest);
-  for (const char fill : old) keys.old.push_back(Key(fill));
-  return keys;
-}
 
 TEST(SecretKeyTest, ReadsBase64AndHex) {
   const std::string hex(64, 'a');
