@@ -66,6 +66,12 @@ class EgressProxyTest : public TransportFixture {
     Make(options);
   }
 
+  // From now on the proxy answers `answer` instead of connecting.
+  void Refuse(std::string answer) {
+    std::lock_guard lock(mutex_);
+    refusal_ = std::move(answer);
+  }
+
   std::vector<std::string> connects() {
     std::lock_guard lock(mutex_);
     return connects_;
@@ -78,12 +84,14 @@ class EgressProxyTest : public TransportFixture {
   ScriptedReceiver proxy_{[this](ScriptedPeer& peer) {
     const std::string head = peer.ReadUntil("\r\n\r\n");
     if (head.empty()) return;
+    std::string refusal;  // a copy: the test goes on as soon as it has read the answer
     {
       std::lock_guard lock(mutex_);
       connects_.push_back(head);
+      refusal = refusal_;
     }
-    if (!refusal_.empty()) {
-      peer.Write(refusal_);
+    if (!refusal.empty()) {
+      peer.Write(refusal);
       return peer.HalfClose();
     }
     const std::string target = head.substr(8, head.find(' ', 8) - 8);
@@ -181,12 +189,12 @@ TEST_F(EgressProxyTest, WhatTheProxySaysIsToldApart) {
   EXPECT_EQ(result.error_detail, "the egress proxy could not connect (status 502)");
   for (const char* status :
        {"403 Forbidden", "407 Proxy Authentication Required", "404 Not Found", "302 Found"}) {
-    refusal_ = std::string("HTTP/1.1 ") + status + "\r\nContent-Length: 0\r\n\r\n";
+    Refuse(std::string("HTTP/1.1 ") + status + "\r\nContent-Length: 0\r\n\r\n");
     result = Post(url);
     EXPECT_EQ(ToString(result.error), "local") << status;
     EXPECT_EQ(result.error_detail.find("the egress proxy refused (status "), 0u) << result.error_detail;
   }
-  refusal_ = "SSH-2.0-OpenSSH\r\n";
+  Refuse("SSH-2.0-OpenSSH\r\n");
   EXPECT_EQ(ToString(Post(url).error), "local");
 }
 
