@@ -8,6 +8,8 @@
 #include <absl/status/status.h>
 #include <grpcpp/support/client_interceptor.h>
 
+#include "cli/output.h"
+
 namespace hookd::cli {
 namespace {
 
@@ -79,8 +81,8 @@ bool Session::Check(const grpc::Status& status) {
   if (status.ok()) return true;
   const bool unknown =
       status.error_code() == grpc::StatusCode::UNIMPLEMENTED && status.error_message().empty();
-  const std::string message =
-      unknown ? "the server has no such call: it is older than this hookctl" : status.error_message();
+  const std::string message = unknown ? "the server has no such call: it is older than this hookctl"
+                                      : Printable(status.error_message());
   std::cerr << "hookctl: " << CodeName(status.error_code()) << ": " << message << "\n";
   const bool no_answer = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
                          status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;

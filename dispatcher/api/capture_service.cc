@@ -169,7 +169,14 @@ grpc::Status CaptureService::StartCapture(grpc::ServerContext*, const v1::StartC
   const absl::Status may = tools_.rules().MayCapture(captured.profile, owner->subscriber);
   if (!may.ok()) return ToGrpc(may);
   captured.capture = capture;
-  const BinView bin = tools_.bins().ForCapture(captured, request->status());
+  if (capture.delivers && tools_.options().http_tls) {
+    return ToGrpc(
+        absl::FailedPreconditionError("delivers: attempts cannot go to bins while the HTTP port speaks TLS "
+                                      "(http.tls); leave it out to hold them"));
+  }
+  const absl::StatusOr<BinView> made = tools_.bins().ForNewCapture(captured, request->status());
+  if (!made.ok()) return ToGrpc(made.status());
+  const BinView& bin = *made;
   const absl::Status started =
       engine_
           .UpdateEndpoint(*id,

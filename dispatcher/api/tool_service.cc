@@ -75,8 +75,17 @@ absl::StatusOr<Run> MakeRun(Engine& engine, Toolbox& tools, const v1::TestEndpoi
   const Subscriber& subscriber = view->subscriber;
   const std::string profile = endpoint.profile.empty() ? subscriber.profile : endpoint.profile;
   RETURN_IF_ERROR(tools.rules().MaySimulate(profile, subscriber));
+  // Another profile's name is no way around the plan of one's own.
+  if (profile != subscriber.profile)
+    RETURN_IF_ERROR(tools.rules().MaySimulate(subscriber.profile, subscriber));
   ASSIGN_OR_RETURN(const std::vector<SampleToSend> samples, SamplesOf(tools.rules(), profile, request));
   std::optional<BinTarget> bin = tools.StandsIn(endpoint);
+  if (bin && tools.options().http_tls) {
+    return absl::FailedPreconditionError(
+        "endpoint_id: a capture of it runs, and nothing can be sent to its bin while the HTTP port speaks "
+        "TLS (http.tls): "
+        "stop it first");
+  }
   Run run;
   if (bin) run.bin = bin->id;
   ASSIGN_OR_RETURN(run.run, SampleRun::Make({tools.one_shot(), tools.clock(), tools.options().user_agent},

@@ -231,7 +231,8 @@ class Application::Impl {
     ToolboxOptions tool_options;
     tool_options.user_agent = engine_options.user_agent;
     tool_options.public_url = config.tools().public_url();
-    if (tool_options.public_url.empty() && !config.http().tls().cert_file().empty()) {
+    tool_options.http_tls = !config.http().tls().cert_file().empty();
+    if (tool_options.public_url.empty() && tool_options.http_tls) {
       tool_options.public_url = absl::StrCat("https://", http_->address());
     }
     tool_options.origin = config.tools().origin();

@@ -120,6 +120,24 @@ BinView BinStore::ForCapture(const Endpoint& endpoint, int status) {
   return view;
 }
 
+absl::StatusOr<BinView> BinStore::ForNewCapture(const Endpoint& endpoint, int status) {
+  Wakes wakes;
+  bool room = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    const WallMs now = clock_.Wall();
+    RemoveExpired(now, wakes);
+    for (auto it = bins_.begin(); it != bins_.end() && bins_.size() >= kMaxBins;) {
+      const auto one = it++;
+      if (one->second.view.endpoint == endpoint.id && one->second.capture_until_ms <= now) Remove(one, wakes);
+    }
+    room = bins_.size() < kMaxBins;
+  }
+  Run(std::move(wakes));
+  if (room) return ForCapture(endpoint, status);
+  return absl::ResourceExhaustedError(Concat("there are ", kMaxBins, " bins: delete one of them"));
+}
+
 size_t BinStore::Captures() {
   absl::MutexLock lock(&mutex_);
   const WallMs now = clock_.Wall();

@@ -74,6 +74,9 @@ class BinStore {
   // headers are masked in what comes. `status` 0: as it is, or what the endpoint takes for a success. When
   // there are kMaxBins, the one that would go first makes room.
   BinView ForCapture(const Endpoint& endpoint, int status = 0);
+  // As ForCapture, of one that begins: bins of the endpoint's earlier captures make room, and no others.
+  // RESOURCE_EXHAUSTED: kMaxBins are there.
+  absl::StatusOr<BinView> ForNewCapture(const Endpoint& endpoint, int status);
   // Bins of captures that run.
   size_t Captures();
   // It stays for kBinAfterCapture.

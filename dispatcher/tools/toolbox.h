@@ -20,6 +20,7 @@ struct ToolboxOptions {
   std::string user_agent = "hookd";
   std::string origin = "hookd";        // what hookd calls itself in the CloudEvents handshake
   bool verification_required = false;  // of every endpoint, whatever its profile says
+  bool http_tls = false;               // the HTTP port speaks TLS: hookd itself sends nothing to its bins
   std::string public_url;              // of the HTTP port, as others reach its bins; empty = as hookd does
 };
 

@@ -126,18 +126,28 @@ void AuthorizingTransport::SendWith(const std::string& key, std::shared_ptr<Toke
                                     Callback done, int64_t waited_us) {
   request.oauth2.reset();
   request.headers.emplace_back("Authorization", token->header);
-  inner_->Send(std::move(request),
-               [this, key, token = std::move(token), done = std::move(done), waited_us](HttpResult result) {
-                 if (result.status == kUnauthorized) {
-                   result.token_refused = token->taken;
-                   const auto entry = entries_.find(key);
-                   if (entry != entries_.end() && entry->second->token == token) entry->second->token.reset();
-                 } else if (result.status != 0) {
-                   token->taken = true;
-                 }
-                 result.us.total += waited_us;
-                 done(std::move(result));
-               });
+  const bool taken = token->taken;
+  inner_->Send(std::move(request), [this, key, token = std::move(token), taken, done = std::move(done),
+                                    waited_us](HttpResult result) {
+    if (result.status == kUnauthorized) {
+      result.token_refused = Refused(key, token, taken);
+    } else if (result.status != 0) {
+      token->taken = true;
+    }
+    result.us.total += waited_us;
+    done(std::move(result));
+  });
+}
+
+bool AuthorizingTransport::Refused(const std::string& key, const std::shared_ptr<Token>& token, bool taken) {
+  const auto found = entries_.find(key);
+  if (found == entries_.end() || found->second->token != token) return taken;
+  Entry& entry = *found->second;
+  const SteadyTime now = clock_.Steady();
+  if (taken && now < entry.refused_after) return false;
+  entry.token.reset();
+  if (taken) entry.refused_after = now + kTokenRetry;
+  return taken;
 }
 
 void AuthorizingTransport::CancelAll() { inner_->CancelAll(); }

@@ -15,7 +15,8 @@ namespace hookd {
 
 inline constexpr Millis kTokenTimeout{10'000};     // of the token server's answer
 inline constexpr size_t kMaxCachedTokens = 1'024;  // of one transport; the least recently used go first
-inline constexpr Millis kTokenRetry{10'000};       // between renewals that fail while the old one lasts
+inline constexpr Millis kTokenRetry{
+    10'000};  // between renewals that fail while the old one lasts, and after 401s
 
 // Requests without HttpRequest.oauth2 pass through. One with it is sent with a token of those credentials:
 // while none is there it waits for the one request to their token server, which goes through `inner` as any
@@ -50,7 +51,8 @@ class AuthorizingTransport final : public HttpTransport {
   struct Entry {
     std::shared_ptr<Token> token;  // null = none
     bool fetching = false;
-    SteadyTime fetch_after;  // a renewal before then is left out
+    SteadyTime fetch_after;    // a renewal before then is left out
+    SteadyTime refused_after;  // a 401 to a token in use before then is the receiver's word on the request
     std::vector<Waiting> waiting;
     SteadyTime used;
   };
@@ -62,6 +64,10 @@ class AuthorizingTransport final : public HttpTransport {
   // `waited_us`: for the token.
   void SendWith(const std::string& key, std::shared_ptr<Token> token, HttpRequest request, Callback done,
                 int64_t waited_us);
+
+  // After a 401. Whether a new token may change it: the receiver had taken this one before the request was
+  // sent. Once per kTokenRetry, as there are receivers that answer 401 to some requests whatever the token.
+  bool Refused(const std::string& key, const std::shared_ptr<Token>& token, bool taken);
 
   const Clock& clock_;
   absl::flat_hash_map<std::string, std::unique_ptr<Entry>> entries_;

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -65,6 +66,8 @@ MultiLoop::~MultiLoop() {
 }
 
 bool MultiLoop::Add(size_t multi, CURL* easy) {
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &MultiLoop::OnClose);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
   if (curl_multi_add_handle(multis_[multi].handle.get(), easy) != CURLM_OK) return false;
   if (!in_pass_) Schedule();
   return true;
@@ -103,13 +106,19 @@ void MultiLoop::Unregister(curl_socket_t socket, Watch& watch) {
   watch.events = 0;
 }
 
+// The guard's thread must not meet another's socket under this number.
+int MultiLoop::OnClose(void* loop, curl_socket_t socket) {
+  static_cast<MultiLoop*>(loop)->guard_.End(socket);
+  return close(socket);
+}
+
 int MultiLoop::OnSocket(CURL* /*easy*/, curl_socket_t socket, int what, void* multi_ptr, void* /*known*/) {
   auto& multi = *static_cast<Multi*>(multi_ptr);
   MultiLoop& loop = *multi.loop;
   Watch& watch = loop.WatchOf(socket);
   const bool was_wanted = std::exchange(watch.wanted, what != CURL_POLL_REMOVE);
   if (watch.wanted && !was_wanted) loop.guard_.Begin(socket);
-  if (!watch.wanted && was_wanted) loop.guard_.End(socket);
+  if (!watch.wanted && was_wanted) loop.guard_.Rest(socket);
   watch.multi = multi.index;
   if (!watch.wanted) {
     // An idle socket is always writable; what it says is looked at, see Discard.

@@ -58,6 +58,7 @@ class MultiLoop {
     bool wanted = false;  // by a transfer; what comes to the others is nobody's, and they leave the set
   };
 
+  static int OnClose(void* loop, curl_socket_t socket);
   static int OnSocket(CURL* easy, curl_socket_t socket, int what, void* multi, void* known);
   Watch& WatchOf(curl_socket_t socket);
   void Register(curl_socket_t socket, Watch& watch, uint32_t events);

@@ -49,12 +49,18 @@ ReceiveGuard::~ReceiveGuard() {
   thread_.join();
 }
 
-void ReceiveGuard::Begin(int socket) {
-  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
-  const Watched watched{InodeOf(socket), ReceivedBytes(socket).value_or(0)};
+void ReceiveGuard::Watch(int socket, bool resting) {
+  const Watched watched{InodeOf(socket), ReceivedBytes(socket).value_or(0), resting};
   absl::MutexLock lock(&mutex_);
   watched_[socket] = watched;
 }
+
+void ReceiveGuard::Begin(int socket) {
+  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+  Watch(socket, false);
+}
+
+void ReceiveGuard::Rest(int socket) { Watch(socket, true); }
 
 void ReceiveGuard::End(int socket) {
   absl::MutexLock lock(&mutex_);
@@ -92,15 +98,21 @@ void ReceiveGuard::Run() {
     changed_.WaitWithTimeout(&mutex_, kGuardPatience);
     const bool held = busy_ && entered_ == seen;
     const bool costly = held && ProcessorTime(loop_) - begun > kGuardProcessorTime;
-    if (held || ++looks % kGuardLooks == 0) Look(costly);
+    if (held || ++looks % kGuardLooks == 0) Look(held, costly);
   }
 }
 
-void ReceiveGuard::Look(bool costly) {
+// One that rests can keep nobody until it is used again: only who is held looks at it.
+void ReceiveGuard::Look(bool held, bool costly) {
   for (auto it = watched_.begin(); it != watched_.end();) {
     const auto [socket, watched] = *it;
+    if (watched.resting && !held) {
+      ++it;
+      continue;
+    }
     const std::optional<uint64_t> bytes = ReceivedBytes(socket);
-    const uint64_t most = costly && socket == read_ ? kMaxCostlyBytes : kMaxReceivedBytes;
+    const bool little = watched.resting || (costly && socket == read_);
+    const uint64_t most = little ? kMaxCostlyBytes : kMaxReceivedBytes;
     const bool over = bytes && *bytes > watched.bytes + most;
     if (over && InodeOf(socket) == watched.inode) CutOff(socket);
     const auto here = it++;

@@ -27,7 +27,7 @@ inline constexpr absl::Duration kGuardPatience = absl::Milliseconds(10);
 // TLS key updates cost a thousand times what other bytes do. A socket that has kept libcurl from returning
 // for so much of the processor's time may bring so many bytes.
 inline constexpr std::chrono::milliseconds kGuardProcessorTime{30};
-inline constexpr uint64_t kMaxCostlyBytes = 64 * 1024;
+inline constexpr uint64_t kMaxCostlyBytes = 64 * 1024;  // and between two exchanges, where nothing is to come
 inline constexpr uint64_t kGuardLooks = 10;  // of so many kGuardPatience, one looks at all of them anyway
 
 // Of one loop, whose thread calls everything but the destructor. A thread of its own watches, and sleeps
@@ -39,8 +39,11 @@ class ReceiveGuard {
   ReceiveGuard(const ReceiveGuard&) = delete;
   ReceiveGuard& operator=(const ReceiveGuard&) = delete;
 
-  // An exchange begins on this socket; ends.
+  // An exchange begins on this socket; is over, and the connection is kept. The next one's first read comes
+  // before its Begin: who talks meanwhile is looked at all the same.
   void Begin(int socket);
+  void Rest(int socket);
+  // Before the socket is closed.
   void End(int socket);
   // Around whatever may read from them; `socket`: from that one alone, -1 = it is not known which.
   void Enter(int socket);
@@ -49,10 +52,12 @@ class ReceiveGuard {
  private:
   struct Watched {
     ino_t inode = 0;     // of the socket: its number may have become another's
-    uint64_t bytes = 0;  // that had come as the exchange began
+    uint64_t bytes = 0;  // that had come as the exchange began, or ended
+    bool resting = false;
   };
   void Run();
-  void Look(bool costly) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Watch(int socket, bool resting);
+  void Look(bool held, bool costly) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   absl::Mutex mutex_;
   absl::CondVar changed_;

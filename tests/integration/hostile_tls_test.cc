@@ -1,6 +1,10 @@
 // Receivers that abuse TLS, and name servers that abuse DNS.
+#include <atomic>
+#include <chrono>
 #include <fstream>
+#include <future>
 #include <memory>
+#include <optional>
 
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
@@ -85,22 +89,48 @@ class TlsServer {
     SSL_CTX_use_PrivateKey_file(context_.get(), ca.key("server").c_str(), SSL_FILETYPE_PEM);
   }
 
-  // `serve` has read the request.
-  ScriptedReceiver::Script Serve(std::function<void(SSL*, ScriptedPeer&)> serve) const {
-    return [this, serve](ScriptedPeer& peer) {
+  // Agrees to HTTP/2 with whom offers it.
+  void SpeakHttp2() {
+    SSL_CTX_set_alpn_select_cb(
+        context_.get(),
+        [](SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char*, unsigned int,
+           void*) {
+          *chosen = reinterpret_cast<const unsigned char*>("h2");
+          *size = 2;
+          return SSL_TLSEXT_ERR_OK;
+        },
+        nullptr);
+  }
+
+  // `serve` has read the request, up to `end`.
+  ScriptedReceiver::Script Serve(std::function<void(SSL*, ScriptedPeer&)> serve,
+                                 std::string end = "\r\n\r\n{}") const {
+    return [this, serve, end](ScriptedPeer& peer) {
       std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context_.get()), &SSL_free);
       SSL_set_fd(ssl.get(), peer.fd());
       if (SSL_accept(ssl.get()) != 1) return;
       std::string request;
       char byte = 0;
-      while (request.find("\r\n\r\n{}") == std::string::npos && SSL_read(ssl.get(), &byte, 1) == 1)
-        request += byte;
+      while (!request.ends_with(end) && SSL_read(ssl.get(), &byte, 1) == 1) request += byte;
       serve(ssl.get(), peer);
     };
   }
 
   static bool Write(SSL* ssl, const std::string& text) {
     return SSL_write(ssl, text.data(), static_cast<int>(text.size())) == static_cast<int>(text.size());
+  }
+
+  // So many key updates, not sent. From now on `ssl` says nothing else.
+  static std::string KeyUpdates(SSL* ssl, int count) {
+    BIO* gathered = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(ssl, gathered);
+    for (int i = 0; i < count; ++i) {
+      SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+      SSL_do_handshake(ssl);
+    }
+    char* bytes = nullptr;
+    const long size = BIO_get_mem_data(gathered, &bytes);
+    return {bytes, static_cast<size_t>(size)};
   }
 
  private:
@@ -168,18 +198,47 @@ TEST_F(HostileTlsServerTest, KeyUpdatesWithoutEnd) {
   const TlsServer server(ca_, TLS1_3_VERSION);
   const Outcome cut{ErrorKind::kProtocol, 0, Millis(20'000)};
   HoldTls("key updates without end", server.Serve([](SSL* ssl, ScriptedPeer& peer) {
-    BIO* gathered = BIO_new(BIO_s_mem());
-    SSL_set0_wbio(ssl, gathered);
-    for (int i = 0; i < kUpdates; ++i) {
-      SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
-      SSL_do_handshake(ssl);
-    }
-    char* bytes = nullptr;
-    const long size = BIO_get_mem_data(gathered, &bytes);
-    peer.Write({bytes, static_cast<size_t>(size)});
+    peer.Write(TlsServer::KeyUpdates(ssl, kUpdates));
     peer.Drain();
   }),
           cut);
+}
+
+// The next exchange reads them before it says that it has the connection.
+TEST_F(HostileTlsServerTest, KeyUpdatesWithoutEndBetweenTwoExchanges) {
+  constexpr int kUpdates = 100'000;
+  constexpr size_t kFirst = size_t{80} << 10;  // lies in the kernel before the second exchange
+  TlsServer server(ca_, TLS1_3_VERSION);
+  server.SpeakHttp2();
+  std::promise<void> flooded;
+  std::atomic<bool> answered{false};
+  ScriptedReceiver hostile(server.Serve(
+      [&](SSL* ssl, ScriptedPeer& peer) {
+        const std::string settings("\0\0\0\4\0\0\0\0\0", 9);
+        const std::string acknowledged("\0\0\0\4\1\0\0\0\0", 9);
+        const std::string ok("\0\0\1\1\5\0\0\0\1\x88", 10);  // HEADERS of stream 1: ":status: 200", its end
+        TlsServer::Write(ssl, settings + acknowledged + ok);
+        if (answered.exchange(true)) return peer.Drain();
+        const std::string updates = TlsServer::KeyUpdates(ssl, kUpdates);
+        peer.Write(std::string_view(updates).substr(0, kFirst));
+        flooded.set_value();
+        peer.Write(std::string_view(updates).substr(kFirst));
+        peer.Drain();
+      },
+      "{}"));
+  HttpRequest request = Request(hostile.Url("https"));
+  request.http_version = HttpVersion::kHttp2;
+  EXPECT_EQ(Post(request).status, 200);
+  flooded.get_future().wait();
+  std::optional<HttpResult> second;
+  transport_->Send(request, [&](HttpResult result) { second = std::move(result); });
+  while (!second) {
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_EQ(Post(well_.Url()).status, 200);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, kHealthyAtMost);
+  }
+  EXPECT_EQ(second->status, 200) << "over a connection of its own: " << second->error_detail;
+  EXPECT_EQ(hostile.connection_count(), 2u);
 }
 
 class HostileDnsTest : public HostileFixture {

@@ -115,6 +115,21 @@ TEST_F(BinStoreTest, AHundredBins) {
   EXPECT_TRUE(bins_.Create(200, Millis(60'000)).ok()) << "those that have expired are gone";
 }
 
+TEST_F(BinStoreTest, ANewCaptureTakesNobodyElsesPlace) {
+  const std::string others = bins_.Create(200, Millis(60'000))->id;
+  for (size_t i = 1; i < kMaxBins; ++i) ASSERT_TRUE(bins_.Create(200, Millis(90'000)).ok());
+  Endpoint endpoint = Captured(clock_.now + 1'000);
+  EXPECT_EQ(bins_.ForNewCapture(endpoint, 0).status().message(), "there are 100 bins: delete one of them");
+  EXPECT_TRUE(bins_.Get(others).ok());
+  clock_.now += 60'000;
+  ASSERT_TRUE(bins_.ForNewCapture(endpoint, 0).ok()) << "one has expired";
+  bins_.CaptureEnded(endpoint.capture->bin);
+  const std::string earlier = std::exchange(endpoint.capture->bin, NewBinId());
+  ASSERT_TRUE(bins_.ForNewCapture(endpoint, 0).ok());
+  EXPECT_FALSE(bins_.Get(earlier).ok()) << "its own";
+  EXPECT_TRUE(bins_.Get(endpoint.capture->bin).ok());
+}
+
 TEST_F(BinStoreTest, EndsWithItsTime) {
   const BinView bin = *bins_.Create(200, Millis(60'000));
   clock_.now += 59'999;

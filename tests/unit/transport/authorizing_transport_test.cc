@@ -276,6 +276,37 @@ TEST_F(AuthorizingTransportTest, A401ToANewTokenIsTheReceiversAnswer) {
   EXPECT_EQ(TokenRequests(), 1U) << "but the next has a new one all the same";
 }
 
+// One endpoint takes the token, and another one with the same credentials never does.
+TEST_F(AuthorizingTransportTest, A401ToWhatWasSentWithANewTokenIsTheReceiversAnswer) {
+  Post();
+  const size_t other = Post();
+  Grant("t1");
+  Receive(200);
+  Receive(401);
+  EXPECT_FALSE(results_[other].token_refused) << "it went before anybody had taken the token";
+}
+
+TEST_F(AuthorizingTransportTest, A401ToATokenInUseBringsANewOneOnceInAWhile) {
+  Post();
+  Grant("t1");
+  Receive(200);
+  Post();
+  Receive(401);
+  Post();
+  Grant("t2");
+  Receive(200);
+  const size_t again = Post();
+  Receive(401);
+  EXPECT_FALSE(results_[again].token_refused);
+  Post();
+  EXPECT_EQ(TokenRequests(), 0U) << "the others' token is not dropped for it";
+  Receive(200);
+  Advance(kTokenRetry);
+  const size_t later = Post();
+  Receive(401);
+  EXPECT_TRUE(results_[later].token_refused);
+}
+
 TEST_F(AuthorizingTransportTest, ConnectionsThatFailSayNothingOfTheToken) {
   Post();
   Grant("t1");
