@@ -10,6 +10,10 @@ namespace hookd {
 using SteadyTime = std::chrono::steady_clock::time_point;
 using Duration = std::chrono::steady_clock::duration;
 
+inline SteadyTime FromMicros(int64_t us) {
+  return SteadyTime(std::chrono::duration_cast<Duration>(std::chrono::microseconds(us)));
+}
+
 // Wall time in milliseconds since the Unix epoch: what is stored, signed and shown.
 using WallMs = int64_t;
 

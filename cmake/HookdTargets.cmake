@@ -36,6 +36,14 @@ function(hookd_library)
   target_link_libraries(${target} PUBLIC hookd_options ${ARG_DEPS} PRIVATE hookd_hardening ${ARG_PRIVATE_DEPS})
 endfunction()
 
+# Compiles the sources in groups: what a group's files include, and what they make of it, is compiled once. Each still
+# includes what it needs, and its names are its own within the library. APART: those whose names are not.
+function(hookd_in_groups target)
+  cmake_parse_arguments(ARG "" "" "APART" ${ARGN})
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+  set_source_files_properties(${ARG_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 function(hookd_binary)
   cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SRCS})

@@ -13,6 +13,7 @@
 #include "storage/list_query.h"
 #include "storage/rocksdb_reader.h"
 #include "storage/rocksdb_sources.h"
+#include "storage/rocksdb_status.h"
 #include "storage/rocksdb_store_impl.h"
 
 namespace hookd {
@@ -25,8 +26,6 @@ EventId FirstIdOf(WallMs ms) { return EventId::Make(ms, 0, 0, 0); }
 EventId LastIdBefore(WallMs ms) {
   return EventId::Make(std::max<WallMs>(ms, 1) - 1, 0xffff, 0xffff, ~uint64_t{0});
 }
-
-absl::Status UnknownRow() { return absl::DataLossError("an unknown row in a family that is listed"); }
 
 absl::StatusOr<bool> Exists(const RocksDbStore::Reader& reader, const DeliveryId& id) {
   std::string value;

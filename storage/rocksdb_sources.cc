@@ -22,8 +22,6 @@ ListPosition Beginning(const ListContext& context) {
 
 Bucket BucketAt(const ListPosition& position) { return static_cast<Bucket>(position.time); }
 
-absl::Status UnknownRow() { return absl::DataLossError("an unknown row in a family that is listed"); }
-
 class EndedSource final : public RowSource {
  public:
   EndedSource(ListContext& context, std::optional<EndpointId> endpoint)

@@ -13,4 +13,6 @@ absl::Status FromRocksDb(const rocksdb::Status& status, std::string_view what) {
   return absl::InternalError(message);
 }
 
+absl::Status UnknownRow() { return absl::DataLossError("an unknown row in a family that is listed"); }
+
 }  // namespace hookd

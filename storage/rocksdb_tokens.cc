@@ -6,12 +6,11 @@
 #include "base/status_macros.h"
 #include "storage/key_codec.h"
 #include "storage/rocksdb_reader.h"
+#include "storage/rocksdb_status.h"
 #include "storage/rocksdb_store_impl.h"
 
 namespace hookd {
 namespace {
-
-absl::Status UnknownRow() { return absl::DataLossError("an unknown row in the family tokens"); }
 
 bool IsBoundTo(const AccessToken& token, const std::string& subscriber_id) {
   return std::find(token.subscriber_ids.begin(), token.subscriber_ids.end(), subscriber_id) !=

@@ -45,6 +45,8 @@ inline constexpr size_t kRoundDeliveries = 16'384;
 inline constexpr size_t kRoundReports = 16'384;
 // Payloads of accepted events on their way to the shards; at the bound no publish is taken.
 inline constexpr size_t kNewsBytes = 64u << 20;
+// Who waits for a change asks this often whether the store failed.
+inline constexpr std::chrono::milliseconds kFailurePoll{100};
 
 // Lifetime: Recovered, Start, Stop. Every public method but the noted ones from any thread.
 class Committer {

@@ -31,7 +31,6 @@ namespace {
 
 constexpr size_t kReaderThreads = 2;
 // While a drain waits for attempts that it cut off: how often it looks whether the store has failed.
-constexpr std::chrono::milliseconds kFailurePoll{100};
 
 absl::Status NoSubscriber(const std::string& id) { return absl::NotFoundError(Concat("no subscriber ", id)); }
 absl::Status NoEndpoint(EndpointId id) { return absl::NotFoundError(Concat("no endpoint ", id.ToString())); }

@@ -145,6 +145,12 @@ struct Waiting {
   std::optional<DeliveryId> behind;
   std::string detail;  // in plain words; may be empty
 };
+inline Waiting OfServer(std::string detail) {
+  Waiting waiting;
+  waiting.kind = WaitKind::kServer;
+  waiting.detail = std::move(detail);
+  return waiting;
+}
 
 struct DeliveryView {
   Delivery delivery;

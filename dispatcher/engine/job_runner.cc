@@ -16,7 +16,6 @@ namespace hookd {
 namespace {
 
 // How often a wait for ends looks whether the store has failed.
-constexpr std::chrono::milliseconds kFailurePoll{100};
 
 std::string_view KindName(JobKind kind) {
   switch (kind) {

@@ -23,10 +23,6 @@ int64_t Micros(SteadyTime time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
 }
 
-SteadyTime FromMicros(int64_t us) {
-  return SteadyTime(std::chrono::duration_cast<Duration>(std::chrono::microseconds(us)));
-}
-
 // A stored wall time on the steady clock, at most `farthest` ahead: a leap of the wall clock freezes nothing.
 SteadyTime OnSteady(WallMs time, Millis farthest, Now now) {
   return now.steady + Millis(std::clamp<WallMs>(time - now.wall, 0, farthest.count()));

@@ -14,7 +14,7 @@ namespace {
 
 using Place = LanePosition::Place;
 
-WallMs WallOf(SteadyTime time, Now now) {
+WallMs OnWall(SteadyTime time, Now now) {
   return now.wall + std::chrono::duration_cast<std::chrono::milliseconds>(time - now.steady).count();
 }
 
@@ -127,11 +127,11 @@ Waiting Lane::WhyNot(Sequence sequence, Now now) const {
   const bool retry = parked != parked_.end();
   const SteadyTime due = retry ? parked->second.due : SteadyTime{};
   if (hold_until_ > now.steady && hold_until_ >= due) {
-    return Wait(WaitKind::kRetryAfter, WallOf(hold_until_, now), "the receiver asked for it");
+    return Wait(WaitKind::kRetryAfter, OnWall(hold_until_, now), "the receiver asked for it");
   }
   if (due > now.steady) {
     const bool attempted = parked->second.attempts > 0;
-    Waiting waiting = Wait(attempted ? WaitKind::kBackoff : WaitKind::kNotBefore, WallOf(due, now));
+    Waiting waiting = Wait(attempted ? WaitKind::kBackoff : WaitKind::kNotBefore, OnWall(due, now));
     waiting.since_ms = parked->second.since_ms;
     return waiting;
   }
@@ -140,10 +140,10 @@ Waiting Lane::WhyNot(Sequence sequence, Now now) const {
   }
   if (windowed && Joins(*window_[*windowed].event, now)) {
     const SteadyTime goes = window_[*windowed].since + endpoint_->policy.batch.linger;
-    if (goes > now.steady) return Wait(WaitKind::kSlot, WallOf(goes, now), "its batch may still grow");
+    if (goes > now.steady) return Wait(WaitKind::kSlot, OnWall(goes, now), "its batch may still grow");
   }
   if (const SteadyTime allowed = MayStartAt(); allowed > now.steady) {
-    return Wait(WaitKind::kRate, WallOf(allowed, now),
+    return Wait(WaitKind::kRate, OnWall(allowed, now),
                 Concat(endpoint_->policy.rate.per_second, " attempts per second"));
   }
   if (attempts_in_flight_ >= MaxInFlight()) {
@@ -156,8 +156,8 @@ Waiting Lane::WhyNot(Sequence sequence, Now now) const {
                 Concat(parked_.size(), " deliveries of its endpoint wait for a retry, its most"));
   }
   Waiting waiting = Wait(WaitKind::kSlot);
-  if (windowed) waiting.since_ms = WallOf(window_[*windowed].since, now);
-  if (retry && parked->second.attempts > 0) waiting.since_ms = WallOf(due, now);
+  if (windowed) waiting.since_ms = OnWall(window_[*windowed].since, now);
+  if (retry && parked->second.attempts > 0) waiting.since_ms = OnWall(due, now);
   if (!retry && !windowed) waiting.detail = "it is read from disk in its turn";
   return waiting;
 }

@@ -14,10 +14,6 @@
 namespace hookd {
 namespace {
 
-SteadyTime FromMicros(int64_t us) {
-  return SteadyTime(std::chrono::duration_cast<Duration>(std::chrono::microseconds(us)));
-}
-
 // From when it could have gone, as far as its own times say, to its start. The first attempt's is known on
 // the wall clock alone.
 int64_t QueuedUs(const Work& work, WallMs started, int64_t took_us, Now now) {

@@ -42,13 +42,6 @@ std::optional<Waiting> WaitForHold(const Endpoint& endpoint, Hold hold, const Op
   return waiting;
 }
 
-Waiting OfServer(std::string detail) {
-  Waiting waiting;
-  waiting.kind = WaitKind::kServer;
-  waiting.detail = std::move(detail);
-  return waiting;
-}
-
 }  // namespace
 
 LanePosition Scheduler::Retry(EndpointId endpoint, Sequence sequence, Now now) {

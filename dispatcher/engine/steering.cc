@@ -15,7 +15,6 @@ namespace hookd {
 namespace {
 
 // How often a call that waits for a commit looks whether the store has failed.
-constexpr std::chrono::milliseconds kFailurePoll{100};
 // What a lane says of itself is left out if it takes longer.
 constexpr std::chrono::seconds kLaneAnswer{1};
 
@@ -50,13 +49,6 @@ class Answer {
 };
 
 absl::Status StoreFailed() { return absl::UnavailableError("the store failed: hookd is restarting"); }
-
-Waiting OfServer(std::string detail) {
-  Waiting waiting;
-  waiting.kind = WaitKind::kServer;
-  waiting.detail = std::move(detail);
-  return waiting;
-}
 
 absl::Status WhyNoRetry(const LanePosition& position) {
   switch (position.place) {

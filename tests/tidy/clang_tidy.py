@@ -36,8 +36,10 @@ def read_commands(build, root):
     commands = []
     for entry in json.loads((build / "compile_commands.json").read_text()):
         path = pathlib.Path(os.path.normpath(os.path.join(entry["directory"], entry["file"])))
-        if path.is_relative_to(root) and not path.is_relative_to(build):
-            if path.relative_to(root).parts[0] != "tests":
+        # What is compiled in groups is looked at in groups: their sources are CMake's, in the build folder.
+        grouped = path.is_relative_to(build) and path.parent.name == "Unity"
+        if grouped or (path.is_relative_to(root) and not path.is_relative_to(build)):
+            if path.relative_to(build if grouped else root).parts[0] != "tests":
                 arguments = without_pch(shlex.split(entry["command"]))
                 commands.append({"directory": entry["directory"], "file": str(path), "arguments": arguments})
     return commands
