@@ -309,9 +309,8 @@ IOStatus FaultFileSystem::SyncFolder(const std::string& path, const std::functio
 }
 
 void FaultFileSystem::SyncedOutside(const std::string& path) {
-  if (!Inside(path) && path != FolderOf(root_)) return;
+  if (lies_ || !Inside(path)) return;
   absl::MutexLock lock(&mutex_);
-  if (!Inside(path)) return;
   if (fs::is_directory(path)) {
     Rescan(path);
     FolderSynced(path);

@@ -99,7 +99,7 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
 
   // A file, under whatever names. Its bytes are read through a link of its own, which nobody else removes.
   struct Node {
-    explicit Node(std::string link) : link(std::move(link)) {}
+    explicit Node(std::string path) : link(std::move(path)) {}
     ~Node();
     const std::string link;
     bool folder = false;

@@ -40,7 +40,7 @@ constexpr uint64_t kCycles = 20;
 #endif
 
 constexpr size_t kPublishers = 2;
-constexpr uint64_t kMostOps = 1'500;  // of the disk, before the power goes
+constexpr uint64_t kMostOps = 600;  // of the disk, before the power goes
 constexpr uint64_t kMostOpsOfAStart = 80;
 constexpr size_t kSpotChecks = 50;  // of older events, at each start
 
@@ -90,10 +90,14 @@ class World {
     loss_.data = static_cast<Loss::Data>(Draw(2));
     loss_.names = static_cast<Loss::Names>(Draw(1));
     std::mt19937_64 loss_random(random_());
+    const bool at_sync = Draw(1) == 0;
+    std::atomic<bool> went{false};
     absl::Notification gone;
     disk->SetHook([&](const FileOp& op) -> Injected {
       if (op.kind == FileOp::Kind::kRead) return {};
-      if (--ops_left_ != 0) return {};
+      const int64_t left = --ops_left_;
+      // Half of the time when something waits for its fsync.
+      if (left > 0 || (at_sync && op.kind != FileOp::Kind::kSync) || went.exchange(true)) return {};
       ledger_.Cut();
       disk->LosePower(Folder(at_ + 1), loss_, loss_random);
       gone.Notify();
@@ -137,7 +141,7 @@ class World {
         std::shuffle(again.begin(), again.end(), random);
         while (!ledger_.cut()) {
           std::vector<uint64_t> numbers;
-          for (uint64_t count = 1 + random() % 8; count > 0; --count) {
+          for (uint64_t count = 1 + random() % (random() % 8 == 0 ? 16 : 2); count > 0; --count) {
             if (again.empty()) {
               numbers.push_back(ledger_.TakeNumber());
             } else {
