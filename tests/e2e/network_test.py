@@ -124,7 +124,7 @@ class NetworkTest(harness.TestCase):
         self.assertLessEqual(peak, ENDPOINTS * (PER_SECOND + BURST), "each endpoint keeps to its rate")
         self.assertLessEqual(took, CAP_S * 1.1 + EVENTS / PER_SECOND + 10, "within the longest wait and the rate")
         for endpoint in self.endpoints:
-            got = self.hookd.ask("endpoints", "get", endpoint)["endpoint"]
+            got = self.hookd.ask("endpoints", "get", endpoint)
             self.assertNotIn("disabled", got)
         self.assertEqual(self.hookd.terminate(), 0)
 

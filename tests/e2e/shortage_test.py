@@ -49,7 +49,7 @@ class ShortageTest(harness.TestCase):
         wait_for(lambda: self.publish().code == 0, "publishes to be accepted again")
         wait_for(lambda: self.hookd.get("/readyz")[0] == 200, "the HTTP port to answer again")
         wait_for(lambda: self.hookd.pending() == 0 and self.arrived() > arrived, "everything to be delivered")
-        endpoint = self.hookd.ask("endpoints", "get", self.endpoint)["endpoint"]
+        endpoint = self.hookd.ask("endpoints", "get", self.endpoint)
         self.assertNotIn("disabled", endpoint)
         self.assertEqual(self.hookd.terminate(), 0)
 
@@ -89,11 +89,14 @@ class ShortageTest(harness.TestCase):
         self.space.folder.chmod(0o777)
         (self.space.folder / "hookd-data").mkdir()
         os.chown(self.space.folder / "hookd-data", NOBODY, NOBODY)
-        self.begin(hookd.start(setpriv, f"--reuid={NOBODY}", "--clear-groups"))
+        as_nobody = (setpriv, f"--reuid={NOBODY}", "--clear-groups")
+        self.begin(hookd.start(*as_nobody))
         self.assertEqual(self.publish().code, 0)
         wait_for(lambda: self.arrived() == 1, "the first event")
         # Not one more.
-        resource.prlimit(hookd.process.pid, resource.RLIMIT_NPROC, (1, 1_000))
+        change = [*as_nobody, "prlimit", "--pid", str(hookd.process.pid)]
+        most = self.proc("limits").read_text(encoding="ascii").split("Max processes")[1].split()[1]
+        subprocess.run([*change, "--nproc=1:"], check=True)
         threads = [threading.Thread(target=self.publish) for _ in range(20)]
         for thread in threads:
             thread.start()
@@ -101,7 +104,7 @@ class ShortageTest(harness.TestCase):
             thread.join()
         self.assertIsNone(hookd.process.poll(), hookd.log_tail())
         self.is_short()
-        resource.prlimit(hookd.process.pid, resource.RLIMIT_NPROC, (1_000, 1_000))
+        subprocess.run([*change, f"--nproc={most}:"], check=True)
         self.recovers(1)
 
 
