@@ -12,6 +12,7 @@
 #include "base/concat.h"
 #include "base/status_macros.h"
 #include "dispatcher/core/event_rules.h"
+#include "tests/fault/fault_file_system.h"
 
 namespace hookd::fault {
 namespace {
@@ -55,6 +56,10 @@ absl::Status Life::Start() {
   RocksDbOptions storage;
   storage.path = options_.path;
   storage.env = options_.env;
+  if (storage.env == nullptr) {
+    own_env_ = rocksdb::NewCompositeEnv(std::make_shared<FaultFileSystem>(options_.path));
+    storage.env = own_env_.get();
+  }
   storage.wal_bytes = kWalBytes;
   const auto failed = [this](const absl::Status& status) {
     HOOKD_CHECK(options_.on_fatal != nullptr, status.ToString().c_str());

@@ -48,7 +48,7 @@ inline constexpr size_t kWalBytes = 256u << 10;
 
 struct LifeOptions {
   std::string path;
-  rocksdb::Env* env = nullptr;
+  rocksdb::Env* env = nullptr;  // null = a disk of its own that does not fail
   // The store has failed. Null = a programmer's error.
   std::function<void(const absl::Status&)> on_fatal;
 };
@@ -87,6 +87,7 @@ class Life {
   Ledger& ledger_;
   Listener telemetry_;
   testing::FakeReceiver receiver_;
+  std::unique_ptr<rocksdb::Env> own_env_;
   std::unique_ptr<DeliveryStore> store_;
   std::unique_ptr<Engine> engine_;
 };

@@ -25,12 +25,14 @@ void TellOfSyncs(FaultFileSystem* disk) {
   told = disk;
 }
 
-void Synced(int fd) {
+// As far as the disk that is told goes; false: none is.
+bool Synced(int fd) {
   char path[PATH_MAX];
   const ssize_t size = readlink(Concat("/proc/self/fd/", fd).c_str(), path, sizeof(path));
-  if (size <= 0) return;
   absl::MutexLock lock(&TheMutex());
-  if (told != nullptr) told->SyncedOutside(std::string(path, static_cast<size_t>(size)));
+  if (size <= 0 || told == nullptr) return false;
+  told->SyncedOutside(std::string(path, static_cast<size_t>(size)));
+  return true;
 }
 
 }  // namespace hookd::fault
@@ -39,8 +41,6 @@ extern "C" {
 int __real_fsync(int fd);   // NOLINT: the linker's name
 int __wrap_fsync(int fd);   // NOLINT: likewise
 int __wrap_fsync(int fd) {  // NOLINT: likewise
-  const int failed = __real_fsync(fd);
-  if (failed == 0) hookd::fault::Synced(fd);
-  return failed;
+  return hookd::fault::Synced(fd) ? 0 : __real_fsync(fd);
 }
 }
