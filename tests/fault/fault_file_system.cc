@@ -190,6 +190,7 @@ class WatchedSequentialReads final : public rocksdb::FSSequentialFileOwnerWrappe
 FaultFileSystem::FaultFileSystem(const std::string& root)
     : FileSystemWrapper(rocksdb::FileSystem::Default()), root_(root), links_(Concat(root, ".links")) {
   fs::create_directories(root_);
+  fs::remove_all(links_);  // of one that was killed
   fs::create_directories(links_);
   absl::MutexLock lock(&mutex_);
   Rescan(root_);
