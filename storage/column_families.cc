@@ -60,6 +60,7 @@ rocksdb::ColumnFamilyOptions Payloads(const std::shared_ptr<rocksdb::TableFactor
 
 rocksdb::DBOptions DatabaseOptions(const RocksDbOptions& options) {
   rocksdb::DBOptions db;
+  if (options.env != nullptr) db.env = options.env;
   db.create_if_missing = true;
   db.create_missing_column_families = true;
   // The default mode drops synced records behind a damaged one without a word.

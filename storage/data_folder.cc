@@ -89,9 +89,7 @@ absl::StatusOr<DiskSpace> SpaceOf(const std::string& path) {
 }
 
 absl::StatusOr<DataFolder> DataFolder::Open(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) return absl::ErrnoToStatus(error.value(), Concat("create ", path));
+  RETURN_IF_ERROR(MakeFolder(path));
   const std::string identity = Concat(path, "/", kIdentityFile);
   if (access(identity.c_str(), F_OK) != 0) {
     ASSIGN_OR_RETURN(const bool empty, IsEmpty(path));

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <vector>
 
 #include "base/concat.h"
 #include "base/status_macros.h"
@@ -18,10 +19,26 @@ absl::Status SystemError(const std::string& what) { return absl::ErrnoToStatus(e
 
 }  // namespace
 
+absl::Status MakeFolder(const std::string& path) {
+  std::error_code error;
+  std::vector<std::filesystem::path> missing;
+  for (std::filesystem::path at = std::filesystem::absolute(path, error).lexically_normal();
+       !error && !std::filesystem::exists(at, error) && at.has_relative_path(); at = at.parent_path()) {
+    missing.push_back(at);
+  }
+  for (auto at = missing.rbegin(); !error && at != missing.rend(); ++at) {
+    if (at->filename().empty()) continue;  // of a path that ends with a slash
+    std::filesystem::create_directory(*at, error);
+    if (!error) RETURN_IF_ERROR(SyncFolder(at->parent_path()));
+  }
+  return error ? absl::ErrnoToStatus(error.value(), Concat("create ", path)) : absl::OkStatus();
+}
+
 absl::Status MakePrivateFolder(const std::string& path) {
   std::error_code error;
-  const bool made = std::filesystem::create_directories(path, error);
-  if (made && !error) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+  const bool there = std::filesystem::exists(path, error);
+  RETURN_IF_ERROR(MakeFolder(path));
+  if (!there) std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
   return error ? absl::ErrnoToStatus(error.value(), Concat("create ", path)) : absl::OkStatus();
 }
 

@@ -11,7 +11,9 @@ namespace hookd {
 // Through `NAME.new`, fsync and rename, and the folder's fsync: a crash leaves the old file or the new one.
 absl::Status WriteDurably(const std::string& folder, const std::string& name, std::string_view text);
 
-// Makes it where it is missing, for its owner alone.
+// Makes it, and the folders above it, where they are missing; their names are durable.
+absl::Status MakeFolder(const std::string& path);
+// Likewise, for its owner alone.
 absl::Status MakePrivateFolder(const std::string& path);
 
 // Makes the names in it durable.

@@ -9,8 +9,10 @@
 #include "base/concat.h"
 #include "base/status_macros.h"
 #include "storage/ballast.h"
+#include "storage/durable_file.h"
 #include "storage/key_codec.h"
 #include "storage/key_list.h"
+#include "storage/log_files.h"
 #include "storage/migrations.h"
 #include "storage/restore.h"
 #include "storage/rocksdb_status.h"
@@ -68,7 +70,12 @@ absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOpt
   // Before the database writes anything.
   ASSIGN_OR_RETURN(std::vector<uint32_t> key_ids, CheckKeyList(options.path, sealer));
   RETURN_IF_ERROR(CheckFamilies(options, folder.db_path()));
-  auto listener = std::make_shared<DatabaseListener>(options.on_failure);
+  RETURN_IF_ERROR(MakeFolder(folder.db_path()));  // RocksDB would not make its name durable
+  ASSIGN_OR_RETURN(const std::vector<std::string> mended, MendLogs(folder.db_path()));
+  for (const std::string& note : mended) {
+    if (options.on_mended != nullptr) options.on_mended(note);
+  }
+  auto listener = std::make_shared<DatabaseListener>(options.path, options.on_failure);
   rocksdb::DBOptions db_options = DatabaseOptions(options);
   db_options.listeners.push_back(listener);
   std::vector<rocksdb::ColumnFamilyHandle*> families;

@@ -12,6 +12,10 @@
 #include "storage/delivery_store.h"
 #include "storage/secret_keys.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace hookd {
 
 struct RocksDbOptions {
@@ -24,6 +28,10 @@ struct RocksDbOptions {
   // A background error happened: the store is poisoned, and the process must stop. Runs on a thread of the
   // database.
   std::function<void(absl::Status)> on_failure;
+  // Told, while it opens, of what a power loss had torn and opening has mended: a sentence each.
+  std::function<void(const std::string&)> on_mended = nullptr;
+  rocksdb::Env* env =
+      nullptr;  // the disk, for tests of what a bad one does; outlives the store; null = the machine's
 };
 
 // Opens or makes the data folder. FAILED_PRECONDITION: it is somebody else's, of a newer format, or in use;

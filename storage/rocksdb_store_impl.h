@@ -20,6 +20,7 @@
 #include <rocksdb/listener.h>
 #include <rocksdb/write_batch.h>
 
+#include "base/concat.h"
 #include "storage/ballast.h"
 #include "storage/bucket_table.h"
 #include "storage/change_log.h"
@@ -37,10 +38,10 @@ namespace hookd {
 // so the store is poisoned from then on and the process stops. Stalls: the families that have one.
 class DatabaseListener final : public rocksdb::EventListener {
  public:
-  explicit DatabaseListener(std::function<void(absl::Status)> on_failure)
-      : on_failure_(std::move(on_failure)) {}
+  DatabaseListener(const std::string& path, std::function<void(absl::Status)> on_failure)
+      : what_(Concat("in the background of ", path)), on_failure_(std::move(on_failure)) {}
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
-    if (!failed_.exchange(true) && on_failure_) on_failure_(FromRocksDb(*error, "in the background"));
+    if (!failed_.exchange(true) && on_failure_) on_failure_(FromRocksDb(*error, what_));
   }
   void OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) override {
     absl::MutexLock lock(&mutex_);
@@ -58,6 +59,7 @@ class DatabaseListener final : public rocksdb::EventListener {
   uint64_t stalls() const { return stalls_; }
 
  private:
+  const std::string what_;
   const std::function<void(absl::Status)> on_failure_;
   std::atomic<bool> failed_{false};
   std::atomic<bool> stalled_{false};

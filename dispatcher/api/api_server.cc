@@ -18,6 +18,7 @@
 #include "dispatcher/api/call_guard.h"
 #include "dispatcher/api/feed_context.h"
 #include "dispatcher/api/gateway.h"
+#include "dispatcher/api/grpc_listener.h"
 #include "dispatcher/api/guarded_services.h"
 #include "dispatcher/api/publish_batch.h"
 
@@ -52,8 +53,6 @@ void Configure(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
-  // Two servers on one port would share its connections without a word.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   grpc::ResourceQuota quota("hookd");
   quota.SetMaxThreads(kMaxAdminThreads);
   quota.Resize(kMaxBufferBytes);
@@ -106,23 +105,20 @@ class ApiServer::Impl {
   ~Impl() { Shutdown(Duration::zero()); }
 
   absl::Status Start(const ApiServerOptions& options) {
-    const std::string& listen = options.listen;
     RETURN_IF_ERROR(CheckCallRules(PublicServices(), CallRules()));
     ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
                      MakeGrpcCredentials(options.tls, "grpc.tls", options.certificate_check));
+    ASSIGN_OR_RETURN(listener_, GrpcListener::Listen(options.listen));
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
     Configure(builder);
-    int port = 0;
-    builder.AddListeningPort(listen, credentials, &port);
+    acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
     for (const std::unique_ptr<grpc::Service>& service : shown_) builder.RegisterService(service.get());
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port == 0) {
-      return absl::UnavailableError(
-          absl::StrCat("grpc.listen: cannot listen on ", listen, ", is another process using it?"));
-    }
-    address_ = absl::StrCat(listen.substr(0, listen.rfind(':')), ":", port);
+    if (server_ == nullptr) return absl::UnavailableError("grpc.listen: the server does not start");
+    listener_->Start(*acceptor_);
     server_->GetHealthCheckService()->SetServingStatus(true);
     if (gateway_ != nullptr)
       gateway_->Open(server_->InProcessChannel(InProcessArguments()), options.auth.required);
@@ -140,6 +136,7 @@ class ApiServer::Impl {
     if (!publish_->calls.WaitEmpty(deadline)) publish_->calls.AbortAll();
     if (gateway_ != nullptr) gateway_->StopIntake();
     if (server_ != nullptr) {
+      listener_->Close();
       server_->Shutdown(
           gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(kCutAfterMs, GPR_TIMESPAN)));
       server_->Wait();
@@ -150,7 +147,7 @@ class ApiServer::Impl {
     feed_->Stop();
   }
 
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return listener_->address(); }
 
  private:
   // Nothing is registered that does not pass the guard.
@@ -176,8 +173,9 @@ class ApiServer::Impl {
   CallGuard guard_;
   std::vector<std::unique_ptr<grpc::Service>> shown_;
   Gateway* const gateway_;
+  std::unique_ptr<GrpcListener> listener_;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
-  std::string address_;
 };
 
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const ApiServerOptions& options, Engine& engine,

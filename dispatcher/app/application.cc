@@ -220,6 +220,7 @@ class Application::Impl {
     store_options.block_cache_bytes = static_cast<size_t>(config.storage().block_cache().bytes());
     store_options.ballast_bytes = static_cast<size_t>(config.storage().ballast().bytes());
     store_options.on_failure = [this](const absl::Status& status) { Die(status); };
+    store_options.on_mended = [this](const std::string& note) { telemetry_->Warn("store.mended", note); };
     ASSIGN_OR_RETURN(store_, OpenRocksDbStore(store_options, RealClock()));
 
     TellSecrets();

@@ -111,18 +111,19 @@ class Hookd:
             lines += [f"{section}:"] + [f"  {key}: {value}" for key, value in values.items()]
         self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    def launch(self):
-        """Starts the process and does not wait. The ports stay those of the first start."""
+    def launch(self, *prefix):
+        """Starts the process and does not wait. The ports stay those of the first start. `prefix`: runs it."""
         self.write_config()
         self._starts += 1
         self._output = self.space.folder / f"{self.config.stem}-{self._starts}.out"
         with open(self._output, "wb") as output, open(self.log, "ab") as log:
-            self.process = self.space.popen(bin_dir / "hookd", "--config", self.config, stdout=output, stderr=log)
+            command = (*prefix, bin_dir / "hookd", "--config", self.config)
+            self.process = self.space.popen(*command, stdout=output, stderr=log)
         return self
 
-    def start(self):
+    def start(self, *prefix):
         """Returns when hookd says that it is ready."""
-        self.launch()
+        self.launch(*prefix)
 
         def ready():
             if self.process.poll() is not None:

@@ -16,8 +16,8 @@ METRICS = "docs/metrics.md"
 NOT_BOUNDS = {
     "part of a format, or of a standard": """
         kAlertKinds kAuthFailures kBlock kBucketMs kCentury kDayMs kEd25519Bytes kEndRow kEndpointNumberMask kEnvelopeBytes kFarthestYear
-        kFingerprintBytes kGeneratedKeyBytes kIdBytes kIdDigits kJobEnds kLaneClasses kLast kLastMs kLevels kMailResults kMaxTimeoutDigits
-        kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSecretBytes kSha256Bytes kStorageFormat kTextBytes
+        kFingerprintBytes kGeneratedKeyBytes kHeader kIdBytes kIdDigits kJobEnds kLaneClasses kLast kLastMs kLevels kMailResults kMaxTimeoutDigits
+        kMaxTimestampSeconds kMicros kMinTimestampSeconds kPartitions kSecondUs kSecretBytes kSector kSha256Bytes kStorageFormat kTextBytes
         kQuotedLine kWordBytes
         kKeyBytes kNonceBytes kSecretKeyBytes kTagBytes""",
     "an exit code or an HTTP status": """
@@ -27,7 +27,7 @@ NOT_BOUNDS = {
         kAccountCost kAnsweredLately kChunksPerSecond kCommitGap kEndpointGap kJobGap kBarCells kBlobThreshold kCacheShardBits kClassFactor kDefaultBurst
         kDefaultFactor kDefaultFailures kDefaultJitter kDefaultLingerSeconds kDefaultMembers
         kDefaultOverlap kDefaultProbeCapSeconds kDefaultSpanSeconds kDefaultTokenLifetime kEndpointCost kFirstClassUs
-        kLatencyClasses kLeap kMinHosts kOverheadBytes kPurgeDeliveries kPurgeEvents kPurgeFiles kReadCost kRekeyFiles kRequestOverhead kResultBytes kRings kRowBytes kRowsOfSeveral
+        kLatencyClasses kLeap kMinHosts kOverheadBytes kOwnZeros kPurgeDeliveries kPurgeEvents kPurgeFiles kReadCost kRekeyFiles kRequestOverhead kResultBytes kRings kRowBytes kRowsOfSeveral
         kRowsShown kSlowUs kStepsPerSecond kTokenMargin""",
     "how often something is looked at or tried again": """
         kAcceptPause kBusyPause kIdleLook kPausePoll kPurgePoll kCursorEvery kMailPause kMailPoll kFailurePoll kFirstPause kFirstReconnectMs kFullDiskEveryLooks kLastPause
