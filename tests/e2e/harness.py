@@ -101,6 +101,7 @@ class Hookd:
         self.process = None
         self.settings = settings
         self.grpc = self.http = "127.0.0.1:0"
+        self.wrapper = []  # a command that runs hookd as its own process, such as strace -D
         self._starts = 0
 
     def write_config(self):
@@ -117,7 +118,8 @@ class Hookd:
         self._starts += 1
         self._output = self.space.folder / f"{self.config.stem}-{self._starts}.out"
         with open(self._output, "wb") as output, open(self.log, "ab") as log:
-            self.process = self.space.popen(bin_dir / "hookd", "--config", self.config, stdout=output, stderr=log)
+            self.process = self.space.popen(*self.wrapper, bin_dir / "hookd", "--config", self.config, stdout=output,
+                                            stderr=log)
         return self
 
     def start(self):
@@ -203,6 +205,7 @@ class Receiver:
         self.process = space.popen(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = int(self._read_line("receiver ready port="))
         self._routes = {}
+        self._lock = threading.Lock()
 
     def _read_line(self, prefix):
         line = self.process.stdout.readline().rstrip("\n")
@@ -215,17 +218,19 @@ class Receiver:
 
     def set(self, path, **behaviour):
         """See receiver.py; what is not named stays as it was."""
-        route = self._routes.setdefault(path, {"path": path})
-        route |= behaviour
-        self.process.stdin.write(json.dumps(route) + "\n")
-        self.process.stdin.flush()
-        self._read_line(f"set {path}")
+        with self._lock:
+            route = self._routes.setdefault(path, {"path": path})
+            route |= behaviour
+            self.process.stdin.write(json.dumps(route) + "\n")
+            self.process.stdin.flush()
+            self._read_line(f"set {path}")
 
     def settle(self):
         """Returns when nothing that was sent before can arrive any more; the sender must have ended."""
-        self.process.stdin.write('{"settle": true}\n')
-        self.process.stdin.flush()
-        self._read_line("settled")
+        with self._lock:
+            self.process.stdin.write('{"settle": true}\n')
+            self.process.stdin.flush()
+            self._read_line("settled")
 
 
 class Ledger:
@@ -240,14 +245,23 @@ class Ledger:
     def entries(self, path=None):
         """Of one path, or all. Reads only what is new."""
         with self._lock:
-            if self.path.exists():
-                with open(self.path, "rb") as file:
-                    file.seek(self._offset)
-                    new = file.read()
-                whole = new[: new.rfind(b"\n") + 1]
-                self._offset += len(whole)
-                self._entries += [json.loads(line) for line in whole.splitlines()]
+            self._entries += self._read()
             return [entry for entry in self._entries if path is None or entry["path"] == path]
+
+    def take(self):
+        """What has come since the last call. Nothing is kept: for long runs, instead of `entries`."""
+        with self._lock:
+            return self._read()
+
+    def _read(self):
+        if not self.path.exists():
+            return []
+        with open(self.path, "rb") as file:
+            file.seek(self._offset)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
 
     def account(self, path):
         return Account(self.entries(path))
