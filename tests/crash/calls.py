@@ -55,7 +55,7 @@ class Calls:
 
 
 class Gate:
-    """Publishers pass it before each try. While it is shut, nobody is on the other side."""
+    """Publishers pass it before each try; while it is shut, they wait."""
 
     def __init__(self):
         self._changed = threading.Condition()
@@ -76,9 +76,12 @@ class Gate:
             self._changed.notify_all()
 
     def shut(self):
-        """Returns once nobody is inside."""
+        """Who is inside may go on."""
         with self._changed:
             self._open = False
+
+    def wait_until_empty(self):
+        with self._changed:
             self._changed.wait_for(lambda: self._inside == 0)
 
     def open(self):

@@ -32,6 +32,10 @@ class Operator:
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
+    def halt(self):
+        """What is being asked may be answered yet; nothing else is asked in this life."""
+        self._stop.set()
+
     def finish(self, killed):
         """`killed`: also, nothing that was sent before can arrive any more."""
         self._stop.set()
@@ -195,7 +199,7 @@ class Jobber(Operator):
         if job.get("state") == "JOB_STATE_FAILED":
             self.refused = f"the job failed: {job}"
             return False
-        self.jobs += 1
+        self.jobs += not self.at_work
         return True
 
     def check(self, look):
