@@ -20,7 +20,8 @@
 namespace hookd::bench {
 namespace {
 
-constexpr size_t kCallers = 16;  // calls at a time while endpoints are created
+constexpr size_t kCallers = 16;       // calls at a time while endpoints are created
+constexpr double kStuckSeconds = 60;  // without a success: the run is broken
 constexpr double kPollSeconds = 0.002;
 constexpr double kRetrySeconds = 0.005;
 
@@ -154,7 +155,14 @@ void HookdProcess::ResumeSubscriber(const std::string& id) {
 }
 
 void HookdProcess::WaitUntilDelivered() const {
-  while (Status().pending_deliveries() > 0) SleepSeconds(kPollSeconds);
+  uint64_t succeeded = 0;
+  double since = NowSeconds();
+  for (v1::ServerStatus status = Status(); status.pending_deliveries() > 0; status = Status()) {
+    if (status.deliveries_succeeded() != succeeded) since = NowSeconds();
+    succeeded = status.deliveries_succeeded();
+    HOOKD_CHECK(NowSeconds() - since < kStuckSeconds, "hookd delivers");
+    SleepSeconds(kPollSeconds);
+  }
 }
 
 }  // namespace hookd::bench
