@@ -37,6 +37,7 @@ class HookdProcess {
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   double CpuSeconds() const { return child_->CpuSeconds(); }
   double ResidentMebibytes() const { return child_->ResidentMebibytes(); }
+  double WrittenMebibytes() const { return child_->WrittenMebibytes(); }
   v1::ServerStatus Status() const;
   // Commits so far and what they held, from /metrics.
   struct Commits {

@@ -90,7 +90,7 @@ def tests_in_log(run):
 
 # The benchmarks.
 
-UNITS = {"per_second": "/s", "ms": "ms", "seconds": "s", "mib": "MiB", "bytes": "B", "us": "us"}
+UNITS = {"per_second": "/s", "ms": "ms", "seconds": "s", "mib": "MiB", "bytes": "B", "us": "us", "times": "×"}
 
 
 def figures_of_bench(run):

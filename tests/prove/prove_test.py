@@ -70,7 +70,7 @@ class ProveTest(unittest.TestCase):
     def test_nothing_was_run(self):
         missed, text = self.text()
         self.assertEqual(missed, [])
-        self.assertIn(f"{len(goals.GOALS)} were not run", text)
+        self.assertIn(f"Not run: {len(goals.GOALS)}.", text)
         self.assertEqual(self.row(text, "SIGKILL"),
                          "| SIGKILL at random moments under load | not run | ≥ 200 kills |  |  |")
 

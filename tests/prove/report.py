@@ -81,7 +81,7 @@ def write(folder, parts, machine, date, commit, plots):
     missed = [verdict["figure"] for verdict in verdicts if verdict["verdict"] == MISSED]
     open_ = sum(verdict["value"] == NOT_RUN for verdict in verdicts)
     lines = ["# The proof", "", f"{machine}. Written {date} at commit {commit}; each part says when it was run itself.", "",
-             f"{len(missed)} figures miss their goal, {open_} were not run.", "", "## What was tried", ""]
+             f"Figures that miss their goal: {len(missed)}. Not run: {open_}.", "", "## What was tried", ""]
     lines += table(("part", "what", "", "tried", "found", "scale", "took", "run"), part_rows(parts, found), right=(3, 4, 5))
     lines += ["", "`scale` 1 is the long form. `found`: promises that were broken.", "", "## Figures and goals", ""]
     for section in dict.fromkeys(goal.section for goal in GOALS):

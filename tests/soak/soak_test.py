@@ -42,7 +42,7 @@ ENDPOINTS = {
     "rotated": ("parallel", 8, ("--mode", "parallel", "--max-in-flight", "8")),
     "recovered": ("parallel", 8, ("--mode", "parallel", "--max-in-flight", "8", "--max-retries", "1")),
 }
-PAUSES = {"healthy": 0.01}  # of the publishers, in seconds
+PAUSES = {"healthy": 0.02}  # of the publishers, in seconds
 MOODS = ({}, {"refuse_every": 1, "refuse_attempts": 1_000_000}, {"delay_ms": 300}, {"hold": True},
          {"refuse_every": 2, "refuse_attempts": 3, "refuse_status": 429})
 EVEN = {"refuse_every": 0, "refuse_attempts": 1, "refuse_status": 503, "delay_ms": 0, "hold": False}
