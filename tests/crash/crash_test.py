@@ -27,6 +27,7 @@ from publishers import Publisher, Stream
 CYCLES = int(os.environ.get("HOOKD_CRASH_CYCLES", "10"))
 SEED = int(os.environ.get("HOOKD_CRASH_SEED", random.randrange(1 << 32)))
 RESTORE_EVERY = 25  # kills
+START_SHARE = 0.2  # of the starts that are killed too
 PARALLEL = 8
 FAST = ("--backoff", "100ms:500ms:0.1", "--rate-limit", "0", "--max-retries", "1000")
 ORDERED = ("ordered", 1, FAST)
@@ -128,6 +129,7 @@ class CrashTest(harness.TestCase):
             "editing": Editor(self.hookd, seeds[5], self.books["refusing"]),
         }
         self.last_commit = 0
+        self.start_s = 0.3  # that the last start took
 
     def work(self, cycle):
         """From the start to a kill, and the look at what the next start finds."""
@@ -153,9 +155,10 @@ class CrashTest(harness.TestCase):
         for name, operator in at_work.items():
             operator.finish(killed=True)
             self.counts[f"kills while {name}"] += operator.at_work
-        self.reader.read()
         self.counts["kills"] += 1
         self.counts["kills while publishing"] += sum(p.cut_off for p in self.publishers) > cut_off
+        kills = 1 + self.kill_at_start()
+        self.reader.read()
         for book in self.books.values():
             self.receiver.set(book.path, hold=True)
         self.before_start(cycle)
@@ -163,13 +166,26 @@ class CrashTest(harness.TestCase):
         self.hookd.start()
         self.counts["slowest start in ms"] = max(self.counts["slowest start in ms"],
                                                  round((time.monotonic() - started) * 1000))
-        self.check(made_before, streamed, born)
+        self.start_s = time.monotonic() - started
+        self.check(made_before, streamed, born, kills)
         for book in self.books.values():
             self.receiver.set(book.path, hold=False)
         self.gate.open()
         if cycle % RESTORE_EVERY == 0:
             self.restore(f"restored-{cycle}")
         print(f"kill {cycle}: " + ", ".join(n for n, o in at_work.items() if o.at_work), flush=True)
+
+    def kill_at_start(self):
+        """Now and then also while it recovers, or is just ready. Returns how many kills that were."""
+        if self.chance.random() > START_SHARE:
+            return 0
+        self.hookd.launch()
+        threading.Event().wait(self.chance.uniform(0, 1.5 * self.start_s))
+        self.hookd.kill()
+        self.receiver.settle()
+        self.counts["kills"] += 1
+        self.counts["kills while starting"] += 1
+        return 1
 
     def alive(self):
         code = self.hookd.process.poll()
@@ -192,10 +208,10 @@ class CrashTest(harness.TestCase):
     def deliveries(self, book, **filters):
         return self.look.all("DeliveryService/ListDeliveries", "deliveries", {"endpointId": book.endpoint} | filters)
 
-    def check(self, made_before, streamed, born):
+    def check(self, made_before, streamed, born, kills):
         """No answer goes out meanwhile, nothing is published, and nobody is at work: what is found stands still, but for
         the jobs that go on."""
-        pending_in_all = 0
+        pending_in_all, met = 0, collections.Counter()
         running = self.look.ask("JobService/ListJobs", {"running": True}).get("jobs")
         for name, book in self.books.items():
             jobs = book in (self.books["recovered"], self.books["purged"])
@@ -206,11 +222,12 @@ class CrashTest(harness.TestCase):
             if not jobs and (health["pending"], len(ids)) != (len(pending), len(pending)):
                 book.fault(f"{health['pending']} are counted as pending, and {len(pending)} listed of {len(ids)} events")
             repeated = ids & book.accepted.keys()
-            if len(repeated) > book.in_flight:
+            if len(repeated) > book.in_flight * kills:
                 book.fault(f"{len(repeated)} would come again, more than were in flight")
             self.counts["outcomes lost"] += len(repeated)
             self.counts["retries waiting"] += health["retrying"]
-            self.count_moment(book, health, repeated)
+            met["kills while delivering"] |= bool(repeated)
+            met["kills while retrying"] |= health["retrying"] > 0
             self.check_made(book, health["nextSequence"], made_before[name], streamed)
             lost = book.open - ids
             if lost and book.remade:
@@ -218,6 +235,7 @@ class CrashTest(harness.TestCase):
             if lost:
                 book.fault(f"{len(lost)} acknowledged events are lost after the restart, such as {min(lost)}")
             self.check_states(book, ids, born)
+        self.counts.update(met)
         status = self.look.ask("OperationsService/GetStatus")
         if not running and int(status.get("pendingDeliveries", 0)) != pending_in_all:
             self.faults.add(f"{status} counts other pending deliveries than the endpoints, {pending_in_all}")
@@ -227,10 +245,6 @@ class CrashTest(harness.TestCase):
         for operator in self.operators.values():
             for fault in operator.check(self.look):
                 self.faults.add(fault)
-
-    def count_moment(self, book, health, repeated):
-        self.counts["kills with an outcome lost"] += bool(repeated) and book.name == "ordered"
-        self.counts["kills while retrying"] += health["retrying"] > 0 and book.name == "parallel"
 
     def check_made(self, book, next_sequence, before, streamed):
         made, published = next_sequence - 1, book.published()
