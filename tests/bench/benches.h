@@ -28,7 +28,8 @@ struct Settings {
   size_t isolation_rounds = 5;
   size_t mixed = 500;  // endpoints, a tenth of them black holes
   size_t dead = 1000;
-  size_t wide = 5000;  // endpoints of the subscriber that is flooded
+  size_t wide = 5000;        // endpoints of the subscriber that is flooded
+  size_t backlog = 100'000;  // of one endpoint beside a healthy one
 
   size_t history = 200'000;  // deliveries that have ended
   double list_seconds = 20;  // of asking, beside the paced load

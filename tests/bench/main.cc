@@ -34,13 +34,14 @@ void RaiseDescriptorLimit() {
 }
 
 std::string Describe(const Settings& settings) {
-  return Concat(
-      "\"events\": ", settings.events, ", \"rounds\": ", settings.rounds,
-      ", \"per_second\": ", settings.per_second, ", \"seconds\": ", std::to_string(settings.seconds),
-      ", \"endpoints\": ", settings.endpoints, ", \"active\": ", settings.active,
-      ", \"pending\": ", settings.pending, ", \"size_rounds\": ", settings.size_rounds,
-      ", \"isolation_rounds\": ", settings.isolation_rounds, ", \"mixed\": ", settings.mixed,
-      ", \"dead\": ", settings.dead, ", \"wide\": ", settings.wide, ", \"history\": ", settings.history);
+  return Concat("\"events\": ", settings.events, ", \"rounds\": ", settings.rounds,
+                ", \"per_second\": ", settings.per_second,
+                ", \"seconds\": ", std::to_string(settings.seconds), ", \"endpoints\": ", settings.endpoints,
+                ", \"active\": ", settings.active, ", \"pending\": ", settings.pending,
+                ", \"size_rounds\": ", settings.size_rounds,
+                ", \"isolation_rounds\": ", settings.isolation_rounds, ", \"mixed\": ", settings.mixed,
+                ", \"dead\": ", settings.dead, ", \"wide\": ", settings.wide,
+                ", \"backlog\": ", settings.backlog, ", \"history\": ", settings.history);
 }
 
 int Run(const Settings& settings, const std::set<std::string>& only, const std::string& json, About about) {
@@ -99,6 +100,9 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 9000));
   app.add_option("--wide", settings.wide, "isolation: endpoints of the flooded subscriber")
       ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--backlog", settings.backlog,
+                 "isolation: pending deliveries of one endpoint beside a healthy one")
+      ->check(CLI::Range(1000, 100'000'000));
   app.add_option("--history", settings.history, "lists: deliveries that have ended")
       ->check(CLI::Range(10'000, 100'000'000));
   app.add_option("--list-seconds", settings.list_seconds, "lists: asks for so long")

@@ -206,5 +206,6 @@ PARTS = [
     Part("history", "twenty million deliveries of 256 bytes written in one run; pages of lists out of them",
          BENCH_TARGETS, lambda run: [bench(run, "lists", history=run.times(20_000_000, 200_000))], figures_of_bench),
     Part("isolation", "healthy endpoints beside bad neighbours", BENCH_TARGETS,
-         lambda run: [bench(run, "isolation", seconds=10 if run.scale >= 1 else 4)], figures_of_bench),
+         lambda run: [bench(run, "isolation", seconds=10 if run.scale >= 1 else 4, backlog=run.times(5_000_000, 100_000),
+                            isolation_rounds=5 if run.scale >= 0.1 else 1)], figures_of_bench),
 ]
