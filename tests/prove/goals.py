@@ -125,6 +125,7 @@ GOALS = [
          at_most=8, unit="ms"),
     Goal(SPEED, "p99 from publish to receiver at 1,000/s, ORDERED", "speed", "publish to receiver.*ORDERED, p99",
          at_most=8, unit="ms"),
-    Goal(SPEED, "15,000 receivers that answer after 30 s, in flight at once", "slow", "memory", at_most=1024, unit="MiB"),
+    Goal(SPEED, "receivers that answer after 29 s, in flight at once", "slow", "in flight at once", at_least=15_000),
+    Goal(SPEED, "... memory", "slow", "memory", at_most=1024, unit="MiB"),
     Goal(SPEED, "scaling over shards (6 cores or more)", "scaling", "throughput of all cores", ratio=True),
 ]

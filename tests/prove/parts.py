@@ -90,7 +90,7 @@ def tests_in_log(run):
 
 # The benchmarks.
 
-UNITS = {"per_second": "/s", "ms": "ms", "seconds": "s", "mib": "MiB", "bytes": "B", "us": "us", "times": "×"}
+UNITS = {"per_second": "/s", "ms": "ms", "seconds": "s", "mib": "MiB", "bytes": "B", "us": "us", "count": "", "times": "×"}
 
 
 def figures_of_bench(run):
@@ -203,6 +203,8 @@ PARTS = [
     Part("size", "a million endpoints, ten thousand of them active, ten million deliveries pending", BENCH_TARGETS,
          lambda run: [bench(run, "size", endpoints=run.times(1_000_000, 10_000), active=run.times(1000, 100) * 10,
                             pending=run.times(10_000_000, 200_000))], figures_of_bench),
+    Part("slow", "15,000 receivers that answer after 29 s, all in flight at once", BENCH_TARGETS,
+         lambda run: [bench(run, "in-flight", in_flight=run.times(15_000, 500))], figures_of_bench),
     Part("history", "twenty million deliveries of 256 bytes written in one run; pages of lists out of them",
          BENCH_TARGETS, lambda run: [bench(run, "lists", history=run.times(20_000_000, 200_000))], figures_of_bench),
     Part("isolation", "healthy endpoints beside bad neighbours", BENCH_TARGETS,
