@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "base/check.h"
 #include "base/concat.h"
@@ -24,9 +25,9 @@ constexpr double kMemoryGoalMib = 1024;
 constexpr double kLimitSeconds = 120;
 constexpr int64_t kTimeoutSeconds = 60;
 constexpr double kPollSeconds = 0.05;
-constexpr char kSubscriber[] = "slow";
+constexpr size_t kSubscribers = 50;  // a shard has whole ones
 // Endpoints that have never succeeded have a quarter of the slots, divided between the shards.
-constexpr size_t kSlotsEach = 5;
+constexpr size_t kSlotsEach = 6;
 constexpr size_t kOtherDescriptors = 2000;
 
 }  // namespace
@@ -44,17 +45,23 @@ std::vector<Figure> BenchInFlight(const Settings& settings) {
   Sink sink(kHosts, Sink::Manner::kSlow);
   HookdProcess hookd(settings.binary, dir.path(), Concat("delivery:\n  max_in_flight: ", slots, "\n"));
   const double idle_mib = hookd.ResidentMebibytes();
-  hookd.CreateSubscriber(kSubscriber);
-  EndpointSet set;
-  set.subscriber = kSubscriber;
-  set.count = settings.in_flight;
-  set.timeout_seconds = kTimeoutSeconds;
-  set.url = [&](size_t i) { return sink.Url(i); };
-  hookd.CreateEndpoints({set});
+  const size_t each = settings.in_flight / kSubscribers;
+  const size_t events = each * kSubscribers;
   Load load;
-  load.subscribers = {kSubscriber};
-  load.channels = settings.in_flight;
-  Publish(hookd.channel(), load, settings.in_flight);
+  load.channels = each;
+  std::vector<EndpointSet> sets;
+  for (size_t i = 0; i < kSubscribers; ++i) {
+    load.subscribers.push_back(Concat("slow-", i));
+    hookd.CreateSubscriber(load.subscribers.back());
+    EndpointSet set;
+    set.subscriber = load.subscribers.back();
+    set.count = each;
+    set.timeout_seconds = kTimeoutSeconds;
+    set.url = [&sink, first = i * each](size_t k) { return sink.Url(first + k); };
+    sets.push_back(set);
+  }
+  hookd.CreateEndpoints(sets);
+  Publish(hookd.channel(), load, events);
   uint64_t most = 0;
   double memory = 0;
   const double give_up = NowSeconds() + kLimitSeconds;
@@ -64,9 +71,9 @@ std::vector<Figure> BenchInFlight(const Settings& settings) {
     memory = std::max(memory, hookd.ResidentMebibytes());
     SleepSeconds(kPollSeconds);
   }
-  HOOKD_CHECK(hookd.Status().deliveries_succeeded() == settings.in_flight, "each succeeds");
+  HOOKD_CHECK(hookd.Status().deliveries_succeeded() == events, "each succeeds");
   std::printf("in flight: %zu receivers that answer after 29 s, %llu at once, %.0f MiB (%.0f when idle)\n",
-              settings.in_flight, static_cast<unsigned long long>(most), memory, idle_mib);
+              events, static_cast<unsigned long long>(most), memory, idle_mib);
   Figure at_once = MakeFigure("in flight at once", kCount, static_cast<double>(most));
   if (settings.in_flight >= kInFlightGoal) at_once = WithGoal(at_once, GoalKind::kAtLeast, kInFlightGoal);
   return {at_once, WithGoal(MakeFigure("memory, all of them in flight", kMebibytes, memory),

@@ -106,7 +106,7 @@ int main(int argc, char** argv) {
                  "isolation: pending deliveries of one endpoint beside a healthy one")
       ->check(CLI::Range(1000, 100'000'000));
   app.add_option("--in-flight", settings.in_flight, "in-flight: attempts at receivers that answer late")
-      ->check(CLI::Range(16, 16'000));
+      ->check(CLI::Range(100, 16'000));
   app.add_option("--history", settings.history, "lists: deliveries that have ended")
       ->check(CLI::Range(10'000, 100'000'000));
   app.add_option("--list-seconds", settings.list_seconds, "lists: asks for so long")
