@@ -21,7 +21,7 @@ if(HOOKD_SANITIZE MATCHES "thread")
   add_library(hookd_seen_by_tsan STATIC "${CMAKE_SOURCE_DIR}/tests/tsan/absl_synchronization.cc")
   target_compile_options(hookd_seen_by_tsan PRIVATE -fsanitize=thread)
   target_link_libraries(hookd_seen_by_tsan PUBLIC absl::synchronization)
-  target_link_options(hookd_options INTERFACE "LINKER:@${CMAKE_SOURCE_DIR}/tests/tsan/wrapped_symbols.txt")
+  target_link_options(hookd_options INTERFACE "-Wl,@${CMAKE_SOURCE_DIR}/tests/tsan/wrapped_symbols.txt")
   target_link_libraries(hookd_options INTERFACE hookd_seen_by_tsan)
 endif()
 

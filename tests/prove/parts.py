@@ -101,6 +101,8 @@ def figures_of_bench(run):
         figure = {"name": result["name"], "value": result[key], "unit": UNITS[key]}
         figure |= {key: result[key] for key in ("ratio", "of", "cpu_us_each", "goal") if key in result}
         figures.append(figure)
+    if not figures:
+        raise NotRun("the benchmark measured nothing here; its log says why")
     return {"figures": figures}
 
 

@@ -24,7 +24,7 @@ SUMMARY = re.compile(r"^SUMMARY: ThreadSanitizer: (.*)$", re.MULTILINE)
 def command_of(name, cycles):
     if name == "crash":
         return ["/usr/bin/python3", "-B", ROOT / "tests/crash/crash_test.py", "--bin", BUILD / "bin"], {
-            "HOOKD_CRASH_CYCLES": str(cycles)}
+            "HOOKD_CRASH_CYCLES": str(cycles), "HOOKD_UNDER_TSAN": "1"}
     return [BUILD / "tests" / name], {"HOOKD_BIN_DIR": str(BUILD / "bin")}
 
 
