@@ -48,9 +48,10 @@ def main():
     parser.add_argument("--report", type=pathlib.Path)
     options = parser.parse_args()
     names = options.only.split(",")
-    targets = [name for name in names if name in TESTS] + (["hookd", "hookctl"] if "crash" in names else [])
+    targets = ["seen_test"] + [name for name in names if name in TESTS] + (["hookd", "hookctl"] if "crash" in names else [])
     for command in (["cmake", "--preset", "tsan", "--log-level=WARNING"],
-                    ["cmake", "--build", "--preset", "tsan", "--target", *targets]):
+                    ["cmake", "--build", "--preset", "tsan", "--target", *targets],
+                    ["ctest", "--test-dir", BUILD, "-L", "^tsan$", "--output-on-failure"]):
         subprocess.run(command, cwd=ROOT, check=True)
     logs = BUILD / "reports"
     logs.mkdir(parents=True, exist_ok=True)
