@@ -1,5 +1,5 @@
 # Every target works as the first command after a clone on a fresh Debian 12 with git and make.
-.PHONY: help demo test package run sim bench bench-size bench-lists fuzz check format clean
+.PHONY: help demo test package run sim prove bench bench-size bench-lists fuzz check format clean
 .PHONY: demo-wassenger demo-chat-api demo-cbot demo-wamm demo-whizard demo-standard
 help:      ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,8 @@ bench-lists: ## pages of lists and details out of 10,000,000 deliveries
 	@scripts/bench --only lists --history 10000000 --json build/bench-lists.json
 sim:       ## a thousand lives from seeds, in virtual time
 	@scripts/sim
+prove:     ## the long forms of every harness, hours, and one report: build/prove/report.md
+	@scripts/prove
 fuzz:      ## every fuzz target for a minute; FUZZ_SECONDS=600 for longer
 	@scripts/fuzz
 check:     ## format, clang-tidy and the house rules

@@ -16,6 +16,14 @@ if(HOOKD_SANITIZE)
   target_compile_options(hookd_options INTERFACE "-fsanitize=${HOOKD_SANITIZE}" -fno-sanitize-recover=all)
   target_link_options(hookd_options INTERFACE "-fsanitize=${HOOKD_SANITIZE}")
 endif()
+if(HOOKD_SANITIZE MATCHES "thread")
+  # Tells ThreadSanitizer what Debian's Abseil puts in order: tests/tsan.
+  add_library(hookd_seen_by_tsan STATIC "${CMAKE_SOURCE_DIR}/tests/tsan/absl_synchronization.cc")
+  target_compile_options(hookd_seen_by_tsan PRIVATE -fsanitize=thread)
+  target_link_libraries(hookd_seen_by_tsan PUBLIC absl::synchronization)
+  target_link_options(hookd_options INTERFACE "-Wl,@${CMAKE_SOURCE_DIR}/tests/tsan/wrapped_symbols.txt")
+  target_link_libraries(hookd_options INTERFACE hookd_seen_by_tsan)
+endif()
 
 # What is shipped defends itself; tests/deploy/hardening_test.py reads the binaries. Tests do without: their code is
 # shared by all builds' cache, and sanitizers find more.

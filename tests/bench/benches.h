@@ -28,7 +28,10 @@ struct Settings {
   size_t isolation_rounds = 5;
   size_t mixed = 500;  // endpoints, a tenth of them black holes
   size_t dead = 1000;
-  size_t wide = 5000;  // endpoints of the subscriber that is flooded
+  size_t wide = 5000;        // endpoints of the subscriber that is flooded
+  size_t backlog = 100'000;  // of one endpoint beside a healthy one
+
+  size_t in_flight = 2000;  // attempts at receivers that answer late
 
   size_t history = 200'000;  // deliveries that have ended
   double list_seconds = 20;  // of asking, beside the paced load
@@ -42,6 +45,8 @@ std::vector<Figure> BenchLatency(const Settings& settings);
 std::vector<Figure> BenchSize(const Settings& settings);
 // Healthy endpoints beside bad neighbours, and without them.
 std::vector<Figure> BenchIsolation(const Settings& settings);
+// Receivers that answer late, all in flight at once.
+std::vector<Figure> BenchInFlight(const Settings& settings);
 // Pages of lists and details out of a long history, while others are delivered.
 std::vector<Figure> BenchLists(const Settings& settings);
 

@@ -66,6 +66,16 @@ double ChildProcess::ResidentMebibytes() const {
   return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
+double ChildProcess::WrittenMebibytes() const {
+  std::ifstream file(Concat("/proc/", pid_, "/io"));
+  std::string name;
+  double bytes = 0;
+  while (file >> name >> bytes && name != "write_bytes:") {
+  }
+  HOOKD_CHECK(name == "write_bytes:", "it runs");
+  return bytes / (1 << 20);
+}
+
 void ChildProcess::Kill() {
   kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);

@@ -22,6 +22,8 @@ class ChildProcess {
   // User and system time so far, of all threads.
   double CpuSeconds() const;
   double ResidentMebibytes() const;
+  // To disks, so far.
+  double WrittenMebibytes() const;
   // SIGKILL, and waits. Only the destructor follows.
   void Kill();
 

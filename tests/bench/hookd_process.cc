@@ -40,6 +40,8 @@ v1::CreateEndpointRequest RequestFor(const EndpointSet& set, size_t i) {
   if (!set.every_channel) endpoint.add_channels(std::to_string(set.first_channel + i));
   endpoint.mutable_policy()->set_mode(set.mode);
   if (set.max_retries) endpoint.mutable_policy()->set_max_retries(*set.max_retries);
+  if (set.timeout_seconds) endpoint.mutable_policy()->mutable_timeout()->set_seconds(*set.timeout_seconds);
+  if (set.backlog) endpoint.mutable_policy()->set_backlog(*set.backlog);
   endpoint.mutable_policy()->mutable_rate_limit()->set_per_second(0);
   return request;
 }

@@ -21,9 +21,11 @@ namespace hookd::bench {
 struct EndpointSet {
   std::string subscriber;
   size_t count = 0;
-  size_t first_channel = 0;             // then those after it
-  std::optional<uint32_t> max_retries;  // instead of the default
-  bool every_channel = false;           // no filter: each gets all events of the subscriber
+  size_t first_channel = 0;                // then those after it
+  std::optional<uint32_t> max_retries;     // instead of the default
+  std::optional<int64_t> timeout_seconds;  // likewise
+  std::optional<uint64_t> backlog;         // likewise; 0 = as much as the disk holds
+  bool every_channel = false;              // no filter: each gets all events of the subscriber
   v1::DeliveryMode mode = v1::DELIVERY_MODE_PARALLEL;
   std::function<std::string(size_t)> url;  // of the i-th
 };
@@ -37,6 +39,7 @@ class HookdProcess {
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   double CpuSeconds() const { return child_->CpuSeconds(); }
   double ResidentMebibytes() const { return child_->ResidentMebibytes(); }
+  double WrittenMebibytes() const { return child_->WrittenMebibytes(); }
   v1::ServerStatus Status() const;
   // Commits so far and what they held, from /metrics.
   struct Commits {

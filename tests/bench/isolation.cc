@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <functional>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/concat.h"
@@ -24,6 +26,8 @@ constexpr size_t kBlackHoleShare = 10;  // one in so many
 constexpr size_t kEventsPerHole = 32;   // twice what a PARALLEL endpoint has in flight
 constexpr size_t kOnePerSecond = 500;   // to a single healthy endpoint: a p99 needs some thousand samples
 constexpr size_t kFloodDeliveries = 500'000;
+constexpr size_t kGreedyEndpoints = 64;
+constexpr double kGreed = 100;
 constexpr double kRatioGoal = 1.5;
 constexpr double kSlackGoalMs = 5;
 // Attempts at black holes are not waited for when hookd ends.
@@ -46,15 +50,15 @@ Load LoadOf(std::vector<std::string> subscribers, size_t channels) {
   return load;
 }
 
-// Every subscriber has healthy endpoints and black holes: the black holes are flooded once, and more than
-// fill all attempts that hookd has in flight by default.
-Latency AmongBlackHoles(const Settings& settings, bool beside) {
+// Every subscriber has healthy endpoints and bad ones: the bad ones are flooded once, and if they are slow,
+// more than fill all attempts that hookd has in flight by default.
+Latency AmongBad(const Settings& settings, bool beside, Sink::Manner manner) {
   const size_t each = settings.mixed / kMixedSubscribers;
   const size_t holes = each / kBlackHoleShare;
   const size_t healthy = each - holes;
   const testing::TempDir dir;
   Sink sink(kHosts, Sink::Manner::kAnswers);
-  const Sink black_hole(holes * kMixedSubscribers, Sink::Manner::kBlackHole);
+  const Sink black_hole(holes * kMixedSubscribers, manner);
   HookdProcess hookd(settings.binary, dir.path(), kSettings);
   std::vector<std::string> subscribers;
   std::vector<EndpointSet> sets;
@@ -76,6 +80,19 @@ Latency AmongBlackHoles(const Settings& settings, bool beside) {
     Publish(hookd.channel(), flood, holes * kMixedSubscribers * kEventsPerHole);
   }
   return MeasureLatency(hookd, sink, load, settings.per_second, settings.seconds);
+}
+
+Latency AmongBlackHoles(const Settings& settings, bool beside) {
+  return AmongBad(settings, beside, Sink::Manner::kBlackHole);
+}
+Latency AmongSlow(const Settings& settings, bool beside) {
+  return AmongBad(settings, beside, Sink::Manner::kSlow);
+}
+Latency AmongRefusing(const Settings& settings, bool beside) {
+  return AmongBad(settings, beside, Sink::Manner::kRefuses);
+}
+Latency AmongEndless(const Settings& settings, bool beside) {
+  return AmongBad(settings, beside, Sink::Manner::kEndless);
 }
 
 // One healthy endpoint; all others never answer, and have nothing yet that says so when the flood begins.
@@ -119,6 +136,61 @@ Latency BesideWide(const Settings& settings, bool beside) {
   return latency;
 }
 
+// One endpoint of another subscriber has a backlog, and drains it meanwhile.
+Latency BesideBacklog(const Settings& settings, bool beside) {
+  const testing::TempDir dir;
+  Sink sink(1, Sink::Manner::kAnswers);
+  Sink crowd(1, Sink::Manner::kAnswers);
+  HookdProcess hookd(settings.binary, dir.path(), kSettings);
+  hookd.CreateSubscriber("deep");
+  hookd.CreateSubscriber("single");
+  EndpointSet deep = Endpoints("deep", 1, crowd);
+  deep.backlog = 0;
+  hookd.CreateEndpoints({deep, Endpoints("single", 1, sink)});
+  const Load load = LoadOf({"single"}, 1);
+  if (beside) {
+    hookd.PauseSubscriber("deep");
+    Publish(hookd.channel(), LoadOf({"deep"}, 1), settings.backlog);
+  }
+  MeasureLatency(hookd, sink, load, kOnePerSecond, kWarmUpSeconds);
+  if (beside) hookd.ResumeSubscriber("deep");
+  return MeasureLatency(hookd, sink, load, kOnePerSecond, settings.seconds);
+}
+
+// Ten subscribers publish a tenth each; another one publishes a hundred times that.
+Latency BesideGreedy(const Settings& settings, bool beside) {
+  const testing::TempDir dir;
+  Sink sink(kHosts, Sink::Manner::kAnswers);
+  Sink crowd(kHosts, Sink::Manner::kAnswers);
+  HookdProcess hookd(settings.binary, dir.path(), kSettings);
+  std::vector<std::string> subscribers;
+  std::vector<EndpointSet> sets;
+  for (size_t i = 0; i < kMixedSubscribers; ++i) {
+    subscribers.push_back(Concat("fair-", i));
+    hookd.CreateSubscriber(subscribers.back());
+    sets.push_back(Endpoints(subscribers.back(), kGreedyEndpoints, sink));
+  }
+  hookd.CreateSubscriber("greedy");
+  sets.push_back(Endpoints("greedy", kGreedyEndpoints, crowd));
+  hookd.CreateEndpoints(sets);
+  const Load load = LoadOf(subscribers, kGreedyEndpoints);
+  MeasureLatency(hookd, sink, load, kOnePerSecond, kWarmUpSeconds);
+  const double rate = static_cast<double>(kOnePerSecond / kMixedSubscribers) * kGreed;
+  std::thread greedy;
+  if (beside) {
+    greedy = std::thread([&, start = NowSeconds()] {
+      const auto pace = [&](size_t sent) {
+        SleepSeconds(start + static_cast<double>(sent) / rate - NowSeconds());
+      };
+      Publish(hookd.channel(), LoadOf({"greedy"}, kGreedyEndpoints),
+              static_cast<size_t>(rate * settings.seconds), pace);
+    });
+  }
+  const Latency latency = MeasureLatency(hookd, sink, load, kOnePerSecond, settings.seconds);
+  if (greedy.joinable()) greedy.join();
+  return latency;
+}
+
 // Alternating runs alone and beside; the medians of their p99.
 std::vector<Figure> Compare(const Settings& settings, const std::string& name, const Scene& scene) {
   std::vector<Latency> alone;
@@ -146,8 +218,13 @@ std::vector<Figure> Compare(const Settings& settings, const std::string& name, c
 std::vector<Figure> BenchIsolation(const Settings& settings) {
   const std::pair<std::string, Latency (*)(const Settings&, bool)> scenes[] = {
       {"a tenth black holes", &AmongBlackHoles},
+      {"a tenth slow", &AmongSlow},
+      {"a tenth refusing", &AmongRefusing},
+      {"a tenth endless", &AmongEndless},
       {Concat(settings.dead, " dead endpoints"), &AmongDead},
-      {Concat("a flooded subscriber of ", settings.wide, " endpoints"), &BesideWide}};
+      {Concat("a flooded subscriber of ", settings.wide, " endpoints"), &BesideWide},
+      {Concat("a backlog of ", settings.backlog), &BesideBacklog},
+      {"a greedy subscriber", &BesideGreedy}};
   std::vector<Figure> figures;
   for (const auto& [name, scene] : scenes) {
     for (Figure& figure :

@@ -31,6 +31,9 @@ constexpr size_t kHosts = 16;
 constexpr size_t kHistoryPayload = 256;
 constexpr size_t kMaxAhead = 8192;
 constexpr double kGoalMs = 50;
+constexpr size_t kTenths = 10;
+constexpr double kTenthGoal = 0.95;  // the last one's throughput, of the first one's
+constexpr double kPollSeconds = 0.001;
 constexpr char kFailing[] = "failing";
 // Nothing listens on port 1.
 constexpr char kRefusing[] = "http://127.0.0.1:1/hook";
@@ -81,8 +84,9 @@ EndpointSet Endpoints(const std::string& subscriber, size_t count, std::function
   return set;
 }
 
-// The history: `count` deliveries that have ended, one in a hundred of them badly.
-void Fill(HookdProcess& hookd, size_t count, std::vector<std::string> subscribers) {
+// The history: `count` deliveries that have ended, one in a hundred of them badly. Returns the throughput of
+// its last tenth, and of its first.
+std::pair<double, double> Fill(HookdProcess& hookd, size_t count, std::vector<std::string> subscribers) {
   Load good;
   good.subscribers = std::move(subscribers);
   good.channels = kEndpointsEach;
@@ -92,10 +96,26 @@ void Fill(HookdProcess& hookd, size_t count, std::vector<std::string> subscriber
   bad.channels = kFailingEndpoints;
   bad.payload_bytes = kHistoryPayload;
   const size_t failing = count / kFailingShare;
-  std::thread other([&] { Publish(hookd.channel(), bad, failing); });
-  Publish(hookd.channel(), good, count - failing, KeepPace(hookd, kMaxAhead));
+  // The first ones are published ahead of the deliveries, and do not count.
+  const size_t tenth = (count - failing - kMaxAhead) / kTenths;
+  std::atomic<size_t> handed = 0;
+  // Those that fail are spread over the whole.
+  std::thread other([&] {
+    Publish(hookd.channel(), bad, failing, [&](size_t sent) {
+      while (sent * kFailingShare > handed + kMaxAhead) SleepSeconds(kPollSeconds);
+    });
+  });
+  std::vector<double> times;  // when each tenth began
+  Publish(hookd.channel(), good, count - failing, [&, keep_pace = KeepPace(hookd, kMaxAhead)](size_t sent) {
+    keep_pace(sent);
+    handed = sent;
+    if (sent >= kMaxAhead + tenth * times.size()) times.push_back(NowSeconds());
+  });
+  const double last = NowSeconds() - times[kTenths - 1];
+  handed = count;
   other.join();
   hookd.WaitUntilDelivered();
+  return {static_cast<double>(tenth) / last, static_cast<double>(tenth) / (times[1] - times[0])};
 }
 
 std::vector<Query> Queries(const std::vector<std::string>& endpoints, const std::vector<std::string>& broken,
@@ -178,7 +198,7 @@ std::vector<Figure> BenchLists(const Settings& settings) {
   hookd.CreateEndpoints(sets);
   const auto began = static_cast<int64_t>(hookd.Status().start_time().seconds());
   const double start = NowSeconds();
-  Fill(hookd, settings.history, subscribers);
+  const auto [last_tenth, first_tenth] = Fill(hookd, settings.history, subscribers);
   const double took = NowSeconds() - start;
   std::printf("lists: a history of %zu deliveries in %.0f s, %.0f MiB on disk\n", settings.history, took,
               static_cast<double>(hookd.Status().bytes_on_disk()) / (1 << 20));
@@ -221,7 +241,11 @@ std::vector<Figure> BenchLists(const Settings& settings) {
     }
   }
   traffic.join();
-  std::vector<Figure> figures;
+  std::vector<Figure> figures = {
+      MakeFigure("history, its first tenth", kPerSecond, first_tenth),
+      WithGoal(WithRatio(MakeFigure("history, its last tenth", kPerSecond, last_tenth),
+                         last_tenth / first_tenth, "its first tenth"),
+               GoalKind::kAtLeast, kTenthGoal)};
   const auto add = [&figures](const std::string& name, const std::vector<double>& ms) {
     std::printf("lists: %s: p50 %.2f, p99 %.2f, max %.2f ms of %zu\n", name.c_str(), Percentile(ms, 0.5),
                 Percentile(ms, 0.99), Percentile(ms, 1), ms.size());

@@ -1,5 +1,5 @@
 // Measures hookd from outside. hookd_bench --hookd PATH [--only
-// throughput,latency,size,isolation,lists,safety] [sizes] [--json FILE]
+// throughput,latency,size,isolation,in-flight,lists,safety] [sizes] [--json FILE]
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -22,8 +22,9 @@ namespace {
 
 using Bench = std::vector<Figure> (*)(const Settings&);
 constexpr std::pair<const char*, Bench> kBenches[] = {
-    {"throughput", &BenchThroughput}, {"latency", &BenchLatency}, {"size", &BenchSize},
-    {"isolation", &BenchIsolation},   {"lists", &BenchLists},     {"safety", &BenchSafety}};
+    {"throughput", &BenchThroughput}, {"latency", &BenchLatency},    {"size", &BenchSize},
+    {"isolation", &BenchIsolation},   {"in-flight", &BenchInFlight}, {"lists", &BenchLists},
+    {"safety", &BenchSafety}};
 
 // The receivers of a thousand dead endpoints each listen for themselves.
 void RaiseDescriptorLimit() {
@@ -34,13 +35,14 @@ void RaiseDescriptorLimit() {
 }
 
 std::string Describe(const Settings& settings) {
-  return Concat(
-      "\"events\": ", settings.events, ", \"rounds\": ", settings.rounds,
-      ", \"per_second\": ", settings.per_second, ", \"seconds\": ", std::to_string(settings.seconds),
-      ", \"endpoints\": ", settings.endpoints, ", \"active\": ", settings.active,
-      ", \"pending\": ", settings.pending, ", \"size_rounds\": ", settings.size_rounds,
-      ", \"isolation_rounds\": ", settings.isolation_rounds, ", \"mixed\": ", settings.mixed,
-      ", \"dead\": ", settings.dead, ", \"wide\": ", settings.wide, ", \"history\": ", settings.history);
+  return Concat("\"events\": ", settings.events, ", \"rounds\": ", settings.rounds,
+                ", \"per_second\": ", settings.per_second,
+                ", \"seconds\": ", std::to_string(settings.seconds), ", \"endpoints\": ", settings.endpoints,
+                ", \"active\": ", settings.active, ", \"pending\": ", settings.pending,
+                ", \"size_rounds\": ", settings.size_rounds,
+                ", \"isolation_rounds\": ", settings.isolation_rounds, ", \"mixed\": ", settings.mixed,
+                ", \"dead\": ", settings.dead, ", \"wide\": ", settings.wide,
+                ", \"backlog\": ", settings.backlog, ", \"history\": ", settings.history);
 }
 
 int Run(const Settings& settings, const std::set<std::string>& only, const std::string& json, About about) {
@@ -71,9 +73,10 @@ int main(int argc, char** argv) {
   app.add_option("--hookd", settings.binary, "the hookd to measure")->required();
   app.add_option("--unguarded", settings.unguarded,
                  "safety: hookd without guard and signature; default HOOKD_unguarded");
-  app.add_option("--only", only, "of throughput, latency, size, isolation, lists and safety; default all")
+  app.add_option("--only", only,
+                 "of throughput, latency, size, isolation, in-flight, lists and safety; default all")
       ->delimiter(',')
-      ->check(CLI::IsMember({"throughput", "latency", "size", "isolation", "lists", "safety"}));
+      ->check(CLI::IsMember({"throughput", "latency", "size", "isolation", "in-flight", "lists", "safety"}));
   app.add_option("--rounds", settings.rounds, "of throughput and latency; figures are their medians")
       ->check(CLI::Range(1, 99));
   app.add_option("--events", settings.events, "throughput: events per measurement")
@@ -99,6 +102,11 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 9000));
   app.add_option("--wide", settings.wide, "isolation: endpoints of the flooded subscriber")
       ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--backlog", settings.backlog,
+                 "isolation: pending deliveries of one endpoint beside a healthy one")
+      ->check(CLI::Range(1000, 100'000'000));
+  app.add_option("--in-flight", settings.in_flight, "in-flight: attempts at receivers that answer late")
+      ->check(CLI::Range(100, 16'000));
   app.add_option("--history", settings.history, "lists: deliveries that have ended")
       ->check(CLI::Range(10'000, 100'000'000));
   app.add_option("--list-seconds", settings.list_seconds, "lists: asks for so long")

@@ -17,6 +17,8 @@ inline constexpr Unit kSeconds{"seconds", "s"};
 inline constexpr Unit kMebibytes{"mib", "MiB"};
 inline constexpr Unit kBytes{"bytes", "B"};
 inline constexpr Unit kMicroseconds{"us", "us"};
+inline constexpr Unit kCount{"count", ""};
+inline constexpr Unit kTimes{"times", "x"};
 
 enum class GoalKind { kNone, kAtLeast, kAtMost };
 

@@ -26,6 +26,11 @@ constexpr int kBacklog = 4096;
 constexpr size_t kReadBytes = 64 * 1024;
 constexpr size_t kHostsPerNet = 250;  // 127.0.0.1 to 127.0.0.250, then 127.0.1.1
 constexpr std::string_view kAnswer = "HTTP/1.1 204 No Content\r\n\r\n";
+constexpr std::string_view kRefusal = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+constexpr std::string_view kEndlessAnswer = "HTTP/1.1 200 OK\r\n\r\n";
+constexpr size_t kChunkBytes = 16 * 1024;
+constexpr double kSlowSeconds = 29;
+constexpr int kSlowPollMs = 20;
 constexpr std::string_view kEndOfHeaders = "\r\n\r\n";
 constexpr std::string_view kContentLength = "\r\nContent-Length: ";
 
@@ -50,11 +55,21 @@ uint16_t PortOf(int fd) {
   return ntohs(address.sin_port);
 }
 
-void Watch(int epoll, int fd) {
+void Watch(int epoll, int fd, int how = EPOLL_CTL_ADD, uint32_t what = EPOLLIN) {
   epoll_event event{};
-  event.events = EPOLLIN;
+  event.events = what;
   event.data.fd = fd;
-  HOOKD_CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0, "epoll takes it");
+  HOOKD_CHECK(epoll_ctl(epoll, how, fd, &event) == 0, "epoll takes it");
+}
+
+bool SendAll(int fd, std::string_view text) {
+  return send(fd, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
+}
+
+// As much as there is room for. False: the connection has ended.
+bool SendMore(int fd) {
+  static const std::string chunk(kChunkBytes, 'x');
+  return send(fd, chunk.data(), chunk.size(), MSG_NOSIGNAL) >= 0 || errno == EAGAIN;
 }
 
 }  // namespace
@@ -107,18 +122,33 @@ void Sink::Forget() {
 void Sink::Run() {
   epoll_event events[256];
   while (true) {
-    const int count = epoll_wait(epoll_, events, std::size(events), -1);
+    const int count =
+        epoll_wait(epoll_, events, std::size(events), manner_ == Manner::kSlow ? kSlowPollMs : -1);
+    if (!late_.empty()) AnswerLate(NowSeconds());
     for (int i = 0; i < count; ++i) {
       const int fd = events[i].data.fd;
       if (fd == stop_) return;
       if (std::binary_search(listeners_.begin(), listeners_.end(), fd)) {
         Accept(fd);
-      } else if (!Receive(fd)) {
-        connections_.erase(fd);
-        close(fd);
+      } else if (((events[i].events & EPOLLOUT) != 0 && !SendMore(fd)) ||
+                 ((events[i].events & ~EPOLLOUT) != 0 && !Receive(fd))) {
+        Drop(fd);
       }
     }
   }
+}
+
+void Sink::AnswerLate(double now) {
+  for (; !late_.empty() && late_.front().due <= now; late_.pop_front()) {
+    const auto it = connections_.find(late_.front().fd);
+    if (it == connections_.end() || it->second.number != late_.front().number) continue;
+    if (!SendAll(it->first, kAnswer)) Drop(it->first);
+  }
+}
+
+void Sink::Drop(int fd) {
+  connections_.erase(fd);
+  close(fd);
 }
 
 void Sink::Accept(int listener) {
@@ -126,7 +156,7 @@ void Sink::Accept(int listener) {
   if (fd < 0) return;
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  connections_[fd];
+  connections_[fd].number = ++last_number_;
   Watch(epoll_, fd);
 }
 
@@ -136,9 +166,10 @@ bool Sink::Receive(int fd) {
   if (size < 0) return errno == EAGAIN || errno == EINTR;
   if (size == 0) return false;
   const double now = NowSeconds();
-  std::string& kept = connections_[fd];
+  Connection& connection = connections_[fd];
+  std::string& kept = connection.kept;
   kept.append(buffer, static_cast<size_t>(size));
-  std::string answers;
+  bool open = true;
   size_t done = 0;
   while (true) {
     const std::string_view rest = std::string_view(kept).substr(done);
@@ -151,12 +182,30 @@ bool Sink::Receive(int fd) {
     const size_t body = headers + kEndOfHeaders.size();
     if (rest.size() - body < length) break;
     Record(rest.data() + body, length, now);
-    if (manner_ == Manner::kAnswers) answers.append(kAnswer);
+    open = open && AnswerTo(fd, connection, now);
     done += body + length;
   }
   kept.erase(0, done);
-  return answers.empty() ||
-         send(fd, answers.data(), answers.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(answers.size());
+  return open;
+}
+
+bool Sink::AnswerTo(int fd, Connection& connection, double now) {
+  switch (manner_) {
+    case Manner::kAnswers:
+      return SendAll(fd, kAnswer);
+    case Manner::kBlackHole:
+      return true;
+    case Manner::kSlow:
+      late_.push_back({now + kSlowSeconds, fd, connection.number});
+      return true;
+    case Manner::kRefuses:
+      return SendAll(fd, kRefusal);
+    case Manner::kEndless:
+      if (!connection.endless) Watch(epoll_, fd, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+      connection.endless = true;
+      return SendAll(fd, kEndlessAnswer);
+  }
+  return false;
 }
 
 void Sink::Record(const char* body, size_t size, double now) {

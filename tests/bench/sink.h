@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -20,7 +21,13 @@ inline constexpr char kStampPrefix[] = "{\"t\":";
 
 class Sink {
  public:
-  enum class Manner { kAnswers, kBlackHole };  // 204 at once; or it accepts, reads and never answers
+  enum class Manner {
+    kAnswers,    // 204 at once
+    kBlackHole,  // it accepts, reads and never answers
+    kSlow,       // 204 after 29 s
+    kRefuses,    // 503 at once
+    kEndless,    // 200 at once, and a body that does not end
+  };
 
   // Listens on one port of `hosts` loopback addresses: each is a host of its own to who sends.
   Sink(size_t hosts, Manner manner);
@@ -39,10 +46,24 @@ class Sink {
   void Forget();
 
  private:
+  struct Connection {
+    std::string kept;  // what came of the request under way
+    uint64_t number = 0;
+    bool endless = false;  // its body is being sent
+  };
+  struct Late {
+    double due = 0;
+    int fd = -1;
+    uint64_t number = 0;  // of the connection: the descriptor may be another's by then
+  };
+
   void Run();
+  void AnswerLate(double now);
   void Accept(int listener);
   // False: the connection has ended.
   bool Receive(int fd);
+  bool AnswerTo(int fd, Connection& connection, double now);
+  void Drop(int fd);
   void Record(const char* body, size_t size, double now);
 
   const Manner manner_;
@@ -51,8 +72,10 @@ class Sink {
   std::vector<int> listeners_;
   int epoll_ = -1;
   int stop_ = -1;
-  std::unordered_map<int, std::string>
-      connections_;  // what came of the request under way; of the thread alone
+  // Of the thread alone.
+  std::unordered_map<int, Connection> connections_;
+  uint64_t last_number_ = 0;
+  std::deque<Late> late_;  // by when they are due
 
   std::atomic<uint64_t> requests_ = 0;
   mutable absl::Mutex mutex_;

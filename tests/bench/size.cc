@@ -2,10 +2,15 @@
 // beside a hookd that has the active ones alone and nothing pending (the empty system).
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <string>
+#include <system_error>
+
+#include <grpcpp/client_context.h>
 
 #include "base/check.h"
 #include "base/concat.h"
+#include "hookd/v1/delivery_service.grpc.pb.h"
 #include "tests/bench/benches.h"
 #include "tests/bench/hookd_process.h"
 #include "tests/bench/load.h"
@@ -29,6 +34,7 @@ constexpr double kPollSeconds = 0.001;
 constexpr double kRestartLimitSeconds = 300;
 constexpr double kSettleSeconds = 0.2;  // requests on their way to the receiver when hookd was killed
 constexpr double kRatioGoal = 0.9;
+constexpr size_t kListCalls = 500;
 constexpr char kLive[] = "live";
 
 // A hookd with `settings.active` endpoints that have deliveries, and `idle` that have none.
@@ -63,8 +69,40 @@ class System {
     load.subscribers = active_;
     load.channels = settings_.active / kActiveSubscribers;
     SetPaused(true);
+    const double disk_before = DiskBytes();
+    const double written_before = hookd_.WrittenMebibytes();
     Publish(hookd_.channel(), load, settings_.pending);
     pending_mib = hookd_.ResidentMebibytes();
+    const auto pending = static_cast<double>(settings_.pending);
+    disk_each = (DiskBytes() - disk_before) / pending;
+    const double payload_mib = pending * static_cast<double>(load.payload_bytes) / (1 << 20);
+    write_amplification = (hookd_.WrittenMebibytes() - written_before) / payload_mib;
+  }
+
+  // From publish to receiver at a steady pace, through endpoints of their own.
+  Latency PacedLatency() {
+    Load load;
+    load.subscribers = {kLive};
+    load.channels = kLiveEndpoints;
+    return MeasureLatency(hookd_, sink_, load, settings_.per_second, settings_.seconds);
+  }
+
+  // A page of 100 of what is pending, of each active subscriber in turn. In ms.
+  std::vector<double> Lists(size_t count) {
+    const auto stub = v1::DeliveryService::NewStub(hookd_.channel());
+    std::vector<double> taken;
+    for (size_t i = 0; i < count; ++i) {
+      v1::ListDeliveriesRequest request;
+      request.set_subscriber_id(active_[i % active_.size()]);
+      request.set_state(v1::DELIVERY_STATE_PENDING);
+      v1::ListDeliveriesResponse page;
+      grpc::ClientContext context;
+      const double start = NowSeconds();
+      const grpc::Status status = stub->ListDeliveries(&context, request, &page);
+      HOOKD_CHECK(status.ok() && page.deliveries_size() > 0, "what is pending is listed");
+      taken.push_back((NowSeconds() - start) * 1e3);
+    }
+    return taken;
   }
 
   // Killed in the middle of its deliveries, several times. Leaves the active ones paused.
@@ -106,11 +144,24 @@ class System {
   double started_mib = 0;     // nothing registered
   double registered_mib = 0;  // and nothing pending
   double pending_mib = 0;
-  double restarted_mib = 0;  // the same after a restart
-  double ready_seconds = 0;  // from the start of the process
-  double first_seconds = 0;  // from there until the first delivery reached its receiver
+  double disk_each = 0;            // of each that is pending, in bytes
+  double write_amplification = 0;  // while they were published: written to the disk, of the payloads' size
+  double restarted_mib = 0;        // the same after a restart
+  double ready_seconds = 0;        // from the start of the process
+  double first_seconds = 0;        // from there until the first delivery reached its receiver
 
  private:
+  // Of the data folder, with its log and its ballast.
+  double DiskBytes() const {
+    double bytes = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(dir_.path())) {
+      std::error_code gone;  // a file that a compaction has done with
+      const auto size = entry.is_regular_file(gone) ? entry.file_size(gone) : 0;
+      if (!gone) bytes += static_cast<double>(size);
+    }
+    return bytes;
+  }
+
   void Register(size_t idle) {
     std::vector<EndpointSet> sets;
     const auto add = [&](const std::string& subscriber, size_t count) {
@@ -209,6 +260,8 @@ std::vector<Figure> BenchSize(const Settings& settings) {
   System empty(settings, 0);
   System full(settings, idle);
   full.FillBacklog();
+  const Latency paced = full.PacedLatency();
+  const std::vector<double> lists = full.Lists(kListCalls);
   const Pairs live = Alternate("end to end", settings.size_rounds, empty, full,
                                [&](System& system) { return system.EndToEnd(settings.events); });
   empty.FillBacklog();
@@ -225,6 +278,10 @@ std::vector<Figure> BenchSize(const Settings& settings) {
       MakeFigure(Concat("memory, ", settings.endpoints, " endpoints registered"), kMebibytes,
                  full.registered_mib),
       MakeFigure(Concat("memory, and ", pending), kMebibytes, full.pending_mib),
+      MakeFigure("disk per pending delivery of 1 KiB", kBytes, full.disk_each),
+      MakeFigure("write amplification while they were published", kTimes, full.write_amplification),
+      MakeFigure("publish at size, p99 to the receiver", kMilliseconds, paced.p99),
+      MakeFigure("list at size, p99 of a page of what is pending", kMilliseconds, Percentile(lists, 0.99)),
       MakeFigure("memory, after a restart", kMebibytes, full.restarted_mib),
       MakeFigure("memory, after a restart, empty system", kMebibytes, empty.restarted_mib),
       MakeFigure(Concat("killed and started until ready, ", pending), kSeconds, full.ready_seconds),

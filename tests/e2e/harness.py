@@ -6,9 +6,11 @@ A test file ends with `harness.main()` and is run as `python3 FILE --bin FOLDER`
 import argparse
 import collections
 import contextlib
+import ctypes
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -26,6 +28,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROFILES = HERE.parents[1] / "config/profiles"
 # Also for builds with sanitizers on a busy machine: reached only when something is wrong.
 PATIENCE_S = 60
+TGKILL = 234  # the system call, on x86-64
 READY = re.compile(r"^hookd ready grpc=([\d.]+:\d+) http=([\d.]+:\d+)$", re.MULTILINE)
 
 bin_dir = pathlib.Path("build/release/bin")  # set by main()
@@ -101,6 +104,7 @@ class Hookd:
         self.process = None
         self.settings = settings
         self.grpc = self.http = "127.0.0.1:0"
+        self.wrapper = []  # a command that runs hookd as its own process, such as strace -D
         self._starts = 0
 
     def write_config(self):
@@ -117,7 +121,7 @@ class Hookd:
         self._starts += 1
         self._output = self.space.folder / f"{self.config.stem}-{self._starts}.out"
         with open(self._output, "wb") as output, open(self.log, "ab") as log:
-            command = (*prefix, bin_dir / "hookd", "--config", self.config)
+            command = (*prefix, *self.wrapper, bin_dir / "hookd", "--config", self.config)
             self.process = self.space.popen(*command, stdout=output, stderr=log)
         return self
 
@@ -140,8 +144,23 @@ class Hookd:
 
     def terminate(self):
         """SIGTERM: an orderly stop. Returns the exit code."""
-        self.process.terminate()
+        if "HOOKD_UNDER_TSAN" in os.environ:
+            self._terminate_a_poller()
+        else:
+            self.process.terminate()
         return self.wait()
+
+    def _terminate_a_poller(self):
+        """ThreadSanitizer holds a signal back from a thread that waits where it does not see it, as in Abseil: for good,
+        if that is the main thread. So the signal goes to one that waits for descriptors."""
+        threads = pathlib.Path(f"/proc/{self.process.pid}/task")
+
+        def poller():
+            return next((int(thread.name) for thread in threads.iterdir()
+                         if "epoll" in (thread / "wchan").read_text(encoding="ascii")), None)
+
+        thread = wait_for(poller, "a thread that waits for descriptors")
+        ctypes.CDLL(None).syscall(TGKILL, self.process.pid, thread, signal.SIGTERM)
 
     def wait(self):
         try:
@@ -204,6 +223,7 @@ class Receiver:
         self.process = space.popen(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.port = int(self._read_line("receiver ready port="))
         self._routes = {}
+        self._lock = threading.Lock()
 
     def _read_line(self, prefix):
         line = self.process.stdout.readline().rstrip("\n")
@@ -216,17 +236,19 @@ class Receiver:
 
     def set(self, path, **behaviour):
         """See receiver.py; what is not named stays as it was."""
-        route = self._routes.setdefault(path, {"path": path})
-        route |= behaviour
-        self.process.stdin.write(json.dumps(route) + "\n")
-        self.process.stdin.flush()
-        self._read_line(f"set {path}")
+        with self._lock:
+            route = self._routes.setdefault(path, {"path": path})
+            route |= behaviour
+            self.process.stdin.write(json.dumps(route) + "\n")
+            self.process.stdin.flush()
+            self._read_line(f"set {path}")
 
     def settle(self):
         """Returns when nothing that was sent before can arrive any more; the sender must have ended."""
-        self.process.stdin.write('{"settle": true}\n')
-        self.process.stdin.flush()
-        self._read_line("settled")
+        with self._lock:
+            self.process.stdin.write('{"settle": true}\n')
+            self.process.stdin.flush()
+            self._read_line("settled")
 
 
 class Ledger:
@@ -241,14 +263,23 @@ class Ledger:
     def entries(self, path=None):
         """Of one path, or all. Reads only what is new."""
         with self._lock:
-            if self.path.exists():
-                with open(self.path, "rb") as file:
-                    file.seek(self._offset)
-                    new = file.read()
-                whole = new[: new.rfind(b"\n") + 1]
-                self._offset += len(whole)
-                self._entries += [json.loads(line) for line in whole.splitlines()]
+            self._entries += self._read()
             return [entry for entry in self._entries if path is None or entry["path"] == path]
+
+    def take(self):
+        """What has come since the last call. Nothing is kept: for long runs, instead of `entries`."""
+        with self._lock:
+            return self._read()
+
+    def _read(self):
+        if not self.path.exists():
+            return []
+        with open(self.path, "rb") as file:
+            file.seek(self._offset)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
 
     def account(self, path):
         return Account(self.entries(path))

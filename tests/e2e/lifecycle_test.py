@@ -1,4 +1,4 @@
-"""Starting, stopping and refusing to start. crash_test.py has what SIGKILL does."""
+"""Starting, stopping and refusing to start. tests/crash has what SIGKILL does."""
 
 import subprocess
 import time

@@ -6,6 +6,7 @@ is answered by the line "set PATH"; the end of standard input ends the receiver.
 
   path             such as "/inbox"; a path that was never set is answered with 404
   secret           the endpoint's signing secret, "whsec_" and base64
+  or_secrets       a list of others: a signature by any one of them will do
   refuse_every     N: every delivery whose sequence number is a multiple of N is refused (0 = none) ...
   refuse_attempts  ... so many times ...
   refuse_status    ... with this status; everything else is answered with 204
@@ -37,6 +38,7 @@ TIMESTAMP_TOLERANCE_S = 300
 class Route:
     path: str
     secret: str
+    or_secrets: list = dataclasses.field(default_factory=list)
     refuse_every: int = 0
     refuse_attempts: int = 1
     refuse_status: int = 503
@@ -123,7 +125,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if route is None:
             self.answer(404)
             return
-        verified = signature_is_valid(self.headers, body, route.secret, time.time())
+        verified = any(signature_is_valid(self.headers, body, secret, time.time())
+                       for secret in [route.secret, *route.or_secrets])
         attempt = int(self.headers["hookd-attempt"])
         sequence = self.headers["hookd-sequence"]
         # Of a batch, its first member's; tests of an endpoint have none.
@@ -131,6 +134,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         refused = route.refuse_every and number % route.refuse_every == 0 and attempt <= route.refuse_attempts
         status = 400 if not verified else route.refuse_status if refused else 204
         entry = {
+            "time": time.time(),
             "path": self.path,
             "id": self.headers["webhook-id"],
             "sequence": sequence,

@@ -1,6 +1,10 @@
-"""Restarts of the service under load, as an upgrade does them: SIGTERM, and a start. crash_test.py has SIGKILL."""
+"""Restarts of the service under load, as an upgrade does them: SIGTERM, and a start. tests/crash has SIGKILL.
+
+HOOKD_ROLLING_ROUNDS (6) says how often.
+"""
 
 import json
+import os
 import subprocess
 import threading
 import time
@@ -9,7 +13,7 @@ import harness
 from harness import wait_for
 from load import Load
 
-ROUNDS = 6
+ROUNDS = int(os.environ.get("HOOKD_ROLLING_ROUNDS", "6"))
 DEADLINE_S = 20
 PARALLEL_IN_FLIGHT = 8
 FAST = ("--backoff", "100ms:500ms:0.1", "--rate-limit", "0", "--max-retries", "1000")

@@ -1,5 +1,8 @@
-// Seeded lives of ledger, scheduler and store. HOOKD_SIM_SEEDS=1000 HOOKD_SIM_FIRST=1 says which.
+// Seeded lives of ledger, scheduler and store. HOOKD_SIM_SEEDS=1000 HOOKD_SIM_FIRST=1 says which;
+// HOOKD_REPORT names a file for what was tried and found.
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -28,11 +31,22 @@ uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
+void Report(uint64_t lived, size_t failed, const Verdict& all) {
+  const char* path = std::getenv("HOOKD_REPORT");
+  if (path == nullptr) return;
+  std::ofstream out(path);
+  out << "{\"name\": \"sim\", \"tried\": " << lived << ", \"found\": " << failed
+      << ", \"counts\": {\"events\": " << all.events << ", \"deliveries\": " << all.deliveries
+      << ", \"attempts\": " << all.attempts << ", \"kills\": " << all.kills
+      << ", \"repeated\": " << all.repeated << "}}\n";
+}
+
 TEST(SimTest, EveryLifeKeepsThePromises) {
   const uint64_t seeds = FromEnvironment("HOOKD_SIM_SEEDS", kSeeds);
   const uint64_t first = FromEnvironment("HOOKD_SIM_FIRST", 1);
   Verdict all;
   size_t failed = 0;
+  uint64_t lived = 0;
   for (uint64_t seed = first; seed < first + seeds; ++seed) {
     const Verdict verdict = Live({.seed = seed});
     for (const std::string& fault : verdict.faults) {
@@ -41,6 +55,7 @@ TEST(SimTest, EveryLifeKeepsThePromises) {
                     << " build/release/tests/sim_test";
     }
     failed += verdict.faults.empty() ? 0 : 1;
+    ++lived;
     all.events += verdict.events;
     all.deliveries += verdict.deliveries;
     all.attempts += verdict.attempts;
@@ -49,8 +64,9 @@ TEST(SimTest, EveryLifeKeepsThePromises) {
     if (failed >= 10) break;
   }
   std::printf("%llu seeds of 2 days: %zu events, %zu deliveries, %zu attempts, %zu kills, %zu repeated\n",
-              static_cast<unsigned long long>(seeds), all.events, all.deliveries, all.attempts, all.kills,
+              static_cast<unsigned long long>(lived), all.events, all.deliveries, all.attempts, all.kills,
               all.repeated);
+  Report(lived, failed, all);
 }
 
 TEST(SimTest, ASeedIsReplayedExactly) {
