@@ -121,6 +121,14 @@ std::string_view ToString(TokenRole role) {
   return "unknown";
 }
 
+WallMs KeysEnd(const Endpoint& endpoint) {
+  WallMs end = 0;
+  for (const SigningKey& key : endpoint.signing_keys) {
+    if (key.expires_ms != 0 && (end == 0 || key.expires_ms < end)) end = key.expires_ms;
+  }
+  return end;
+}
+
 bool HoldsChannel(const Subscriber& subscriber, const Endpoint& endpoint) {
   const std::vector<std::string>& held = subscriber.held_channels;
   return endpoint.channels.size() == 1 &&

@@ -234,6 +234,9 @@ struct Endpoint {
   Authorization authorization;             // both null = none
 };
 
+// When the first of its signing keys that end does; 0 = none does.
+WallMs KeysEnd(const Endpoint& endpoint);
+
 // True: its subscriber holds the only channel that the endpoint serves, so no attempt starts.
 bool HoldsChannel(const Subscriber& subscriber, const Endpoint& endpoint);
 

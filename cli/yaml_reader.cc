@@ -10,6 +10,7 @@
 #include "base/concat.h"
 #include "base/status_macros.h"
 #include "cli/output.h"
+#include "config/yaml_documents.h"
 
 namespace hookd::cli {
 namespace {
@@ -85,15 +86,17 @@ absl::Status YamlValue::EachItem(const std::function<absl::Status(const YamlValu
 absl::Status ReadYaml(std::string_view text, const std::string& name,
                       const std::function<absl::Status(const YamlValue&)>& read) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      return absl::InvalidArgumentError(Concat(name, ": has ", documents.size(), " documents: keep one"));
+    const std::string whole(text);
+    const YamlDocuments documents = CountYamlDocuments(whole);
+    if (documents.second) {
+      return absl::InvalidArgumentError(
+          Concat(name, ":", *documents.second + 1, ": a second document: keep only one"));
     }
-    const YAML::Node root = documents.empty() ? YAML::Node() : documents.front();
+    const YAML::Node root = documents.any ? YAML::Load(whole) : YAML::Node();
     return read(YamlValue(root, name, "", 1));
   } catch (const YAML::Exception& error) {
-    return absl::InvalidArgumentError(
-        Concat(name, ":", error.mark.line + 1, ": not valid YAML (", error.msg, "): correct it"));
+    return absl::InvalidArgumentError(Concat(name, ":", error.mark.line + 1, ": not valid YAML (",
+                                             OneLine(error.msg, 400), "): correct it"));
   }
 }
 

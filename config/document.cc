@@ -3,17 +3,15 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <optional>
 #include <set>
-#include <sstream>
 
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include "config/value.h"
+#include "config/yaml_documents.h"
 #include "hookd/config/v1/config.pb.h"
 
 namespace hookd::config {
@@ -33,46 +31,12 @@ std::string Join(const std::string& path, absl::string_view key) {
   return absl::StrCat(path, path.empty() ? "" : ".", key);
 }
 
-// Looks at nothing.
-class NoEvents final : public YAML::EventHandler {
- public:
-  void OnDocumentStart(const YAML::Mark& mark) override { line = mark.line; }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-  }
-  void OnMapEnd() override {}
-
-  int line = 0;
-};
-
-struct Documents {
-  bool any = false;
-  std::optional<int> second;  // its line
-};
-
-// YAML::LoadAll makes documents without end of a text that goes on behind the end of one.
-Documents Count(const std::string& yaml) {
-  std::istringstream text(yaml);
-  YAML::Parser parser(text);
-  NoEvents events;
-  Documents count;
-  count.any = parser.HandleNextDocument(events);
-  if (count.any && parser.HandleNextDocument(events)) count.second = events.line;
-  return count;
-}
-
 }  // namespace
 
 void Document::Read(absl::string_view yaml, Message& root) {
   try {
     const std::string text(yaml);
-    const Documents documents = Count(text);
+    const YamlDocuments documents = CountYamlDocuments(text);
     if (documents.second) Add(*documents.second, "", "a second document: keep only one");
     if (documents.any) {
       const YAML::Node document = YAML::Load(text);

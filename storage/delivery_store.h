@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <absl/status/status.h>
@@ -38,6 +39,7 @@ struct LaneState {
   // reading them.
   bool endpoint_paused = false;
   bool endpoint_disabled = false;
+  WallMs endpoint_keys_end_ms = 0;  // the next end of one of its signing keys; 0 = none has one. Likewise
   uint64_t pending() const { return queued + parked; }
 };
 
@@ -229,7 +231,8 @@ class DeliveryStore {
     uint64_t subscribers = 0;
     uint64_t endpoints = 0;
     uint64_t endpoints_disabled = 0;
-    uint64_t endpoints_paused = 0;  // and not disabled
+    uint64_t endpoints_paused = 0;                           // and not disabled
+    std::vector<std::pair<WallMs, EndpointId>> keys_ending;  // of lanes with endpoint_keys_end_ms, by id
     Operations operations;
     uint64_t next_endpoint_number = 1;
     WallMs wall_high_water_ms = 0;  // no id and no stored time was made later than this

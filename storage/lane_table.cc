@@ -63,16 +63,19 @@ void LaneTable::Apply(const EndpointChanged& fact) {
   if (!status_.ok()) return;
   const bool paused = fact.endpoint->paused;
   const bool disabled = fact.endpoint->disabled != DisableReason::kNone;
+  const WallMs keys_end = KeysEnd(*fact.endpoint);
   if (row == nullptr) {
     HOOKD_CHECK(!lanes_.contains(id), "ids of endpoints are never reused");
     row = &lanes_[id];
     MarkChanged(id, *row);
   }
   HOOKD_CHECK(!row->lane.deleted, "a deleted endpoint does not come back");
-  if (row->lane.endpoint_paused != paused || row->lane.endpoint_disabled != disabled) {
+  if (row->lane.endpoint_paused != paused || row->lane.endpoint_disabled != disabled ||
+      row->lane.endpoint_keys_end_ms != keys_end) {
     MarkChanged(id, *row);
     row->lane.endpoint_paused = paused;
     row->lane.endpoint_disabled = disabled;
+    row->lane.endpoint_keys_end_ms = keys_end;
   }
   if (!fact.reset_failures) return;
   MarkChanged(id, *row);

@@ -320,6 +320,8 @@ absl::StatusOr<DeliveryStore::Recovered> MemoryStore::Recover() {
     if (busy) lanes_.Load(id, lane);
     if (!lane.deleted && lane.endpoint_disabled) ++recovered.endpoints_disabled;
     if (!lane.deleted && lane.endpoint_paused && !lane.endpoint_disabled) ++recovered.endpoints_paused;
+    if (!lane.deleted && lane.endpoint_keys_end_ms != 0)
+      recovered.keys_ending.emplace_back(lane.endpoint_keys_end_ms, id);
     if (!busy && lane.rate_tat_ms <= now && lane.hold_until_ms <= now) continue;
     ActiveLane& active = recovered.lanes.emplace_back();
     active.id = id;

@@ -199,6 +199,7 @@ std::string Encode(const LaneState& lane) {
   record.set_hold_until_ms(lane.hold_until_ms);
   record.set_endpoint_paused(lane.endpoint_paused);
   record.set_endpoint_disabled(lane.endpoint_disabled);
+  record.set_endpoint_keys_end_ms(lane.endpoint_keys_end_ms);
   return record.SerializeAsString();
 }
 
@@ -220,6 +221,7 @@ absl::StatusOr<LaneState> DecodeLane(std::string_view bytes) {
   lane.hold_until_ms = record.hold_until_ms();
   lane.endpoint_paused = record.endpoint_paused();
   lane.endpoint_disabled = record.endpoint_disabled();
+  lane.endpoint_keys_end_ms = record.endpoint_keys_end_ms();
   return lane;
 }
 

@@ -228,6 +228,7 @@ absl::Status RocksDbStore::RecoverLanes(Recovered& recovered) {
       ++recovered.endpoints;
       if (lane.endpoint_disabled) ++recovered.endpoints_disabled;
       if (lane.endpoint_paused && !lane.endpoint_disabled) ++recovered.endpoints_paused;
+      if (lane.endpoint_keys_end_ms != 0) recovered.keys_ending.emplace_back(lane.endpoint_keys_end_ms, *id);
     }
     const bool busy = lane.deleted || lane.pending() > 0;
     if (!busy && lane.rate_tat_ms <= now && lane.hold_until_ms <= now) continue;

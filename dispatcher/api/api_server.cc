@@ -79,7 +79,7 @@ class ApiServer::Impl {
         jobs_(engine),
         operations_(options.version, options.storage_format, options.egress_addresses, engine, telemetry,
                     clock),
-        backups_(options.backups),
+        backups_(options.backups, engine),
         tokens_(engine, clock),
         audit_(engine),
         profiles_(engine),

@@ -1,11 +1,13 @@
 #include "dispatcher/api/backup_service.h"
 
 #include <chrono>
+#include <string>
 #include <vector>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "dispatcher/api/audit_forms.h"
 #include "dispatcher/api/grpc_status.h"
 #include "dispatcher/api/time_convert.h"
 
@@ -40,17 +42,19 @@ void ToProto(const BackupRun& run, v1::BackupRun& message) {
   if (!run.status.ok()) message.set_error(run.status.ToString());
 }
 
-grpc::Status Answer(const absl::StatusOr<BackupRun>& run, v1::BackupRun& response) {
-  if (run.ok()) ToProto(*run, response);
-  return ToGrpc(run.status());
-}
-
 }  // namespace
+
+grpc::Status BackupService::Began(const absl::StatusOr<BackupRun>& run, v1::BackupRun& response) {
+  if (!run.ok()) return ToGrpc(run.status());
+  ToProto(*run, response);
+  return ToGrpc(engine_.NoteAudit(
+      {"backup", run->id == 0 ? std::string() : std::to_string(run->id), "", "", AuditJson(response), {}}));
+}
 
 grpc::Status BackupService::CreateBackup(grpc::ServerContext*, const v1::CreateBackupRequest*,
                                          v1::BackupRun* response) {
   if (runner_ == nullptr) return NotConfigured();
-  return Answer(runner_->StartCreate(), *response);
+  return Began(runner_->StartCreate(), *response);
 }
 
 grpc::Status BackupService::ListBackups(grpc::ServerContext*, const v1::ListBackupsRequest*,
@@ -75,7 +79,7 @@ grpc::Status BackupService::ListBackups(grpc::ServerContext*, const v1::ListBack
 grpc::Status BackupService::VerifyBackup(grpc::ServerContext*, const v1::VerifyBackupRequest* request,
                                          v1::BackupRun* response) {
   if (runner_ == nullptr) return NotConfigured();
-  return Answer(runner_->StartVerify(request->id()), *response);
+  return Began(runner_->StartVerify(request->id()), *response);
 }
 
 grpc::Status BackupService::GetBackupRun(grpc::ServerContext*, const v1::GetBackupRunRequest*,

@@ -1,6 +1,8 @@
 // hookd: takes events and delivers them to webhooks.
 // Exit codes: 0 after an orderly stop; 1 could not start; 2 bad usage or configuration; 70 the store failed;
 // 130 a second signal.
+#include <sys/resource.h>
+
 #include <csignal>
 #include <cstdio>
 #include <optional>
@@ -76,6 +78,14 @@ int Print(const absl::StatusOr<std::string>& text, const char* end) {
   return 0;
 }
 
+// Memory holds secrets and payloads. The hard limit stays, for who needs a dump: prlimit --core=unlimited.
+void LeaveNoCoreDump() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_CORE, &limit) != 0) return;
+  limit.rlim_cur = 0;
+  setrlimit(RLIMIT_CORE, &limit);
+}
+
 int Run(const Flags& flags) {
   const absl::StatusOr<config::v1::Config> config = ReadConfig(flags);
   if (!config.ok()) {
@@ -100,6 +110,7 @@ int Run(const Flags& flags) {
   if (flags.list_backups) return Print(BackupListText(*config), "");
   if (flags.restore_backup)
     return Print(RestoreFromBackup(*config, *flags.restore_backup, flags.restore_paused), "");
+  LeaveNoCoreDump();
   std::signal(SIGPIPE, SIG_IGN);
   Signals signals;
   Supervisor supervisor;

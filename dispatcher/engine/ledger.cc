@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "dispatcher/core/endpoint_health.h"
 #include "dispatcher/core/operational_event.h"
+#include "dispatcher/core/signing_keys.h"
 
 namespace hookd {
 
@@ -33,6 +34,7 @@ void Ledger::Recovered(const DeliveryStore::Recovered& recovered) {
   endpoints_ = recovered.endpoints;
   disabled_ = recovered.endpoints_disabled;
   paused_ = recovered.endpoints_paused;
+  for (const auto& [end, id] : recovered.keys_ending) keys_end_[id] = end;
   operations_told_ = store_.ReadSubscriber(std::string(kOperationsSubscriber)).ok();
   last_event_ms_ = recovered.wall_high_water_ms;
   event_counter_ = UINT16_MAX;  // the next id is later than any given before, whatever the clock says
@@ -369,6 +371,7 @@ void Ledger::MakeAnew(const BatchEnded& batch) {
 void Ledger::Keep(const Retention& retention, bool disk_full) {
   if (operations_.clock_suspect) return;
   TrimAudit(retention);
+  DropEndedKeys();
   kept_.reset();
   const WallMs expire_before = now_.wall - retention.pending.count();
   for (ShardNews& news : news_) news.expire_accepted_before = expire_before;
@@ -387,6 +390,34 @@ void Ledger::Keep(const Retention& retention, bool disk_full) {
     dropped_early |= early;
     Apply(BucketDropped{bucket.bucket, false});
   }
+}
+
+void Ledger::NoteKeysEnd(const Endpoint& endpoint) {
+  const WallMs end = KeysEnd(endpoint);
+  if (end == 0) {
+    keys_end_.erase(endpoint.id);
+  } else {
+    keys_end_[endpoint.id] = end;
+  }
+}
+
+void Ledger::DropEndedKeys() {
+  std::vector<EndpointId> due;
+  for (const auto& [id, end] : keys_end_) {
+    if (end <= now_.wall) due.push_back(id);
+    if (due.size() == kEndedKeysEachKeep) break;
+  }
+  Act(OwnOrigin("secret_ended"));
+  for (const EndpointId id : due) {
+    const absl::StatusOr<std::shared_ptr<const Endpoint>> endpoint = registry_.Find(id);
+    if (!endpoint.ok()) break;  // of the disk: the next call tries again
+    keys_end_.erase(id);
+    if (*endpoint == nullptr) continue;
+    auto changed = std::make_shared<Endpoint>(**endpoint);
+    SettleKeys((*endpoint)->signing_keys, changed->signing_keys, now_.wall);
+    PutEndpoint(changed);
+  }
+  Act(Acting::Now());
 }
 
 void Ledger::SetMailCursor(const std::string& text) {
@@ -416,6 +447,7 @@ void Ledger::PutEndpoint(const std::shared_ptr<const Endpoint>& endpoint, bool r
   }
   NoteEndpoint(before == (*account)->endpoints.end() ? nullptr : before->second.get(), endpoint.get());
   Count(*endpoint, 1);
+  NoteKeysEnd(*endpoint);
   registry_.Put(endpoint);
   Apply(EndpointChanged{endpoint, reset_failures});
   Tell(**account, endpoint);
@@ -458,6 +490,7 @@ void Ledger::RemoveEndpoint(const Endpoint& endpoint) {
   NoteEndpoint(&endpoint, nullptr);
   registry_.Remove(fact.endpoint);
   Count(endpoint, -1);
+  keys_end_.erase(endpoint.id);
   Apply(fact);
   NewsFor(fact.endpoint).deleted.push_back(fact.endpoint);
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -80,6 +81,9 @@ using LaneReport = std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked, B
 // How much older than the newest payload a bucket must be to go early because the disk is full.
 inline constexpr Millis kMinPayloadRetention{24LL * 3'600'000};
 
+// Endpoints whose ended signing keys leave their records in one call of Keep.
+inline constexpr size_t kEndedKeysEachKeep = 64;
+
 // Thread: the committer's.
 // Deliveries that others were made for lately, as Ledger::ReplacedLately knows them: far more than there can
 // be between the read of a job's page and its commit.
@@ -126,8 +130,8 @@ class Ledger {
   void Report(LaneReport report);
   // A time that everything accepted so far is before, and nothing accepted later.
   WallMs NextInstant();
-  // Ends what is older than the retention, and drops what nobody needs any more. `disk_full`: also payloads
-  // before their time, the oldest bucket first, one in each call.
+  // Ends what is older than the retention, and drops what nobody needs any more, signing keys that have ended
+  // too. `disk_full`: also payloads before their time, the oldest bucket first, one in each call.
   void Keep(const Retention& retention, bool disk_full);
 
   // Becomes an event when the round closes, while kOperationsSubscriber exists; else it is dropped.
@@ -194,6 +198,9 @@ class Ledger {
                                            const std::shared_ptr<const Endpoint>& endpoint);
   // Counts it in its state (1), or no more (-1).
   void Count(const Endpoint& endpoint, int by);
+  // Signing keys that have ended leave their records.
+  void DropEndedKeys();
+  void NoteKeysEnd(const Endpoint& endpoint);
   bool PayloadsKept(Bucket bucket);
   bool HistoryKept(Bucket bucket);
   void LearnBuckets();
@@ -236,7 +243,8 @@ class Ledger {
   uint64_t subscribers_ = 0;
   uint64_t endpoints_ = 0;
   uint64_t disabled_ = 0;
-  uint64_t paused_ = 0;  // and not disabled
+  uint64_t paused_ = 0;                    // and not disabled
+  std::map<EndpointId, WallMs> keys_end_;  // of the endpoints that have keys with an end, the first of these
   WallMs last_event_ms_ = 0;
   uint16_t event_counter_ = 0;
   EventId newest_event_;

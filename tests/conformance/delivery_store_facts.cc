@@ -71,7 +71,8 @@ TEST_P(DeliveryStoreSuite, LaneMovesOnWithApplyWhileReadersSeeOnlyCommits) {
   const EndpointId endpoint = AddEndpoint(1);
   ASSERT_NE(store().Lane(endpoint), nullptr);
   EXPECT_EQ(Describe(*store().Lane(endpoint)),
-            Describe(LaneState{.endpoint_paused = true, .endpoint_disabled = true}));
+            Describe(LaneState{
+                .endpoint_paused = true, .endpoint_disabled = true, .endpoint_keys_end_ms = kT0 + 90}));
 
   const auto event = MakeEvent("acme", kT0, 1);
   IdempotencyKey key{{1, 2, 3}, {4, 5, 6}};
@@ -174,7 +175,8 @@ TEST_P(DeliveryStoreSuite, FailedFirstAttemptMovesFromQueueToParked) {
                           .disable_failures = 1,
                           .disable_since_ms = kT0 + 1'120,
                           .endpoint_paused = true,
-                          .endpoint_disabled = true};
+                          .endpoint_disabled = true,
+                          .endpoint_keys_end_ms = kT0 + 90};
   EXPECT_EQ(Describe(*store().Lane(endpoint)), Describe(lane));
   Reopen();
   EXPECT_EQ(Describe(*store().Lane(endpoint)), Describe(lane));

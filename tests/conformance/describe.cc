@@ -188,7 +188,7 @@ std::string Describe(const LaneState& lane) {
                       lane.deleted ? " deleted" : "") +
          absl::StrCat(" counted=", lane.disable_failures, "@", lane.disable_since_ms,
                       " of one paused=", lane.endpoint_paused, " disabled=", lane.endpoint_disabled,
-                      " hold=", lane.hold_until_ms);
+                      " keys end=", lane.endpoint_keys_end_ms, " hold=", lane.hold_until_ms);
 }
 
 std::string Describe(const StoredSubscriber& subscriber) {
@@ -226,6 +226,9 @@ std::vector<std::string> Describe(const DeliveryStore::Recovered& recovered) {
   lines.push_back(absl::StrCat(recovered.subscribers, " subscribers, ", recovered.endpoints, " endpoints, ",
                                recovered.endpoints_disabled, " disabled, ", recovered.endpoints_paused,
                                " paused"));
+  std::string ending = "keys end:";
+  for (const auto& [end, id] : recovered.keys_ending) absl::StrAppend(&ending, " ", id.ToString(), "@", end);
+  lines.push_back(ending);
   lines.push_back(Describe(recovered.operations));
   lines.push_back(absl::StrCat("mail cursor: ", Escaped(recovered.mail_cursor)));
   std::string jobs = absl::StrCat("jobs, next ", recovered.next_job, ":");

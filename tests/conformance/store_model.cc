@@ -74,6 +74,7 @@ struct Applier {
     }
     lane->second.endpoint_paused = fact.endpoint->paused;
     lane->second.endpoint_disabled = fact.endpoint->disabled != DisableReason::kNone;
+    lane->second.endpoint_keys_end_ms = KeysEnd(*fact.endpoint);
     if (!fact.reset_failures) return;
     lane->second.consecutive_failures = 0;
     lane->second.failing_since_ms = 0;
@@ -356,6 +357,7 @@ LaneState StoreModel::LaneOf(EndpointId endpoint) const {
   state.deleted = lane.deleted;
   state.endpoint_paused = lane.endpoint_paused;
   state.endpoint_disabled = lane.endpoint_disabled;
+  state.endpoint_keys_end_ms = lane.endpoint_keys_end_ms;
   if (const auto rows = deliveries.find(endpoint); rows != deliveries.end()) {
     state.next = rows->second.rbegin()->first + 1;
     for (const auto& [sequence, row] : rows->second) {
@@ -422,6 +424,7 @@ std::vector<std::string> StoreModel::DescribeRecovered() const {
     if (lane.deleted) continue;
     if (lane.endpoint_disabled) ++recovered.endpoints_disabled;
     if (lane.endpoint_paused && !lane.endpoint_disabled) ++recovered.endpoints_paused;
+    if (lane.endpoint_keys_end_ms != 0) recovered.keys_ending.emplace_back(lane.endpoint_keys_end_ms, id);
   }
   recovered.next_job = next_job;
   return hookd::Describe(recovered);

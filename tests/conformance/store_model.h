@@ -39,6 +39,7 @@ struct ModelLane {
   bool deleted = false;
   bool endpoint_paused = false;
   bool endpoint_disabled = false;
+  WallMs endpoint_keys_end_ms = 0;
 };
 
 // A commit in the log of changes; the first is number 1.

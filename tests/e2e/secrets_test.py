@@ -5,6 +5,7 @@ import contextlib
 import http.server
 import json
 import os
+import resource
 import secrets
 import signal
 import threading
@@ -13,9 +14,11 @@ import urllib.request
 
 import harness
 from harness import wait_for
+from tls_test import make_certificates
 
 OK, REFUSED = 0, 1
 FAST = ("--backoff", "100ms:500ms:0", "--rate-limit", "0", "--max-retries", "3")
+TEMPLATES = harness.HERE.parents[1] / "config/templates"
 
 
 def files_with(folder, needle):
@@ -105,9 +108,17 @@ class PlantedSecretsTest(harness.TestCase):
 
     def setUp(self):
         self.key = key_file(self.space, "key")
-        self.hookd = self.space.hookd(secrets={"key_file": self.key}, log={"level": "trace"}).start()
         self.plants = {}
         self.mark = lambda name: self.plants.setdefault(name, random_mark())
+        self.backups = self.space.folder / "backups"
+        mail = self.space.folder / "mail"
+        mail.write_text(self.mark("mail"), encoding="utf-8")
+        # A mail server that is down: every mail fails, and says so in the log.
+        settings = {"server": "127.0.0.1:9", "from": "hookd@example.com", "user": "hookd", "password_file": str(mail),
+                    "digest_after": "100ms", "timeout": "1s", "templates_dir": str(TEMPLATES)}
+        self.hookd = self.space.hookd(
+            secrets={"key_file": self.key}, log={"level": "trace"}, backup={"folder": self.backups},
+            alerts={"mail": json.dumps(settings | {"to": ["ops@example.com"]})}).start()
         self.said = []
         self.talker = Talker(500, b"no: " + self.mark("answer").encode(), {"Set-Cookie": f"id={self.mark('cookie')}"},
                              self.token)
@@ -157,7 +168,7 @@ class PlantedSecretsTest(harness.TestCase):
         created = self.hookd.ask(
             "endpoints", "create", "--subscriber", "acme", "--url", self.url, "--signing-secret-file", secret,
             "--secret-header", f"Authorization: @{header}", "--header", f"X-Api-Key: {mark('plain')}", *FAST,
-            "--keep-bodies", "all",
+            "--keep-bodies", "all", "--alert-after", "2",
         )
         self.endpoint = created["endpoint"]["id"]
         made = self.hookd.ask("endpoints", "create", "--subscriber", "acme", "--url", "http://127.0.0.1:9/x", *FAST)
@@ -183,6 +194,13 @@ class PlantedSecretsTest(harness.TestCase):
         # As they go over the wire.
         for name, text in (("basic_value", f"hookd:{self.mark('password')}"), ("client_value", f"hookd:{self.mark('client')}")):
             self.plants[name] = base64.b64encode(text.encode()).decode().rstrip("=")
+        make_certificates(self.space.folder)
+        pem = (self.space.folder / "me.key").read_text(encoding="ascii").splitlines()
+        self.plants["client_key"], self.plants["client_key_end"] = pem[1], pem[-2].rstrip("=")
+        self.tls = self.hookd.ask(*new, "https://127.0.0.1:9/", "--tls-client-certificate-file",
+                                  self.space.folder / "me.pem", "--tls-client-key-file", self.space.folder / "me.key")
+        self.plants["made_tls"] = self.tls["signing_secret"].removeprefix("whsec_").rstrip("=")
+        self.tls = self.tls["endpoint"]["id"]
         rotated = self.hookd.ask("endpoints", "rotate-secret", self.basic)["signing_secret"]
         self.plants["rotated"] = rotated.removeprefix("whsec_").rstrip("=")
         # A published pair: of the text, only what is behind the seed may be seen.
@@ -231,6 +249,10 @@ class PlantedSecretsTest(harness.TestCase):
         run("captures", "stop", self.basic)
         run("endpoints", "update", self.oauth2, "--oauth2-token-url", "http://127.0.0.1:9/", "--oauth2-client-id", "hookd")
         run("endpoints", "update", self.basic, "--basic-user", "another")
+        run("endpoints", "get", self.tls)
+        run("endpoints", "update", self.tls, "--description", "another")
+        run("endpoints", "test", self.tls, "--type", "t", "--payload", '{"n": 1}')
+        run("endpoints", "update", self.tls, "--tls-client-certificate-file", self.space.folder / "ca.pem")
         run("subscribers", "get", "acme")
         run("subscribers", "list")
         run("deliveries", "list", "--subscriber", "acme")
@@ -246,6 +268,9 @@ class PlantedSecretsTest(harness.TestCase):
         run("profiles", "list")
         run("status")
         run("health")
+        run("backup", "create", "--wait")
+        run("backup", "list")
+        run("backup", "verify", "--wait")
         self.post("OperationsService/GetStatus", "{}")
         self.post("EndpointService/ListEndpoints", "{}")
         self.apply()
@@ -338,16 +363,35 @@ class PlantedSecretsTest(harness.TestCase):
         self.find("/metrics", metrics)
         output = "".join(path.read_text(encoding="utf-8") for path in self.space.folder.glob("hookd*.out"))
         self.find("standard output", output)
-        self.find("the log", self.hookd.log.read_text(encoding="utf-8"))
-        for name, plant in self.plants.items():
-            found = files_with(self.hookd.data, plant.encode())
-            if name in ("payload", "answer", "plain"):
-                self.assertNotEqual(found, [], name)
-            else:
-                self.assertEqual(found, [], f"{name} is in the data folder")
-        self.assertEqual(files_with(self.hookd.data, base64.b64decode(self.plants["key"])), [], "the key itself")
-        self.assertGreater(len(self.said), 150)
-        self.assertGreater(len(self.plants), 12)
+        log = self.hookd.log.read_text(encoding="utf-8")
+        self.assertIn("the mail server cannot be used", log)
+        self.find("the log", log)
+        for folder in (self.hookd.data, self.backups):
+            for name, plant in self.plants.items():
+                found = files_with(folder, plant.encode())
+                if name in ("payload", "answer", "plain"):
+                    self.assertNotEqual(found, [], f"{name} in {folder}")
+                else:
+                    self.assertEqual(found, [], f"{name} is in {folder}")
+            self.assertEqual(files_with(folder, base64.b64decode(self.plants["key"])), [], f"the key itself in {folder}")
+        print(f"{len(self.plants)} secrets, looked for in {len(self.said)} answers, the output, the log, /metrics, the data "
+              f"folder and a backup")
+        self.assertGreater(len(self.said), 170)
+        self.assertGreater(len(self.plants), 25)
+
+
+class CoreDumpTest(harness.TestCase):
+    def test_there_is_none_unless_it_is_asked_for(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        if hard == 0:
+            self.skipTest("no process here may leave one")
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_CORE, (soft, hard))
+        hookd = self.space.hookd().start()
+        pid = hookd.process.pid
+        self.assertEqual(resource.prlimit(pid, resource.RLIMIT_CORE), (0, hard))
+        resource.prlimit(pid, resource.RLIMIT_CORE, (hard, hard))
+        hookd.ask("status")
 
 
 class KeyTest(harness.TestCase):

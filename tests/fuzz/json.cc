@@ -1,8 +1,12 @@
-// JSON: what CheckJson takes is UTF-8, and a value to a reader that keeps it. The input: a text.
+// JSON: what CheckJson takes is UTF-8, and a value to a reader that keeps it; each of its members is found,
+// and is a value of its own. The input: a text.
+#include <optional>
 #include <string>
 
+#include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
+#include "dispatcher/core/json_member.h"
 #include "dispatcher/core/json_rules.h"
 #include "dispatcher/core/text_rules.h"
 #include "tests/fuzz/fuzz.h"
@@ -20,7 +24,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   boost::json::parse_options options;
   options.max_depth = kMaxJsonDepth;
   boost::system::error_code error;
-  static_cast<void>(boost::json::parse(text, error, {}, options));
+  const boost::json::value value = boost::json::parse(text, error, {}, options);
   Must(!error, "a payload is read as a value");
+  if (!value.is_object()) {
+    Must(!JsonMember(text, "a"), "what is no object has no member");
+    return 0;
+  }
+  const bool escapes = text.find('\\') != std::string::npos;
+  for (const auto& [key, member] : value.get_object()) {
+    const std::optional<std::string_view> found = JsonMember(text, {key.data(), key.size()});
+    Must(found || escapes, "a member is found");
+    if (!found) continue;
+    Must(CheckJson(*found).ok(), "a member is a value");
+    Must(escapes || boost::json::parse({found->data(), found->size()}, error, {}, options) == member,
+         "and the one that a reader has");
+  }
   return 0;
 }

@@ -1,6 +1,7 @@
 // A gRPC server over a real engine and a store in memory whose commits a test can hold back.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 #include "dispatcher/api/api_server.h"
 #include "dispatcher/api/audit_forms.h"
 #include "dispatcher/api/gateway.h"
+#include "dispatcher/engine/backup_runner.h"
 #include "dispatcher/tools/toolbox.h"
 #include "tests/fakes/fake_transport.h"
 #include "tests/fakes/forwarding_store.h"
@@ -73,6 +75,22 @@ class CountingTelemetry final : public NullTelemetry {
   std::map<std::string, int> by_reason_ ABSL_GUARDED_BY(mutex_);
 };
 
+// One backup, which is whole.
+class OneBackup final : public Backups {
+ public:
+  absl::StatusOr<BackupInfo> Create(std::atomic<uint64_t>&) override { return Info(); }
+  absl::Status Verify(uint32_t, std::atomic<uint64_t>&) override { return absl::OkStatus(); }
+  absl::StatusOr<std::vector<BackupInfo>> List() const override { return std::vector{Info()}; }
+  void Stop() override {}
+
+ private:
+  static BackupInfo Info() {
+    BackupInfo info;
+    info.id = 1;
+    return info;
+  }
+};
+
 class ApiTest : public ::testing::Test {
  protected:
   static constexpr size_t kIntakeBytes = 4096;
@@ -107,6 +125,7 @@ class ApiTest : public ::testing::Test {
     api.listen = "127.0.0.1:0";
     api.gateway = &gateway_;
     api.tools = tools_.get();
+    api.backups = &backup_runner_;
     api.auth = auth;
     api.tls = tls;
     api.certificate_check = std::chrono::seconds(1);
@@ -131,6 +150,8 @@ class ApiTest : public ::testing::Test {
   GatedStore store_;
   BinStore bins_{RealClock()};
   std::unique_ptr<Toolbox> tools_;
+  OneBackup backups_;
+  BackupRunner backup_runner_{backups_, Millis(0), RealClock(), telemetry_};
   std::unique_ptr<Engine> engine_;
   Gateway gateway_;
   std::unique_ptr<ApiServer> server_;

@@ -250,11 +250,14 @@ TEST_F(VerifiedWebhookConfigTest, AProofIsDemandedHereToo) {
 class MessageGetsTest : public WebhookConfigTest {
  protected:
   void Publish(const std::string& type, const std::string& phone, int id) {
+    PublishMessage(type, phone, Concat(R"({"msg_id": )", id, "}"));
+  }
+  void PublishMessage(const std::string& type, const std::string& phone, const std::string& message) {
     NewEvent event;
     event.event.subscriber_id = "chat";
     event.event.type = type;
     event.event.ordering_key = phone;
-    event.event.payload = Concat(R"({"tip": "msg", "msg_data": {"msg_id": )", id, "}}");
+    event.event.payload = Concat(R"({"tip": "msg", "msg_data": )", message, "}");
     absl::Notification done;
     ASSERT_TRUE(engine_->Publish({event}, [&](const std::vector<PublishOutcome>&) { done.Notify(); }).ok());
     done.WaitForNotification();
@@ -301,6 +304,23 @@ TEST_F(MessageGetsTest, TheNewestOfADirectionAndOfAChat) {
   refused("/api2/msg_get_last/wrong/", 401, "not valid");
   refused(Concat("/api2/msg_get_last/", Key({"shop"}), "/"), 401, "not valid");
   EXPECT_EQ(Call("POST", Concat("/api2/msg_get_last/", key, "/"), "").status, 405);
+}
+
+TEST_F(MessageGetsTest, MessagesAreAsTheyWerePublished) {
+  Open();
+  Endpoint endpoint;
+  endpoint.subscriber_id = "chat";
+  endpoint.url = "https://example.com/";
+  endpoint.signing_keys = {{std::string(32, 'k')}};
+  ASSERT_TRUE(engine_->CreateEndpoint(endpoint).ok());
+  const std::string nested = R"({"msg_data":[ {"a" : [[]]} ]})";
+  const std::string numbers = R"({"a": 1e400, "b":-1e400, "c":123456789012345678901234567890,"d":0.10})";
+  PublishMessage("msg:in", "111", numbers);
+  PublishMessage("msg:in", "111", nested);
+  PublishMessage("msg:in", "111", R"("\u0041")");
+  const Got got = Call("GET", Concat("/api2/msg_get_last/", Key({"chat"}), "/"), "");
+  EXPECT_EQ(got.status, 200);
+  EXPECT_EQ(got.text, Concat(R"({"err":0,"msg_data":["\u0041",)", nested, ",", numbers, "]}"));
 }
 
 TEST_F(WebhookConfigTest, WrongKeysAreSlowedByAddressAndCounted) {

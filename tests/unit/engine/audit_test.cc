@@ -1,4 +1,6 @@
 // What the engine writes into the audit log, and when that goes.
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -182,6 +184,14 @@ class AuditRetentionTest : public ::testing::Test {
     return left;
   }
 
+  // The ledger's changes, in a commit of their own.
+  void Change(WallMs at, const std::function<void()>& change) {
+    ledger_.Begin({SteadyTime{}, at});
+    change();
+    ASSERT_TRUE(store_->Commit(at).ok());
+    ledger_.Committed();
+  }
+
   static constexpr WallMs kStart = 1'700'000'000'000;
   const PlainForms forms_;
   NullTelemetry telemetry_;
@@ -197,6 +207,26 @@ TEST_F(AuditRetentionTest, TheOldGoByAge) {
   EXPECT_THAT(Keep(kStart + 99'000, Millis(1), UINT64_MAX), ElementsAre(10)) << "the newest stays";
   Pause(kStart + 99'000);
   EXPECT_EQ(store_->ReadAudit(11)->hash, HashOf(*store_->ReadAudit(11), store_->ReadAudit(10)->hash));
+}
+
+TEST_F(AuditRetentionTest, AKeyThatHasEndedGoesInHookdsName) {
+  Endpoint endpoint;
+  endpoint.id = EndpointId{7};
+  endpoint.subscriber_id = "acme";
+  endpoint.signing_keys = {{std::string(32, 'n')}, {std::string(32, 'o'), SigningScheme::kV1, 1, kStart + 5}};
+  Change(kStart, [&] {
+    Subscriber subscriber;
+    subscriber.id = "acme";
+    ledger_.PutSubscriber(subscriber);
+    ledger_.PutEndpoint(std::make_shared<const Endpoint>(endpoint));
+  });
+  EXPECT_EQ(Keep(kStart + 4, Millis(1'000'000), UINT64_MAX).size(), 2u);
+  EXPECT_EQ(Keep(kStart + 5, Millis(1'000'000), UINT64_MAX).size(), 3u);
+  const AuditRecord record = *store_->ReadAudit(3);
+  EXPECT_EQ(record.origin.actor, "hookd");
+  EXPECT_EQ(record.origin.call, "hookd/secret_ended");
+  EXPECT_EQ(record.change.resource_id, endpoint.id.ToString());
+  EXPECT_THAT(record.change.secrets_changed, ElementsAre("signing_secret"));
 }
 
 TEST_F(AuditRetentionTest, TheOldGoBySize) {
