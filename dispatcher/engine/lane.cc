@@ -197,6 +197,7 @@ void Lane::Refresh(Keys::iterator it) {
 // Nothing is in flight.
 void Lane::SetMode(DeliveryMode mode) {
   if (mode == mode_ || (mode == DeliveryMode::kKeyed && BatchOfSeveralKeys())) return;
+  DropFormed();  // it goes first no more, but in its turn
   mode_ = mode;
   candidates_.clear();
   keys_.clear();
@@ -282,11 +283,7 @@ SteadyTime Lane::MayStartAt() const {
 
 // What is dropped is on disk, and read again in its turn.
 void Lane::DropWindow() {
-  if (formed_ != nullptr) {
-    const std::shared_ptr<Batch> batch = formed_;
-    ReleaseFormed();
-    for (Batch::Member& member : batch->members) member.event = nullptr;
-  }
+  DropFormed();
   if (window_.empty() || loading_queue_) return;
   window_end_ = window_.front().sequence;
   for (const Windowed& entry : window_) shared_.budget.Give(*entry.event);

@@ -353,6 +353,8 @@ class Lane {
   void Forget(const Batch& batch);
   // The payloads of formed_ are not in the budget any more.
   void ReleaseFormed();
+  // Nor in memory: formed_ becomes a batch like any other that is parked. It is in nobody's hands.
+  void DropFormed();
   // A newer one makes it superfluous.
   bool Superseded(const Event& event, Sequence sequence) const;
   void LearnCoalesceKey(const Event& event, Sequence sequence);

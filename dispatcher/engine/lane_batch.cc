@@ -27,6 +27,13 @@ void Lane::ReleaseFormed() {
   formed_ = nullptr;
 }
 
+void Lane::DropFormed() {
+  if (formed_ == nullptr) return;
+  const std::shared_ptr<Batch> batch = formed_;
+  ReleaseFormed();
+  for (Batch::Member& member : batch->members) member.event = nullptr;
+}
+
 bool Lane::NeedsEvent(const Parked& parked) {
   if (parked.batch == nullptr) return parked.event == nullptr;
   return std::any_of(parked.batch->members.begin(), parked.batch->members.end(),

@@ -69,6 +69,7 @@ struct AttemptOutcome {
   AttemptRecorded fact;
   std::vector<AttemptRecorded> others;  // of a batch: its further members
   uint64_t host = 0;
+  bool token_unreached = false;  // as HttpResult's
 };
 // All members of a batch end, without an attempt.
 struct BatchEnded {

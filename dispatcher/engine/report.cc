@@ -70,6 +70,7 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   const DeliveryPolicy& policy = settings.policy;
   AttemptOutcome outcome;
   outcome.host = StableHash(host);
+  outcome.token_unreached = result.token_unreached;
   AttemptRecorded& fact = outcome.fact;
   fact.delivery = MakeDeliveryId(work.event->id, work.remade, lane.id(), work.sequence);
   fact.event = work.event->id;

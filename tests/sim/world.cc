@@ -33,8 +33,8 @@ enum class Weather { kFair, kSlow, kFails, kRefuses, kHangs, kBusy, kUnavailable
 struct Place {
   Endpoint made;  // as it was created
   bool deleted = false;
-  bool new_mode = false;  // changed on the way: order is not judged
-  bool new_rate = false;
+  // Its policy was changed and something from before is pending: order, failures and rate are not judged.
+  bool new_policy = false;
   uint64_t expected = 0;  // deliveries that were acknowledged
   Weather weather = Weather::kFair;
   Duration weather_until{};
@@ -202,7 +202,7 @@ class World {
     if (now->paused || now->disabled != DisableReason::kNone) {
       Fault(Concat(Name(id, work.sequence), " was sent while its endpoint was held"));
     }
-    if (work.failures > now->policy.max_retries && !place.new_mode) {
+    if (work.failures > now->policy.max_retries && !place.new_policy) {
       Fault(Concat(Name(id, work.sequence), " was tried after ", work.failures, " failures"));
     }
     // While the clock is not trusted, nothing expires.
@@ -215,14 +215,14 @@ class World {
       Fault(Concat(Name(id, work.sequence), " was in flight twice"));
     }
     const DeliveryPolicy& policy = place.made.policy;
-    if (!place.new_mode) WatchOrder(place, work);
+    if (!place.new_policy) WatchOrder(place, work);
     const size_t bound = policy.mode == DeliveryMode::kOrdered ? 1 : policy.max_in_flight;
-    if (!place.new_mode && place.in_flight.size() >= bound) {
+    if (!place.new_policy && place.in_flight.size() >= bound) {
       Fault(Concat(Name(id, work.sequence), " was beside ", place.in_flight.size(), " others"));
     }
     place.sends.push_back(simulation_.elapsed());
     if (place.sends.size() > kWatchedSends) place.sends.pop_front();
-    if (policy.rate.per_second > 0 && !place.new_rate) WatchRate(place);
+    if (policy.rate.per_second > 0 && !place.new_policy) WatchRate(place);
   }
 
   void WatchOrder(Place& place, const Work& work) {
@@ -303,7 +303,18 @@ class World {
     return event;
   }
 
+  // Once all that was before its policy changed has ended, what follows is judged by the new one.
+  void JudgeAgain(Place& place) {
+    const EndpointId id = place.made.id;
+    if (!place.new_policy || place.deleted || simulation_.store().Lane(id)->pending() > 0) return;
+    place.new_policy = false;
+    place.made.policy = simulation_.Find(id)->policy;
+    place.last.clear();
+    place.sends.clear();
+  }
+
   void Publish() {
+    for (auto& [id, place] : places_) JudgeAgain(place);
     const size_t count = 1 + Draw(kMaxBurst);
     if (options_.forget_last_publish) before_last_ = simulation_.store().Reopen();
     for (size_t i = 0; i < count; ++i) simulation_.Publish(DrawEvent());
@@ -355,7 +366,7 @@ class World {
 
   void ChangePolicy(Place& place) {
     if (place.deleted) return;
-    place.new_mode = place.new_rate = true;
+    place.new_policy = true;
     const DeliveryPolicy policy = DrawPolicy();
     Update(place, [&](Endpoint& endpoint) { endpoint.policy = policy; });
   }

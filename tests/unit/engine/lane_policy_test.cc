@@ -174,6 +174,30 @@ TEST_F(LanePolicyTest, FromKeyedToOrderedAndBackKeepsTheOrder) {
   EXPECT_EQ(Run(), "4 ");
 }
 
+TEST_F(LanePolicyTest, ABatchPutTogetherBeforeTheModeChangedTakesItsTurn) {
+  endpoint_.policy.batch = {{"t"}, 2, Millis(0)};
+  Mode(DeliveryMode::kParallel);
+  AcceptKeys("a");
+  EXPECT_EQ(Run(), "1 ");
+  Fail(1, seconds(60));
+  for (int i = 0; i < 2; ++i) {
+    const std::shared_ptr<Event> event = MakeEvent(next_, "a");
+    event->type = "t";
+    Accept(event);
+  }
+  const LaneStep formed = lane_.Next(now_);
+  ASSERT_EQ(formed.kind, Kind::kForm);
+  ASSERT_EQ(formed.work.sequence, 2u);
+  Configure(Hold::kEndpoint);
+  lane_.Recorded(2);
+  Mode(DeliveryMode::kOrdered);
+  EXPECT_EQ(Run(), "until 60");  // for 1
+  Pass(seconds(60));
+  EXPECT_EQ(Run(), "1 ");
+  Succeed(1);
+  EXPECT_EQ(Run(), "2 ");
+}
+
 TEST_F(LanePolicyTest, AHoldStopsEverythingOfTheEndpointAndIsForgottenWithThePolicy) {
   Mode(DeliveryMode::kParallel);
   AcceptKeys("ab");
