@@ -102,7 +102,7 @@ int Victim(const std::vector<std::string>& arguments) {
   };
   const auto counter = std::make_shared<std::atomic<uint64_t>>(0);
   const auto arm = [&] {
-    disk->SetHook([&plan, &random, counter, nth, sticky](const FileOp& op) -> Injected {
+    disk->SetHook([&plan, counter, nth, sticky](const FileOp& op) -> Injected {
       if (op.kind != plan.kind || op.path.find(plan.file) == std::string::npos) return {};
       const uint64_t count = ++*counter;
       if (count < nth || (count > nth && !sticky)) return {};

@@ -9,7 +9,6 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <set>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -200,6 +199,7 @@ FaultFileSystem::FaultFileSystem(const std::string& root)
   }
   for (auto& [path, folder] : folders_) {
     folder.durable = folder.now;
+    folder.since.clear();
     for (auto& [name, node] : folder.now) node->synced = node->written;
   }
 }
@@ -273,22 +273,42 @@ void FaultFileSystem::Rescan(const std::string& path) {
     const auto node = known.find(*inode);
     found[name] = node == known.end() ? Adopt(entry.path()) : node->second;
   }
-  folder.now = std::move(found);
+  Changes changes;
+  for (const auto& [name, node] : folder.now) {
+    if (!found.contains(name)) changes.emplace_back(name, nullptr);
+  }
+  for (const auto& [name, node] : found) {
+    const auto before = folder.now.find(name);
+    if (before == folder.now.end() || before->second != node) changes.emplace_back(name, node);
+  }
+  if (!changes.empty()) Change(path, std::move(changes));
+}
+
+void FaultFileSystem::Apply(const Changes& changes, Names& names) {
+  for (const auto& [name, node] : changes) {
+    if (node == nullptr) {
+      names.erase(name);
+    } else {
+      names[name] = node;
+    }
+  }
+}
+
+void FaultFileSystem::Change(const std::string& path, Changes changes) {
+  Folder& folder = folders_[path];
+  Apply(changes, folder.now);
+  folder.since.push_back(std::move(changes));
 }
 
 void FaultFileSystem::Enter(const std::string& path, NodePtr node) {
-  folders_[FolderOf(path)].now[NameOf(path)] = std::move(node);
-}
-
-void FaultFileSystem::Forget(const std::string& path) {
-  const auto folder = folders_.find(FolderOf(path));
-  if (folder != folders_.end()) folder->second.now.erase(NameOf(path));
+  Change(FolderOf(path), {{NameOf(path), std::move(node)}});
 }
 
 void FaultFileSystem::FolderSynced(const std::string& path) {
   if (lies_) return;
   Folder& folder = folders_[path];
   folder.durable = folder.now;
+  folder.since.clear();
 }
 
 IOStatus FaultFileSystem::SyncFolder(const std::string& path) {
@@ -400,7 +420,7 @@ IOStatus FaultFileSystem::DeleteFile(const std::string& path, const IOOptions& o
   if (!injected.status.ok()) return injected.status;
   absl::MutexLock lock(&mutex_);
   IOStatus done = target()->DeleteFile(path, options, debug);
-  if (done.ok() && Inside(path)) Forget(path);
+  if (done.ok() && Inside(path)) Change(FolderOf(path), {{NameOf(path), nullptr}});
   return done;
 }
 
@@ -411,9 +431,9 @@ IOStatus FaultFileSystem::RenameFile(const std::string& from, const std::string&
   absl::MutexLock lock(&mutex_);
   IOStatus done = target()->RenameFile(from, to, options, debug);
   if (!done.ok() || !Inside(from) || !Inside(to)) return done;
+  HOOKD_CHECK(FolderOf(from) == FolderOf(to), "a rename within one folder");
   if (NodePtr node = Find(from)) {
-    Forget(from);
-    Enter(to, std::move(node));
+    Change(FolderOf(to), {{NameOf(from), nullptr}, {NameOf(to), std::move(node)}});
   }
   return done;
 }
@@ -436,15 +456,13 @@ void FaultFileSystem::Leave(const std::string& from, const std::string& to, Loss
                             std::mt19937_64& random) {
   fs::create_directories(to);
   const Folder& folder = folders_[from];
-  std::set<std::string> names;
-  for (const auto& [name, node] : folder.now) names.insert(name);
-  for (const auto& [name, node] : folder.durable) names.insert(name);
-  for (const std::string& name : names) {
-    const bool kept = loss.names == Loss::Names::kNone || Draw(random, 1) == 0;
-    const Names& source = kept ? folder.durable : folder.now;
-    const auto it = source.find(name);
-    if (it == source.end()) continue;
-    const Node& node = *it->second;
+  Names names = folder.durable;
+  if (loss.names == Loss::Names::kSome) {
+    const uint64_t kept = Draw(random, folder.since.size());
+    for (uint64_t i = 0; i < kept; ++i) Apply(folder.since[i], names);
+  }
+  for (const auto& [name, held] : names) {
+    const Node& node = *held;
     const std::string target = Concat(to, "/", name);
     if (node.folder) {
       Leave(Concat(from, "/", name), target, loss, random);

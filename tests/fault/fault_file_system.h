@@ -9,6 +9,8 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
@@ -39,7 +41,7 @@ struct Loss {
   };
   enum class Names {
     kNone,  // a folder is as it was at its last fsync
-    kSome,  // each name is as it was then, or as it is now
+    kSome,  // the first of what was done to it since then is kept: journals keep the order
   };
   Data data = Data::kNone;
   Names names = Names::kNone;
@@ -111,9 +113,12 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   };
   using NodePtr = std::shared_ptr<Node>;
   using Names = std::map<std::string, NodePtr>;
+  // Names that change at once; null = it is gone.
+  using Changes = std::vector<std::pair<std::string, NodePtr>>;
   struct Folder {
     Names now;
     Names durable;
+    std::vector<Changes> since;  // from `durable` to `now`
   };
 
   Injected Ask(FileOp::Kind kind, const std::string& path, size_t bytes = 0);
@@ -122,8 +127,9 @@ class FaultFileSystem final : public rocksdb::FileSystemWrapper {
   NodePtr Find(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes in what came into a folder otherwise than through here.
   void Rescan(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Change(const std::string& folder, Changes changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Enter(const std::string& path, NodePtr node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Forget(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Apply(const Changes& changes, Names& names);
   void FolderSynced(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   rocksdb::IOStatus SyncFolder(const std::string& path);
   void Leave(const std::string& from, const std::string& to, Loss loss, std::mt19937_64& random)

@@ -97,7 +97,6 @@ void Ledger::Begin() {
   absl::MutexLock lock(&mutex_);
   cut_ = false;
   ++lives_;
-  for (auto& [url, lane] : lanes_) lane.succeeded_now.clear();
 }
 
 void Ledger::Cut() {
@@ -165,16 +164,16 @@ void Ledger::Arrived(Arrival& lane, const std::string& url, uint64_t n, uint64_t
     last = sequence;
   }
   if (!success) return;
-  if (!lane.succeeded_now.insert(n).second) {
-    FaultLocked(Concat(url, ": event ", n, " was sent again in the same life"));
-  }
-  if (++lane.successes[n] == 1) return;
+  const auto [before, is_first] = lane.succeeded_in.try_emplace(n, lives_);
+  if (is_first) return;
+  const size_t life = std::exchange(before->second, lives_);
+  if (life == lives_) return FaultLocked(Concat(url, ": event ", n, " was sent again in the same life"));
   ++repeated_;
-  // Each time the power went, what was in flight may come again: no more than could be.
-  std::set<std::string>& again = lane.repeated_in[lives_];
+  // What was in flight as the power went may come again, in whatever later life: no more than could be.
+  std::set<std::string>& again = lane.repeated_of[life];
   const bool one_each = again.insert(parallel ? std::to_string(n) : key).second;
   if (!one_each || again.size() > lane.lane.in_flight) {
-    FaultLocked(Concat(url, ": more came again in life ", lives_, " than was in flight: event ", n));
+    FaultLocked(Concat(url, ": event ", n, " came again, and more of life ", life, " than was in flight"));
   }
 }
 
@@ -236,7 +235,7 @@ void Ledger::JudgeTheEnd() {
   absl::MutexLock lock(&mutex_);
   for (const auto& [n, acknowledged] : acknowledged_) {
     for (const auto& [url, lane] : lanes_) {
-      if (!lane.successes.contains(n)) FaultLocked(Concat("event ", n, " never arrived at ", url));
+      if (!lane.succeeded_in.contains(n)) FaultLocked(Concat("event ", n, " never arrived at ", url));
     }
   }
   for (const auto& [url, lane] : lanes_) {

@@ -76,11 +76,11 @@ class Ledger {
  private:
   struct Arrival {
     Lane lane;
-    std::map<uint64_t, size_t> successes;                 // by number
-    std::map<uint64_t, uint64_t> sequences;               // of each number
-    std::map<std::string, uint64_t> last;                 // sequence, by ordering key
-    std::set<uint64_t> succeeded_now;                     // in this life
-    std::map<size_t, std::set<std::string>> repeated_in;  // by life: keys, or numbers of a PARALLEL lane
+    std::map<uint64_t, size_t> succeeded_in;  // by number: the life that its newest success came in
+    std::map<uint64_t, uint64_t> sequences;   // of each number
+    std::map<std::string, uint64_t> last;     // sequence, by ordering key
+    // By the life that it had come in: keys of what came again, or numbers of a PARALLEL lane.
+    std::map<size_t, std::set<std::string>> repeated_of;
   };
   void Tell(const std::string& line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AnsweredLocked(uint64_t n, const Acknowledged& acknowledged, bool duplicate)

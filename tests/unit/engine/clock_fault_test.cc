@@ -100,13 +100,11 @@ TEST(ClockFaultTest, AttemptsAreMadeWhenTheyWouldHaveBeen) {
 }
 
 TEST(ClockFaultTest, OnlyALeapAheadIsToldAndOnce) {
-  for (const auto& [name, expected] : std::vector<std::pair<std::string, size_t>>{
-           {"ten years ahead", 1}, {"ten years back", 0}, {"stands still", 0}, {"half as fast", 0}}) {
-    const auto kind =
-        std::find_if(Kinds().begin(), Kinds().end(), [&](const Kind& k) { return k.name == name; });
+  const std::vector<size_t> expected = {1, 0, 1, 0, 0, 0};  // of the first kinds
+  for (size_t i = 0; i < expected.size(); ++i) {
     size_t alerts = 0;
-    SentUnder(kind->fault, &alerts);
-    EXPECT_EQ(alerts, expected) << name;
+    SentUnder(Kinds()[i].fault, &alerts);
+    EXPECT_EQ(alerts, expected[i]) << Kinds()[i].name;
   }
 }
 
