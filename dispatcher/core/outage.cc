@@ -9,6 +9,7 @@ bool Connected(ErrorKind error, int status) {
     case ErrorKind::kName:
     case ErrorKind::kConnect:
     case ErrorKind::kLocal:
+    case ErrorKind::kToken:
       return false;
     case ErrorKind::kTimeout:
       return status != 0;
@@ -18,7 +19,6 @@ bool Connected(ErrorKind error, int status) {
     case ErrorKind::kProtocol:
     case ErrorKind::kResponseTooBig:
     case ErrorKind::kRefusedAddress:  // says nothing of the network
-    case ErrorKind::kToken:           // nor of this host
       break;
   }
   return true;

@@ -16,7 +16,7 @@ namespace hookd {
 // Whether an attempt reached its host: not if the name, the connection or any answer in time was missing, nor
 // with our own trouble. A failed TLS handshake did connect. A timeout without an answer counts as not
 // connected: what an outage drops looks so, and a host that takes connections and never answers is as good as
-// gone.
+// gone. Without a token (kToken) nothing was sent.
 bool Connected(ErrorKind error, int status);
 
 // Which hosts were tried lately, and whether the last try reached them. While most of them cannot be reached

@@ -68,6 +68,7 @@ struct AttemptOutcome {
   AttemptRecorded fact;
   std::vector<AttemptRecorded> others;  // of a batch: its further members
   uint64_t host = 0;
+  bool token_unreached = false;  // of kToken: nor was its server (core/outage.h)
 };
 // All members of a batch end, without an attempt.
 struct BatchEnded {

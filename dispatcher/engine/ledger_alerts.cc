@@ -146,6 +146,8 @@ void Ledger::JudgeHealth(const AttemptRecorded& fact, const LaneState& before) {
 void Ledger::WatchOutage(const AttemptOutcome& outcome) {
   const Attempt& attempt = outcome.fact.attempt;
   if (attempt.error == ErrorKind::kLocal) return;
+  // What a token server answers tells that the network is well, and nothing of this host.
+  if (attempt.error == ErrorKind::kToken && !outcome.token_unreached) return;
   outage_.Record(outcome.host, Connected(attempt.error, attempt.status), now_.steady);
   const bool suspended = outage_.Suspended(now_.steady);
   if (suspended && !outage_told_) {

@@ -119,7 +119,11 @@ void AuthorizingTransport::Fetched(const std::string& key, const HttpResult& ans
   }
   entry.fetch_after = now + kTokenRetry;
   const ErrorKind error = answer.error == ErrorKind::kLocal ? ErrorKind::kLocal : ErrorKind::kToken;
-  for (Waiting& one : waiting) one.done(WithoutToken(error, why, Us(now - one.since)));
+  for (Waiting& one : waiting) {
+    HttpResult result = WithoutToken(error, why, Us(now - one.since));
+    result.token_error = answer.error;
+    one.done(std::move(result));
+  }
 }
 
 void AuthorizingTransport::SendWith(const std::string& key, std::shared_ptr<Token> token, HttpRequest request,

@@ -34,6 +34,7 @@ TEST(ConnectedTest, TellsWhatReachedTheHost) {
       {ErrorKind::kConnect, 0, false},
       {ErrorKind::kName, 0, false},
       {ErrorKind::kLocal, 0, false},
+      {ErrorKind::kToken, 0, false},
       {ErrorKind::kResponseTooBig, 200, true},
       {ErrorKind::kResponseTooBig, 0, true},
   };

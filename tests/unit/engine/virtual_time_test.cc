@@ -244,6 +244,27 @@ TEST(VirtualTimeTest, WhileMostHostsCannotBeReachedNoneIsDisabled) {
   EXPECT_EQ(simulation.Find(ids[1])->disabled, DisableReason::kNone);
 }
 
+TEST(VirtualTimeTest, TokenServersThatCannotBeReachedAreAnOutageToo) {
+  ErrorKind of_server = ErrorKind::kConnect;
+  Simulation simulation([&](const Endpoint&, const Work&) {
+    return Answer{0, ErrorKind::kToken, "", {}, of_server};
+  });
+  std::vector<EndpointId> ids;
+  for (int i = 1; i <= 6; ++i) {
+    Endpoint endpoint = MakeEndpoint(i);
+    endpoint.policy.max_retries = 1000;
+    endpoint.policy.backoff = LinearBackoff(minutes(2), minutes(2), 0);
+    ids.push_back(simulation.Put(endpoint));
+  }
+  simulation.Publish();
+  simulation.RunUntil(hours(10));
+  for (const EndpointId id : ids) EXPECT_EQ(simulation.Find(id)->disabled, DisableReason::kNone);
+  EXPECT_EQ(simulation.telemetry.alerts(AlertKind::kOutage), 1u);
+  of_server = ErrorKind::kNone;  // they answer, and refuse: that is no outage
+  simulation.RunUntil(hours(11));
+  for (const EndpointId id : ids) EXPECT_EQ(simulation.Find(id)->disabled, DisableReason::kFailures);
+}
+
 TEST(VirtualTimeTest, FirstAttemptsAndRetriesShareTheRate) {
   Simulation simulation(Always(kRefuses));
   Endpoint endpoint = MakeEndpoint();

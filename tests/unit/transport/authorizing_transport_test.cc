@@ -248,6 +248,19 @@ TEST_F(AuthorizingTransportTest, WhoIsToBlameForNoAnswerIsTold) {
   EXPECT_EQ(results_[one].error_detail.size(), kMaxErrorDetail);
 }
 
+TEST_F(AuthorizingTransportTest, WhatTheTokenServerCameToIsTold) {
+  for (const ErrorKind error :
+       {ErrorKind::kConnect, ErrorKind::kName, ErrorKind::kTimeout, ErrorKind::kTls, ErrorKind::kNone}) {
+    HttpResult result;
+    result.error = error;
+    result.status = error == ErrorKind::kNone ? 503 : 0;
+    const size_t one = Post();
+    Answer(true, result);
+    EXPECT_EQ(results_[one].error, ErrorKind::kToken) << ToString(error);
+    EXPECT_EQ(results_[one].token_error, error) << ToString(error);
+  }
+}
+
 TEST_F(AuthorizingTransportTest, A401ToATokenThatWasTakenBeforeBringsANewOne) {
   Post();
   Grant("t1");
