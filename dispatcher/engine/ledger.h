@@ -102,6 +102,9 @@ class Ledger {
   // exists.
   void Close();
   WallMs now() const { return now_.wall; }
+  // For what must not be dated ahead, or end, because the clock leapt: while that is suspect, the time before
+  // the leap and the steady time since; `now` if that is earlier.
+  WallMs trusted_now() const { return trusted_now_; }
   bool HasFacts() const { return has_facts_; }
   // The round is on disk. Gives the news, by shard.
   std::vector<ShardNews> Committed();
@@ -213,6 +216,7 @@ class Ledger {
   void JudgeHealth(const AttemptRecorded& fact, const LaneState& before);
   void WatchOutage(const AttemptOutcome& outcome);
   void WatchClock();
+  WallMs TrustedNow(bool leapt);
   // What ledger_audit.cc knows. Null: it was, or is, not there.
   void NoteEndpoint(const Endpoint* before, const Endpoint* after);
   void NoteSubscriber(const Subscriber* before, const Subscriber* after);
@@ -230,6 +234,7 @@ class Ledger {
   Registry registry_;
   Operations operations_;
   ClockGuard clock_guard_;
+  std::optional<Now> trusted_;  // when the clock was not suspect last
   OutageDetector outage_;
   bool outage_told_ = false;
   bool operations_told_ = false;  // kOperationsSubscriber exists
@@ -260,6 +265,7 @@ class Ledger {
   // Of the round.
   AuditOrigin origin_;
   Now now_;
+  WallMs trusted_now_ = 0;
   bool has_facts_ = false;
   std::vector<OperationalEvent> announced_;  // until Close
   std::vector<ShardNews> news_;

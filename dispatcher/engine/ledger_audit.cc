@@ -37,7 +37,7 @@ void Ledger::Note(AuditChange change) {
   AuditRecord record;
   record.origin = origin_;
   record.change = std::move(change);
-  Chain(record, now_.wall, audit_);
+  Chain(record, trusted_now_, audit_);
   if (audit_first_ == 0) audit_first_ = record.number;
   Apply(Audited{std::move(record)});
 }
