@@ -1,4 +1,5 @@
 // Backups while the store is open, their checks, and what a restored folder says.
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -416,8 +417,59 @@ TEST_F(BackupTest, ANearlyFullDiskIsLeftAlone) {
   Use(options);
   const absl::Status full = backups_->Create(bytes_).status();
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(Message(full), HasSubstr("less than 100 % of the disk"));
+  EXPECT_THAT(Message(full), HasSubstr("backup.folder: less than 100 % of the disk"));
   EXPECT_TRUE(backups_->Verify(1, bytes_).ok());
+}
+
+// Where files are kept for it that are not needed any more.
+TEST_F(BackupTest, ItEndsWhenTheDataFoldersDiskIsNearlyFull) {
+  BackupOptions options;
+  options.data_free_percent = 100;
+  Use(options);
+  const absl::Status full = backups_->Create(bytes_).status();
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(Message(full), HasSubstr("data_dir: less than 100 % of the disk"));
+  Use({});
+  EXPECT_EQ(Make().id, 1u);
+}
+
+TEST_F(BackupTest, OnAFullDiskWhatHasNoUseGoesFirst) {
+  for (int i = 0; i < 3; ++i) Make();
+  fs::create_directories(In("backups/private/4"));
+  std::ofstream(In("backups/private/4/000007.log")) << "half";
+  std::ofstream(In("backups/shared_checksum/000099_sABC_12.sst.tmp")) << "half a table";
+  BackupOptions options;
+  options.min_free_percent = 100;
+  options.keep = 1;
+  Use(options);
+  EXPECT_EQ(backups_->Create(bytes_).status().code(), absl::StatusCode::kResourceExhausted);
+  const absl::StatusOr<std::vector<BackupInfo>> listed = backups_->List();
+  ASSERT_TRUE(listed.ok());
+  ASSERT_THAT(*listed, SizeIs(1));
+  EXPECT_EQ(listed->front().id, 3u);
+  EXPECT_FALSE(fs::exists(In("backups/shared_checksum/000099_sABC_12.sst.tmp")));
+  EXPECT_FALSE(fs::exists(In("backups/private/4/000007.log")));
+  EXPECT_TRUE(backups_->Verify(3, bytes_).ok());
+}
+
+TEST_F(BackupTest, OneThatIsMadeIsMadeThoughAnOldOneCannotGo) {
+  Make();
+  Accept(10, 100'000);
+  Reopen();
+  BackupOptions options;
+  options.keep = 1;
+  options.bytes_per_second = 1u << 20;
+  Use(options);
+  absl::StatusOr<BackupInfo> made;
+  std::thread making([&] { made = backups_->Create(bytes_); });
+  while (bytes_ < 100'000) std::this_thread::yield();
+  // What says what the first one holds cannot be unlinked from now on.
+  fs::remove(In("backups/meta/1"));
+  fs::create_directories(In("backups/meta/1"));
+  making.join();
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(made->id, 2u);
+  EXPECT_TRUE(backups_->Verify(2, bytes_).ok());
 }
 
 // A limit is kept, and nothing is flushed: the log comes along.
