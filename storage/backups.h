@@ -66,7 +66,8 @@ struct BackupOptions {
 // Oldest first, without the store being open. A folder that is not there has none.
 absl::StatusOr<std::vector<BackupInfo>> ListBackups(const std::string& folder);
 
-// Into `data_dir`, which is missing, empty, or what a restore that was cut off has left. `id` 0 = the newest.
+// Into `data_dir`, which is missing, empty, or what a restore that was cut off has left. `id` 0 = the newest,
+// which is not passed over where it is damaged: DATA_LOSS names it, and the newest that may be whole.
 // Every file is compared with its checksum on the way. NOT_FOUND; FAILED_PRECONDITION: the backup's format is
 // newer than ours, `data_dir` holds anything, or one of the two is in use; DATA_LOSS names the file that is
 // damaged. After an error `data_dir` is no data folder, and the same call may be made again. `paused`: its

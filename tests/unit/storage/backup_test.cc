@@ -280,6 +280,31 @@ TEST_F(BackupTest, AMissingFileIsNamedInTheList) {
   EXPECT_TRUE(backups_->Verify(2, bytes_).ok());
 }
 
+TEST_F(BackupTest, TheNewestIsNotPassedOverBecauseItIsDamaged) {
+  Accept(3, 50'000);
+  Reopen();
+  Make();
+  const std::vector<std::string> before = FilesOf(In("backups"));
+  Accept(3, 50'000);
+  Reopen();
+  Make();
+  for (const std::string& file : FilesOf(In("backups"))) {
+    if (file.ends_with(".blob") && std::find(before.begin(), before.end(), file) == before.end()) {
+      fs::remove(file);
+    }
+  }
+  const absl::Status refused = RestoreBackup(In("backups"), 0, In("new")).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss) << refused;
+  EXPECT_THAT(Message(refused), HasSubstr("backup 2, the newest, is damaged"));
+  EXPECT_THAT(Message(refused), HasSubstr("the newest is 1"));
+  EXPECT_FALSE(fs::exists(In("new")));
+  EXPECT_TRUE(RestoreBackup(In("backups"), 1, In("new")).ok());
+  for (const std::string& file : before) {
+    if (file.ends_with(".blob")) fs::remove(file);
+  }
+  EXPECT_THAT(Message(RestoreBackup(In("backups"), 0, In("newer")).status()), HasSubstr("there is no other"));
+}
+
 TEST_F(BackupTest, WhatACrashLeftBehindIsCleanedUpAndTheEarlierOnesAreWhole) {
   Subscribe("acme");
   Make();
