@@ -54,6 +54,11 @@ class Unfinished {
       unfinished->kept_ = true;
       return absl::FailedPreconditionError(Concat("another restore into ", path, " runs"));
     }
+    // Another restore may have ended between the two: what it made stays. The marker is this one's.
+    if (absl::Status still = CheckEmpty(path); !still.ok()) {
+      unfinished->Keep();
+      return still;
+    }
     unfinished->Clear();
     return unfinished;
   }
