@@ -234,6 +234,7 @@ class DeliveryStore {
     uint64_t next_endpoint_number = 1;
     WallMs wall_high_water_ms = 0;  // no id and no stored time was made later than this
     uint32_t epoch = 1;             // of hookd-sequence; a restore from backup starts a new one
+    uint32_t restored_backup = 0;   // this opening is the first after a restore of it; 0 = of none
     std::vector<Job> jobs;          // all that are kept, by id
     uint64_t next_job = 1;
     std::string mail_cursor;  // the newest MailCursorChanged's; empty = there is none

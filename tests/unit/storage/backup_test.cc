@@ -198,6 +198,35 @@ TEST_F(BackupTest, ARestoredFolderMayStartPaused) {
   EXPECT_FALSE(recovered_.operations.paused);
 }
 
+TEST_F(BackupTest, WhetherToStartPausedIsNotGuessed) {
+  Subscribe("acme");
+  Make();
+  ASSERT_TRUE(RestoreBackup(In("backups"), 1, In("new"), true).ok());
+  for (const char* damaged : {"", "from backup 1", "from backup 1\npau", "from backup x\n", "paused\n",
+                              "from backup 1\npaused\npaused\n"}) {
+    std::ofstream(In("new/RESTORED")) << damaged;
+    const absl::Status refused = OpenRocksDbStore(StoreOptions("new"), RealClock()).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss) << damaged << refused;
+    EXPECT_THAT(Message(refused), HasSubstr("whether to start paused"));
+    EXPECT_TRUE(fs::exists(In("new/RESTORED")));
+  }
+  std::ofstream(In("new/RESTORED")) << "from backup 1\npaused\n";
+  Open("new");
+  EXPECT_TRUE(recovered_.operations.paused);
+  EXPECT_EQ(recovered_.epoch, 2u) << "the refused openings began none";
+}
+
+TEST_F(BackupTest, TheFirstOpeningAfterARestoreSaysWhatOf) {
+  EXPECT_EQ(recovered_.restored_backup, 0u);
+  Make();
+  Make();
+  ASSERT_TRUE(RestoreBackup(In("backups"), 2, In("new")).ok());
+  Open("new");
+  EXPECT_EQ(recovered_.restored_backup, 2u);
+  Open("new");
+  EXPECT_EQ(recovered_.restored_backup, 0u);
+}
+
 TEST_F(BackupTest, TheSecondCopiesOnlyWhatIsNew) {
   Accept(100, 100'000);
   Reopen();
