@@ -76,7 +76,13 @@ struct BatchEnded {
   // One per member, or none: not null = it ends for another's sake, and a new delivery of this event is made.
   std::vector<std::shared_ptr<const Event>> again = {};
 };
-using LaneReport = std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked, BatchFormed, BatchEnded>;
+// By this caller, who is not refused.
+struct DeliveryCanceled {
+  DeliveryEnded ended;
+  AuditOrigin by;
+};
+using LaneReport =
+    std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked, BatchFormed, BatchEnded, DeliveryCanceled>;
 
 // How much older than the newest payload a bucket must be to go early because the disk is full.
 inline constexpr Millis kMinPayloadRetention{24LL * 3'600'000};
@@ -171,10 +177,8 @@ class Ledger {
   void NoteJob(const Job* before, const Job& after);
   void NoteDelivery(const DeliveryId& id, const std::string& subscriber_id, std::string before,
                     std::string after);
-  // Whoever acts now cancels it: its end, which a shard reports, is theirs. Forgotten with that, or because
-  // it does not come.
-  void ExpectCancel(const DeliveryId& id);
-  void ForgetCancel(const DeliveryId& id);
+  // Of the first round after the opening that says so.
+  void NoteRestore(const DeliveryStore::Recovered& recovered);
 
   // Null = it has none, or that is not loaded.
   const LoadedProfile* ProfileOf(const Subscriber& subscriber) const;
@@ -206,6 +210,7 @@ class Ledger {
   absl::StatusOr<std::optional<IdempotencyHit>> FindKey(const IdempotencyKey& key);
   EventId NextEventId(WallMs now, Partition partition);
   void MakeAnew(const BatchEnded& batch);
+  void End(DeliveryEnded& ended);
   // What ledger_alerts.cc knows of the endpoint.
   OperationalEvent About(std::string_view type, const Endpoint& endpoint, const LaneState& lane) const;
   void AlertBacklog(const Endpoint& endpoint, const LaneState& lane, uint64_t pending);
@@ -222,7 +227,7 @@ class Ledger {
   void NoteSubscriber(const Subscriber* before, const Subscriber* after);
   void NoteToken(const AccessToken* before, const AccessToken* after);
   void NoteOperations(const Operations& after);
-  void NoteCanceled(const DeliveryEnded& ended);
+  void NoteCanceled(DeliveryCanceled canceled);
   void TrimAudit(const Retention& retention);
 
   const size_t shards_;
@@ -259,8 +264,6 @@ class Ledger {
 
   AuditTail audit_;
   uint64_t audit_first_ = 0;  // the oldest that is kept; 0 = there is none
-  // As many as there are calls under way that cancel one.
-  absl::flat_hash_map<std::pair<EndpointId, Sequence>, AuditOrigin> canceling_;
 
   // Of the round.
   AuditOrigin origin_;

@@ -89,19 +89,9 @@ void Ledger::RemoveToken(const AccessToken& token) {
   NoteToken(&token, nullptr);
 }
 
-// Of several the first does it: the others are refused.
-void Ledger::ExpectCancel(const DeliveryId& id) {
-  canceling_.try_emplace({id.endpoint, id.sequence}, origin_);
-}
-
-void Ledger::ForgetCancel(const DeliveryId& id) {
-  const auto found = canceling_.find({id.endpoint, id.sequence});
-  if (found != canceling_.end() && found->second == origin_) canceling_.erase(found);
-}
-
-void Ledger::NoteCanceled(const DeliveryEnded& ended) {
-  auto by = canceling_.extract({ended.delivery.endpoint, ended.delivery.sequence});
-  if (!by.empty()) Act(std::move(by.mapped()));
+void Ledger::NoteCanceled(DeliveryCanceled canceled) {
+  const DeliveryEnded& ended = canceled.ended;
+  Act(std::move(canceled.by));
   NoteDelivery(
       ended.delivery, ended.subscriber_id, R"({"state":"PENDING"})",
       Concat("{\"state\":\"", ToString(ended.state), "\",\"endReason\":\"", ToString(ended.reason), "\"}"));

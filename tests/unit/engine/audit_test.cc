@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -25,6 +26,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 class PlainForms final : public AuditForms {
  public:
@@ -132,6 +134,31 @@ TEST_F(AuditTest, ACancellationIsWhoseItWas) {
   EXPECT_EQ(log[2], Concat(R"(tok_1 D/Cancel delivery [] [{"replaces":")", delivery.ToString(), "\"}]"));
   EXPECT_EQ(engine_->GetAudit(4)->change.resource_id, delivery.ToString());
   EXPECT_EQ(engine_->GetAudit(4)->change.subscriber_id, "acme");
+}
+
+TEST_F(AuditTest, OfSeveralWhoCancelItIsWhoeverIsNotRefused) {
+  ASSERT_TRUE(engine_->SetEndpointPaused(id_, true, "").ok());
+  constexpr size_t kRounds = 100;
+  for (size_t i = 0; i < kRounds; ++i) Publish("1");
+  std::vector<std::string> actors;
+  for (const Delivery& delivery : Deliveries(id_)) {
+    std::atomic<int> ready{0};
+    bool done[2] = {};
+    std::vector<std::thread> callers;
+    for (size_t caller = 0; caller < 2; ++caller) {
+      callers.emplace_back([&, caller] {
+        const Acting acting(By(Concat("tok_", caller)));
+        for (++ready; ready < 2;) std::this_thread::yield();
+        done[caller] = engine_->CancelDelivery(delivery.id).ok();
+      });
+    }
+    for (std::thread& caller : callers) caller.join();
+    EXPECT_NE(done[0], done[1]);
+    actors.push_back(done[0] ? "tok_0" : "tok_1");
+  }
+  const std::vector<std::string> log = Log();
+  ASSERT_EQ(log.size(), 1 + kRounds);
+  for (size_t i = 0; i < kRounds; ++i) EXPECT_THAT(log[i + 1], StartsWith(actors[i] + " "));
 }
 
 TEST_F(AuditTest, TokensThatEndWithAnotherAreRecordedToo) {
