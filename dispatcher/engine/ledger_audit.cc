@@ -78,6 +78,13 @@ void Ledger::NoteDelivery(const DeliveryId& id, const std::string& subscriber_id
   Note({"delivery", id.ToString(), subscriber_id, std::move(before), std::move(after), {}});
 }
 
+void Ledger::NoteRestore(const DeliveryStore::Recovered& recovered) {
+  AuditRecord record = RestoreRecord(recovered.restored_backup, recovered.epoch);
+  Act(std::move(record.origin));
+  Note(std::move(record.change));
+  Act(Acting::Now());
+}
+
 void Ledger::PutToken(const AccessToken& token, const AccessToken* before) {
   if (before != nullptr) Apply(TokenRevoked{*before});
   Apply(TokenMade{token});

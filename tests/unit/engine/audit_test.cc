@@ -175,6 +175,30 @@ TEST_F(AuditTest, TokensThatEndWithAnotherAreRecordedToo) {
   EXPECT_EQ(log[4], "tok_1 S/Delete subscriber [acme] []");
 }
 
+// As the first opening after a restore shows it.
+class RestoredStore final : public testing::ForwardingStore {
+ public:
+  absl::StatusOr<Recovered> Recover() override {
+    absl::StatusOr<Recovered> recovered = ForwardingStore::Recover();
+    recovered->restored_backup = 7;
+    recovered->epoch = 3;
+    return recovered;
+  }
+};
+
+TEST_F(AuditTest, ARestoreIsRecorded) {
+  Close();
+  Open(std::make_unique<RestoredStore>());
+  const absl::StatusOr<AuditRecord> record = engine_->GetAudit(1);
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->origin.actor, kLocalActor);
+  EXPECT_EQ(record->origin.call, "hookd --restore-backup");
+  EXPECT_EQ(record->change.resource_type, "backup");
+  EXPECT_EQ(record->change.resource_id, "7");
+  EXPECT_EQ(record->change.after, R"({"epoch":3})");
+  EXPECT_EQ(engine_->GetAudit(2).status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST_F(AuditTest, ACrashLeavesWholeCommitsAndTheChainGoesOn) {
   ASSERT_TRUE(engine_->SetEndpointPaused(id_, true, "").ok());
   Crash();
