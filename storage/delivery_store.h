@@ -322,7 +322,8 @@ class DeliveryStore {
   virtual SecretKeyIds Secrets() const = 0;
 
   // What was deleted or overwritten before this call is in no file any more once it returns OK. Takes minutes
-  // where much is stored: rewrites it, beside the traffic. CANCELLED: `stop` became true. One at a time.
+  // where much is stored: rewrites it, beside the traffic. CANCELLED: `stop` became true; UNAVAILABLE: a
+  // backup runs, which keeps all files: try again later. One at a time.
   virtual absl::Status Scour(Scoured what, std::atomic<bool>& stop) = 0;
   // Nothing is sealed under the old keys any more: they need not be configured at the next opening.
   virtual absl::Status ForgetOldKeys() = 0;
