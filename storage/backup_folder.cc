@@ -60,6 +60,21 @@ absl::StatusOr<int> OpenLocked(const std::string& path, int how) {
       Concat(path, " is in use: a backup, a verification or a restore runs; wait for its end"));
 }
 
+// The engine passes over those that it knows to be damaged.
+absl::StatusOr<rocksdb::BackupInfo> FindNewest(const rocksdb::BackupEngineReadOnlyBase& engine) {
+  std::vector<rocksdb::BackupID> damaged;
+  engine.GetCorruptedBackups(&damaged);
+  const rocksdb::BackupID newest = damaged.empty() ? 0 : *std::max_element(damaged.begin(), damaged.end());
+  rocksdb::BackupInfo whole;
+  const rocksdb::Status found = engine.GetLatestBackupInfo(&whole);
+  if (!found.ok() && !found.IsNotFound()) return FromRocksDb(found, "the newest backup");
+  if (found.ok() && newest < whole.backup_id) return whole;
+  if (newest == 0) return absl::NotFoundError("there is no backup");
+  return absl::DataLossError(Concat(
+      "backup ", newest, ", the newest, is damaged: ",
+      found.ok() ? Concat("name another one, the newest is ", whole.backup_id) : "there is no other one"));
+}
+
 }  // namespace
 
 absl::StatusOr<BackupFolder> BackupFolder::OpenToWrite(const std::string& path,
@@ -140,9 +155,9 @@ std::vector<BackupInfo> BackupsIn(const rocksdb::BackupEngineReadOnlyBase& engin
 }
 
 absl::StatusOr<rocksdb::BackupInfo> FindBackup(const rocksdb::BackupEngineReadOnlyBase& engine, uint32_t id) {
+  if (id == 0) return FindNewest(engine);
   rocksdb::BackupInfo backup;
-  const rocksdb::Status found =
-      id == 0 ? engine.GetLatestBackupInfo(&backup) : engine.GetBackupInfo(id, &backup);
+  const rocksdb::Status found = engine.GetBackupInfo(id, &backup);
   if (found.ok()) return backup;
   if (!found.IsNotFound()) return FromRocksDb(found, Concat("backup ", id));
   std::string ids;

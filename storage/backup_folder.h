@@ -43,7 +43,8 @@ absl::StatusOr<std::unique_ptr<rocksdb::BackupEngineReadOnly>> OpenEngineToRead(
 
 // Oldest first, those too that are damaged.
 std::vector<BackupInfo> BackupsIn(const rocksdb::BackupEngineReadOnlyBase& engine);
-// `id` 0 = the newest. NOT_FOUND names those that there are; DATA_LOSS.
+// `id` 0 = the newest. NOT_FOUND names those that there are; DATA_LOSS: it is damaged, and of the newest also
+// which is the newest that may be whole.
 absl::StatusOr<rocksdb::BackupInfo> FindBackup(const rocksdb::BackupEngineReadOnlyBase& engine, uint32_t id);
 
 }  // namespace hookd

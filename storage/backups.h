@@ -36,8 +36,9 @@ class Backups {
   // Copies what the folder does not hold yet, and forgets the oldest backups beyond those to keep. `bytes`
   // counts what was copied. Holds no commit up: nothing is flushed for it, but files that the database has no
   // use for any more stay until it has ended. CANCELLED: Stop; FAILED_PRECONDITION: the folder is somebody
-  // else's, or in use by another process; RESOURCE_EXHAUSTED: its disk is nearly full. A backup that failed,
-  // or was cut off by a crash, leaves those before it as they were.
+  // else's, or in use by another process; RESOURCE_EXHAUSTED: its disk, or the data folder's, is nearly full.
+  // Where its disk is so at the beginning, what is beyond those to keep, or half made, is removed first. A
+  // backup that failed, or was cut off by a crash, leaves those before it as they were.
   virtual absl::StatusOr<BackupInfo> Create(std::atomic<uint64_t>& bytes) = 0;
 
   // Reads every file of a backup. NOT_FOUND; DATA_LOSS names the file that is damaged or missing; CANCELLED.
@@ -57,12 +58,16 @@ struct BackupOptions {
   std::string version;                    // of this hookd
   // A backup ends as failed with less free on its disk. 0 = 1, or 15 where that is the data folder's disk.
   uint64_t min_free_percent = 0;
+  // And with less free on the data folder's disk, where it keeps files that the database is done with. 0 = it
+  // does not look.
+  uint64_t data_free_percent = 0;
 };
 
 // Oldest first, without the store being open. A folder that is not there has none.
 absl::StatusOr<std::vector<BackupInfo>> ListBackups(const std::string& folder);
 
-// Into `data_dir`, which is missing, empty, or what a restore that was cut off has left. `id` 0 = the newest.
+// Into `data_dir`, which is missing, empty, or what a restore that was cut off has left. `id` 0 = the newest,
+// which is not passed over where it is damaged: DATA_LOSS names it, and the newest that may be whole.
 // Every file is compared with its checksum on the way. NOT_FOUND; FAILED_PRECONDITION: the backup's format is
 // newer than ours, `data_dir` holds anything, or one of the two is in use; DATA_LOSS names the file that is
 // damaged. After an error `data_dir` is no data folder, and the same call may be made again. `paused`: its

@@ -237,6 +237,7 @@ class DeliveryStore {
     uint64_t next_endpoint_number = 1;
     WallMs wall_high_water_ms = 0;  // no id and no stored time was made later than this
     uint32_t epoch = 1;             // of hookd-sequence; a restore from backup starts a new one
+    uint32_t restored_backup = 0;   // this opening is the first after a restore of it; 0 = of none
     std::vector<Job> jobs;          // all that are kept, by id
     uint64_t next_job = 1;
     std::string mail_cursor;  // the newest MailCursorChanged's; empty = there is none
@@ -324,7 +325,8 @@ class DeliveryStore {
   virtual SecretKeyIds Secrets() const = 0;
 
   // What was deleted or overwritten before this call is in no file any more once it returns OK. Takes minutes
-  // where much is stored: rewrites it, beside the traffic. CANCELLED: `stop` became true. One at a time.
+  // where much is stored: rewrites it, beside the traffic. CANCELLED: `stop` became true; UNAVAILABLE: a
+  // backup runs, which keeps all files: try again later. One at a time.
   virtual absl::Status Scour(Scoured what, std::atomic<bool>& stop) = 0;
   // Nothing is sealed under the old keys any more: they need not be configured at the next opening.
   virtual absl::Status ForgetOldKeys() = 0;

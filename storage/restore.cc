@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -29,9 +30,10 @@
 namespace hookd {
 namespace {
 
-constexpr char kRestoringFile[] = "RESTORING";  // there while a restore runs; locked
-constexpr char kRestoredFile[] = "RESTORED";    // until the folder has been opened
-constexpr char kPausedLine[] = "paused\n";      // in it
+constexpr char kRestoringFile[] = "RESTORING";    // there while a restore runs; locked
+constexpr char kRestoredFile[] = "RESTORED";      // until the folder has been opened
+constexpr char kRestoredHead[] = "from backup ";  // it begins so; then the backup's id
+constexpr char kPausedLine[] = "paused\n";        // its second line, if there is one
 constexpr char kDatabase[] = "db";
 
 // Numbers that were given after the backup was made must not be given again: an id is never reused, and a
@@ -53,6 +55,11 @@ class Unfinished {
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
       unfinished->kept_ = true;
       return absl::FailedPreconditionError(Concat("another restore into ", path, " runs"));
+    }
+    // Another restore may have ended between the two: what it made stays. The marker is this one's.
+    if (absl::Status still = CheckEmpty(path); !still.ok()) {
+      unfinished->Keep();
+      return still;
     }
     unfinished->Clear();
     return unfinished;
@@ -108,9 +115,32 @@ class Unfinished {
   bool kept_ = false;
 };
 
+struct Restored {
+  uint32_t backup = 0;
+  bool paused = false;
+};
+
+std::string TextOf(const Restored& restored) {
+  return Concat(kRestoredHead, restored.backup, "\n", restored.paused ? kPausedLine : "");
+}
+
+// Takes nothing but what TextOf gives: half of it does not say whether to send.
+absl::StatusOr<Restored> ReadRestored(const std::string& marker) {
+  std::ifstream file(marker, std::ios::binary);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  Restored restored;
+  restored.paused = text.ends_with(kPausedLine);
+  if (text.starts_with(kRestoredHead)) {
+    std::from_chars(text.data() + sizeof(kRestoredHead) - 1, text.data() + text.size(), restored.backup);
+  }
+  if (restored.backup != 0 && text == TextOf(restored)) return restored;
+  return absl::DataLossError(Concat(
+      marker, " is damaged, and does not say whether to start paused: restore again, into an empty folder"));
+}
+
 // What was stopped stays so.
-absl::StatusOr<Operations> PausedAfter(const std::string& restored, rocksdb::DB& db,
-                                       rocksdb::ColumnFamilyHandle* meta, const records::StoreState& state) {
+absl::StatusOr<Operations> PausedAfter(uint32_t backup, rocksdb::DB& db, rocksdb::ColumnFamilyHandle* meta,
+                                       const records::StoreState& state) {
   std::string value;
   const rocksdb::Status read = db.Get(rocksdb::ReadOptions(), meta, keys::OperationsRow(), &value);
   Operations operations;
@@ -119,7 +149,7 @@ absl::StatusOr<Operations> PausedAfter(const std::string& restored, rocksdb::DB&
     ASSIGN_OR_RETURN(operations, records::DecodeOperations(value));
   }
   operations.paused = true;
-  operations.pause_note = Concat("restored ", restored.substr(0, restored.find('\n')));
+  operations.pause_note = Concat("restored from backup ", backup);
   operations.paused_ms = state.wall_high_water_ms;
   return operations;
 }
@@ -161,8 +191,7 @@ absl::StatusOr<BackupInfo> RestoreBackup(const std::string& backups, uint32_t id
   // The database's identity: its next backup goes to the same folder as those before.
   RETURN_IF_ERROR(WriteDurably(db, "IDENTITY", record.data_folder()));
   if (!record.secrets().empty()) RETURN_IF_ERROR(WriteDurably(data_dir, kKeyListFile, record.secrets()));
-  RETURN_IF_ERROR(WriteDurably(data_dir, kRestoredFile,
-                               Concat("from backup ", found.backup_id, "\n", paused ? kPausedLine : "")));
+  RETURN_IF_ERROR(WriteDurably(data_dir, kRestoredFile, TextOf({found.backup_id, paused})));
   // The last step: from now on it is a data folder.
   RETURN_IF_ERROR(WriteIdentity(data_dir, record.format()));
   unfinished->Keep();
@@ -172,9 +201,11 @@ absl::StatusOr<BackupInfo> RestoreBackup(const std::string& backups, uint32_t id
   return absl::InternalError("the backup is not there any more");
 }
 
-absl::Status BeginEpoch(const std::string& data_dir, rocksdb::DB& db, rocksdb::ColumnFamilyHandle* meta) {
+absl::StatusOr<uint32_t> BeginEpoch(const std::string& data_dir, rocksdb::DB& db,
+                                    rocksdb::ColumnFamilyHandle* meta) {
   const std::string marker = Concat(data_dir, "/", kRestoredFile);
-  if (access(marker.c_str(), F_OK) != 0) return absl::OkStatus();
+  if (access(marker.c_str(), F_OK) != 0) return 0;
+  ASSIGN_OR_RETURN(const Restored restored, ReadRestored(marker));
   std::string value;
   const rocksdb::Status read = db.Get(rocksdb::ReadOptions(), meta, keys::State(), &value);
   records::StoreState state;
@@ -188,17 +219,16 @@ absl::Status BeginEpoch(const std::string& data_dir, rocksdb::DB& db, rocksdb::C
   state.next_job += kJobGap;
   rocksdb::WriteBatch batch;
   batch.Put(meta, keys::State(), records::Encode(state));
-  std::ifstream file(marker);
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  if (text.find(kPausedLine) != std::string::npos) {
-    ASSIGN_OR_RETURN(const Operations operations, PausedAfter(text, db, meta, state));
+  if (restored.paused) {
+    ASSIGN_OR_RETURN(const Operations operations, PausedAfter(restored.backup, db, meta, state));
     batch.Put(meta, keys::OperationsRow(), records::Encode(operations));
   }
   rocksdb::WriteOptions durable;
   durable.sync = true;
   RETURN_IF_ERROR(FromRocksDb(db.Write(durable, &batch), "begin an epoch"));
   // A crash before this begins one more at the next opening, which harms nothing.
-  return RemoveDurably(data_dir, kRestoredFile);
+  RETURN_IF_ERROR(RemoveDurably(data_dir, kRestoredFile));
+  return restored.backup;
 }
 
 }  // namespace hookd

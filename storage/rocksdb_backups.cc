@@ -38,11 +38,12 @@ bool OnOneDisk(const std::string& a, const std::string& b) {
   return stat(a.c_str(), &of_a) == 0 && stat(b.c_str(), &of_b) == 0 && of_a.st_dev == of_b.st_dev;
 }
 
-absl::Status CheckRoom(const std::string& folder, uint64_t free_percent) {
+absl::Status CheckRoom(std::string_view field, const std::string& folder, uint64_t free_percent,
+                       std::string_view advice) {
   ASSIGN_OR_RETURN(const DiskSpace disk, SpaceOf(folder));
   if (disk.free_bytes / 100 * 100 >= disk.total_bytes / 100 * free_percent) return absl::OkStatus();
-  return absl::ResourceExhaustedError(Concat("backup.folder: less than ", free_percent, " % of the disk of ",
-                                             folder, " is free: make room, or keep fewer backups"));
+  return absl::ResourceExhaustedError(
+      Concat(field, ": less than ", free_percent, " % of the disk of ", folder, " is free: ", advice));
 }
 
 // Empty where there is no such file.
@@ -74,7 +75,8 @@ class RocksDbBackups final : public Backups {
     RETURN_IF_ERROR(FromRocksDb(store_.db_->GetDbIdentity(identity), "identity of the database"));
     ASSIGN_OR_RETURN(const BackupFolder folder, BackupFolder::OpenToWrite(options_.folder, identity));
     const uint64_t free_percent = MinFreePercent();
-    RETURN_IF_ERROR(CheckRoom(options_.folder, free_percent));
+    RETURN_IF_ERROR(MakeRoom(free_percent));
+    RETURN_IF_ERROR(CheckDisks(free_percent));
     // While a backup lists and copies files none of them goes; a purge that ended meanwhile would say that
     // what it erased is gone.
     std::unique_lock<std::mutex> files(store_.files_mutex_, std::try_to_lock);
@@ -104,7 +106,7 @@ class RocksDbBackups final : public Backups {
       const uint64_t copied = bytes.load(std::memory_order_relaxed);
       if (full.ok() && copied - looked >= kSpaceLookBytes) {
         looked = copied;
-        full = CheckRoom(options_.folder, free_percent);
+        full = CheckDisks(free_percent);
         if (!full.ok()) StopEngine();
       }
       return !full.ok();
@@ -125,8 +127,8 @@ class RocksDbBackups final : public Backups {
       if (!full.ok()) return full;
     }
     RETURN_IF_ERROR(made);
-    absl::MutexLock purge(&list_mutex_);
-    RETURN_IF_ERROR(FromRocksDb(engine->PurgeOldBackups(options_.keep), "remove old backups"));
+    // The backup is made, whatever becomes of that: what stays goes with the next one.
+    Purge(*engine).IgnoreError();
     for (BackupInfo& info : BackupsIn(*engine)) {
       if (info.id == id) return std::move(info);
     }
@@ -188,6 +190,28 @@ class RocksDbBackups final : public Backups {
                                                             rocksdb::Env::Default(), &engine),
                                 Concat("open ", options_.folder)));
     return std::unique_ptr<rocksdb::BackupEngine>(engine);
+  }
+
+  absl::Status Purge(rocksdb::BackupEngine& engine) {
+    absl::MutexLock purge(&list_mutex_);
+    return FromRocksDb(engine.PurgeOldBackups(options_.keep), "remove old backups");
+  }
+
+  // Before the folder's disk is held to be full: no backup would be made any more that could remove it.
+  absl::Status MakeRoom(uint64_t free_percent) {
+    if (CheckFolder(free_percent).ok()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const std::unique_ptr<rocksdb::BackupEngine> engine, OpenEngine(nullptr));
+    return Purge(*engine);
+  }
+
+  absl::Status CheckFolder(uint64_t free_percent) const {
+    return CheckRoom("backup.folder", options_.folder, free_percent, "make room, or keep fewer backups");
+  }
+
+  absl::Status CheckDisks(uint64_t free_percent) const {
+    RETURN_IF_ERROR(CheckFolder(free_percent));
+    return CheckRoom("data_dir", store_.folder_.path(), options_.data_free_percent,
+                     "a backup keeps what the database is done with; make room, or raise backup.rate");
   }
 
   uint64_t MinFreePercent() const {

@@ -105,12 +105,14 @@ absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOpt
     listed = WriteKeyList(options.path, sealer, key_ids);
   }
   absl::Status ready = Migrate(Migrations(), folder, *owned, families);
-  if (ready.ok()) ready = BeginEpoch(options.path, *owned, families[kMeta]);
+  absl::StatusOr<uint32_t> restored = 0;
+  if (ready.ok()) restored = BeginEpoch(options.path, *owned, families[kMeta]);
   auto store = std::make_unique<RocksDbStore>(std::move(folder), std::move(sealer), options.seal_payloads,
                                               std::move(key_ids), std::move(listener), std::move(owned),
-                                              std::move(families));
+                                              std::move(families), restored.value_or(0));
   RETURN_IF_ERROR(listed);  // the store closes the database
   RETURN_IF_ERROR(ready);
+  RETURN_IF_ERROR(restored.status());
   if (!freed) RETURN_IF_ERROR(store->KeepBallast(options.ballast_bytes));
   return store;
 }
@@ -118,7 +120,7 @@ absl::StatusOr<std::unique_ptr<DeliveryStore>> OpenRocksDbStore(const RocksDbOpt
 RocksDbStore::RocksDbStore(DataFolder folder, Sealer sealer, bool seal_payloads,
                            std::vector<uint32_t> key_ids, std::shared_ptr<DatabaseListener> listener,
                            std::unique_ptr<rocksdb::DB> db,
-                           std::vector<rocksdb::ColumnFamilyHandle*> families)
+                           std::vector<rocksdb::ColumnFamilyHandle*> families, uint32_t restored_backup)
     : folder_(std::move(folder)),
       sealer_(std::move(sealer)),
       vault_(seal_payloads),
@@ -126,6 +128,7 @@ RocksDbStore::RocksDbStore(DataFolder folder, Sealer sealer, bool seal_payloads,
       listener_(std::move(listener)),
       db_(std::move(db)),
       families_(std::move(families)),
+      restored_backup_(restored_backup),
       lanes_([this](EndpointId endpoint) { return ReadLane(endpoint); }) {
   HOOKD_CHECK(families_.size() == kFamilyCount, "column families and their enum have drifted apart");
 }
@@ -154,6 +157,7 @@ absl::StatusOr<DeliveryStore::Recovered> RocksDbStore::Recover() {
   recovered.next_endpoint_number = state_.next_endpoint_number;
   recovered.wall_high_water_ms = state_.wall_high_water_ms;
   recovered.epoch = state_.epoch;
+  recovered.restored_backup = restored_backup_;
   recovered.next_job = state_.next_job;
   last_commit_ = state_.commit;
   pending_ = lanes_.pending();

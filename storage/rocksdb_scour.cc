@@ -19,7 +19,7 @@
 namespace hookd {
 namespace {
 
-constexpr std::chrono::milliseconds kSnapshotPoll{10};  // of a backup's end, too
+constexpr std::chrono::milliseconds kSnapshotPoll{10};
 constexpr char kOldestSnapshot[] = "rocksdb.oldest-snapshot-sequence";
 
 absl::Status Stopped() { return absl::CancelledError("stopped before the files were rewritten"); }
@@ -122,12 +122,8 @@ absl::Status RocksDbStore::ResealPayloadKeys() {
 // the compaction; those of reads live briefly. Blob files go with the last table that points into them: so
 // all tables are rewritten, and all blobs that live moved out, whatever their age.
 absl::Status RocksDbStore::Scour(Scoured what, std::atomic<bool>& stop) {
-  std::unique_lock<std::mutex> files(files_mutex_, std::try_to_lock);
-  while (!files.owns_lock()) {
-    if (stop) return Stopped();
-    std::this_thread::sleep_for(kSnapshotPoll);
-    files.try_lock();
-  }
+  const std::unique_lock<std::mutex> files(files_mutex_, std::try_to_lock);
+  if (!files.owns_lock()) return absl::UnavailableError("a backup runs, which keeps all files");
   if (what == Scoured::kSecrets) RETURN_IF_ERROR(ResealPayloadKeys());
   const rocksdb::SequenceNumber now = db_->GetLatestSequenceNumber();
   RETURN_IF_ERROR(FromRocksDb(db_->Flush(rocksdb::FlushOptions(), families_), "flush"));

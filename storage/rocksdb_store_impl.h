@@ -72,10 +72,10 @@ class RocksDbStore final : public DeliveryStore {
  public:
   class Reader;  // consistent reads under one snapshot
 
-  // `key_ids`: of the list of keys, the newest first.
+  // `key_ids`: of the list of keys, the newest first. `restored_backup`: as Recovered's.
   RocksDbStore(DataFolder folder, Sealer sealer, bool seal_payloads, std::vector<uint32_t> key_ids,
                std::shared_ptr<DatabaseListener> listener, std::unique_ptr<rocksdb::DB> db,
-               std::vector<rocksdb::ColumnFamilyHandle*> families);
+               std::vector<rocksdb::ColumnFamilyHandle*> families, uint32_t restored_backup);
   ~RocksDbStore() override;
 
   absl::Status KeepBallast(size_t bytes) const { return hookd::KeepBallast(folder_.ballast_path(), bytes); }
@@ -178,8 +178,9 @@ class RocksDbStore final : public DeliveryStore {
   const std::shared_ptr<DatabaseListener> listener_;
   const std::unique_ptr<rocksdb::DB> db_;
   const std::vector<rocksdb::ColumnFamilyHandle*> families_;
+  const uint32_t restored_backup_;
 
-  // A backup keeps all files; what rewrites them to have the old ones gone waits for its end.
+  // A backup keeps all files; what rewrites them to have the old ones gone comes after its end.
   std::mutex files_mutex_;
 
   // The committer's.

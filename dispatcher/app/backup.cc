@@ -45,6 +45,7 @@ absl::StatusOr<BackupOptions> ReadBackupOptions(const config::v1::Config& config
   options.keep = static_cast<uint32_t>(config.backup().keep());
   options.bytes_per_second = static_cast<uint64_t>(config.backup().rate().bytes());
   options.version = version;
+  options.data_free_percent = 100 - static_cast<uint64_t>(config.storage().disk_high_percent());
   if (options.folder.empty()) {
     if (config.backup().every().seconds() == 0) return options;
     return absl::InvalidArgumentError(

@@ -64,6 +64,11 @@ absl::StatusOr<std::string> MakeOperatorToken(const config::v1::Config& config) 
   record.origin.call = "hookd --make-operator-token";
   record.change = {"token", TokenName(token.id), "", "", ApiAuditForms().Show(token), {}};
   AuditTail tail = recovered.audit;
+  if (recovered.restored_backup != 0) {
+    AuditRecord restored = RestoreRecord(recovered.restored_backup, recovered.epoch);
+    Chain(restored, token.created_ms, tail);
+    store->Apply(Audited{std::move(restored)});
+  }
   Chain(record, token.created_ms, tail);
   store->Apply(TokenMade{std::move(token)});
   store->Apply(Audited{std::move(record)});

@@ -24,6 +24,14 @@ AuditHash HashOf(const AuditRecord& record, const AuditHash& before) {
   return hash;
 }
 
+AuditRecord RestoreRecord(uint32_t backup, uint32_t epoch) {
+  AuditRecord record;
+  record.origin.actor = std::string(kLocalActor);
+  record.origin.call = "hookd --restore-backup";
+  record.change = {"backup", Concat(backup), "", "", Concat("{\"epoch\":", epoch, "}"), {}};
+  return record;
+}
+
 void Chain(AuditRecord& record, WallMs now, AuditTail& tail) {
   Bound(record.change.before);
   Bound(record.change.after);

@@ -11,4 +11,7 @@ AuditHash HashOf(const AuditRecord& record, const AuditHash& before);
 // out.
 void Chain(AuditRecord& record, WallMs now, AuditTail& tail);
 
+// That the folder was restored from a backup, and began this epoch of hookd-sequence. Not chained yet.
+AuditRecord RestoreRecord(uint32_t backup, uint32_t epoch);
+
 }  // namespace hookd

@@ -8,6 +8,8 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/strings/escaping.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_replace.h>
 #include <boost/json.hpp>
 #define VALIJSON_USE_EXCEPTIONS 1  // otherwise it ends the process
 #include <valijson/adapters/boost_json_adapter.hpp>
@@ -37,98 +39,116 @@ absl::StatusOr<value> Parse(std::string_view text) {
   return parsed;
 }
 
-// Keywords that hold values, not schemas.
-bool IsData(std::string_view key) {
-  return key == "const" || key == "enum" || key == "default" || key == "examples";
+// What stands where a schema may: one, or an array of them; a table of them, whose members' names say
+// nothing; or a value.
+enum class Place : uint8_t { kSchema, kTable, kData };
+
+Place PlaceOf(std::string_view keyword) {
+  for (const char* data : {"const", "enum", "default", "examples"}) {
+    if (keyword == data) return Place::kData;
+  }
+  for (const char* table : {"properties", "definitions", "dependencies", "patternProperties", "$defs"}) {
+    if (keyword == table) return Place::kTable;
+  }
+  return Place::kSchema;
 }
 
+std::string_view Text(boost::json::string_view text) { return {text.data(), text.size()}; }
+
 // Refuses what could be expensive, and takes out `format`, which the library would enforce by expressions
-// that need stack for each character. A keyword is told from a property of its name by the type of its value.
-absl::Status Prepare(value& schema) {
-  if (auto* array = schema.if_array()) {
-    for (value& item : *array) RETURN_IF_ERROR(Prepare(item));
+// that need stack for each character.
+absl::Status Prepare(value& node, Place place) {
+  if (auto* array = node.if_array()) {
+    for (value& item : *array) RETURN_IF_ERROR(Prepare(item, place));
     return absl::OkStatus();
   }
-  auto* object = schema.if_object();
+  auto* object = node.if_object();
   if (object == nullptr) return absl::OkStatus();
-  const auto refuse = [](std::string_view keyword) {
-    return absl::InvalidArgumentError(
-        Concat("uses ", keyword, ", which a payload could make expensive: leave it out"));
-  };
-  if (const value* pattern = object->if_contains("pattern"); pattern != nullptr && pattern->is_string()) {
-    return refuse("pattern");
-  }
-  if (object->contains("patternProperties")) return refuse("patternProperties");
-  if (const value* unique = object->if_contains("uniqueItems"); unique != nullptr && unique->is_bool()) {
-    return refuse("uniqueItems");
-  }
-  if (const value* format = object->if_contains("format"); format != nullptr && format->is_string()) {
+  if (place == Place::kSchema) {
+    for (const char* keyword : {"pattern", "patternProperties", "uniqueItems"}) {
+      if (object->contains(keyword)) {
+        return absl::InvalidArgumentError(
+            Concat("uses ", keyword, ", which a payload could make expensive: leave it out"));
+      }
+    }
     object->erase("format");
   }
   for (auto& [key, member] : *object) {
-    if (!IsData({key.data(), key.size()})) RETURN_IF_ERROR(Prepare(member));
+    const Place below = place == Place::kTable ? Place::kSchema : PlaceOf(Text(key));
+    if (below != Place::kData) RETURN_IF_ERROR(Prepare(member, below));
   }
   return absl::OkStatus();
 }
 
 // The library follows references until it finds something else, at the same value of a payload too. So
-// nothing may lead back to itself without a step into the payload.
+// nothing may lead back to itself without a step into the payload, nor to too many.
 class ReferenceCheck {
  public:
   explicit ReferenceCheck(const value& root) : root_(root) {}
 
-  absl::Status Check(const value& node) {
+  absl::Status Check(const value& node, Place place = Place::kSchema) {
     if (const auto* array = node.if_array()) {
-      for (const value& item : *array) RETURN_IF_ERROR(Check(item));
+      for (const value& item : *array) RETURN_IF_ERROR(Check(item, place));
     }
     const auto* object = node.if_object();
     if (object == nullptr) return absl::OkStatus();
-    RETURN_IF_ERROR(Height(node, 0).status());
+    if (place == Place::kSchema) RETURN_IF_ERROR(Measure(node, 0).status());
     for (const auto& [key, member] : *object) {
-      if (!IsData({key.data(), key.size()})) RETURN_IF_ERROR(Check(member));
+      const Place below = place == Place::kTable ? Place::kSchema : PlaceOf(Text(key));
+      if (below != Place::kData) RETURN_IF_ERROR(Check(member, below));
     }
     return absl::OkStatus();
   }
 
  private:
+  // Schemas that are asked of the same value as one of them, which counts too.
+  struct Extent {
+    size_t height = 0;  // of them, one within the other
+    size_t all = 0;     // as often as they are asked
+  };
+
   static absl::Status TooMany() {
     return absl::InvalidArgumentError(Concat("has a reference that leads back to itself, or more than ",
-                                             kMaxSchemaSteps, " schemas within one another for one value"));
+                                             kMaxSchemaSteps, " schemas within one another, or ",
+                                             kMaxSchemasOfValue, " in all, for one value"));
   }
 
-  // How many schemas, one within the other, are asked of the same value as this one; itself too.
-  absl::StatusOr<size_t> Height(const value& node, size_t above) {
+  absl::StatusOr<Extent> Measure(const value& node, size_t above) {
     const auto* schema = node.if_object();
-    if (schema == nullptr) return 0;
-    if (const auto known = heights_.find(&node); known != heights_.end()) {
-      return above + known->second > kMaxSchemaSteps ? TooMany() : absl::StatusOr<size_t>(known->second);
+    if (schema == nullptr) return Extent{};
+    if (const auto known = extents_.find(&node); known != extents_.end()) {
+      if (above + known->second.height > kMaxSchemaSteps) return TooMany();
+      return known->second;
     }
     if (above == kMaxSchemaSteps) return TooMany();
-    size_t below = 0;
+    Extent extent{1, 1};
     for (const auto& [key, member] : *schema) {
-      const std::string_view keyword(key.data(), key.size());
+      const std::string_view keyword = Text(key);
       if (keyword == "$ref" && member.is_string()) {
-        ASSIGN_OR_RETURN(const value* target, Find({member.get_string().data(), member.get_string().size()}));
-        RETURN_IF_ERROR(Add(*target, above, below));
+        ASSIGN_OR_RETURN(const value* target, Find(Text(member.get_string())));
+        RETURN_IF_ERROR(Add(*target, above, extent));
       } else if (keyword == "not" || keyword == "if" || keyword == "then" || keyword == "else") {
-        RETURN_IF_ERROR(Add(member, above, below));
+        RETURN_IF_ERROR(Add(member, above, extent));
       } else if (keyword == "allOf" || keyword == "anyOf" || keyword == "oneOf") {
         if (!member.is_array()) continue;
-        for (const value& each : member.get_array()) RETURN_IF_ERROR(Add(each, above, below));
+        for (const value& each : member.get_array()) RETURN_IF_ERROR(Add(each, above, extent));
       } else if (keyword == "dependencies" && member.is_object()) {
-        for (const auto& each : member.get_object()) RETURN_IF_ERROR(Add(each.value(), above, below));
+        for (const auto& each : member.get_object()) RETURN_IF_ERROR(Add(each.value(), above, extent));
       }
     }
-    heights_.emplace(&node, below + 1);
-    return below + 1;
+    extents_.emplace(&node, extent);
+    return extent;
   }
 
-  absl::Status Add(const value& node, size_t above, size_t& below) {
-    ASSIGN_OR_RETURN(const size_t height, Height(node, above + 1));
-    below = std::max(below, height);
-    return absl::OkStatus();
+  absl::Status Add(const value& node, size_t above, Extent& extent) {
+    ASSIGN_OR_RETURN(const Extent below, Measure(node, above + 1));
+    extent.height = std::max(extent.height, below.height + 1);
+    extent.all += below.all;
+    return extent.all > kMaxSchemasOfValue ? TooMany() : absl::OkStatus();
   }
 
+  // As the library finds it, but for references that could be read in two ways. Where no schema stands, its
+  // keywords were not looked at.
   absl::StatusOr<const value*> Find(std::string_view reference) const {
     if (!reference.starts_with('#') || reference.find('%') != std::string_view::npos) {
       return absl::InvalidArgumentError(
@@ -136,14 +156,43 @@ class ReferenceCheck {
     }
     reference.remove_prefix(1);
     while (reference.ends_with('/')) reference.remove_suffix(1);  // as the library does
-    boost::json::error_code error;
-    const value* target = root_.find_pointer({reference.data(), reference.size()}, error);
-    if (target == nullptr) return absl::InvalidArgumentError("has a reference that leads nowhere");
+    const value* target = &root_;
+    Place place = Place::kSchema;
+    while (!reference.empty()) {
+      if (!reference.starts_with('/')) return LeadsNowhere();
+      reference.remove_prefix(1);
+      const std::string_view step = reference.substr(0, reference.find('/'));
+      reference.remove_prefix(step.size());
+      const std::string name =
+          absl::StrReplaceAll(absl::StrReplaceAll(std::string(step), {{"~1", "/"}}), {{"~0", "~"}});
+      if (const auto* array = target->if_array()) {
+        size_t index = 0;
+        if (!absl::SimpleAtoi(name, &index) || Concat(index) != name || index >= array->size()) {
+          return LeadsNowhere();
+        }
+        target = &(*array)[index];
+        continue;
+      }
+      const auto* object = target->if_object();
+      target = object == nullptr || name.empty() ? nullptr : object->if_contains(name);
+      if (target == nullptr) return LeadsNowhere();
+      place = place == Place::kTable ? Place::kSchema : PlaceOf(name);
+      if (place == Place::kData) return NoSchema();
+    }
+    if (place != Place::kSchema || target->is_array()) return NoSchema();
     return target;
   }
 
+  static absl::Status LeadsNowhere() {
+    return absl::InvalidArgumentError("has a reference that leads nowhere");
+  }
+  static absl::Status NoSchema() {
+    return absl::InvalidArgumentError(
+        "has a reference to what is no schema: lead it to one, as in \"#/definitions/NAME\"");
+  }
+
   const value& root_;
-  absl::flat_hash_map<const value*, size_t> heights_;
+  absl::flat_hash_map<const value*, Extent> extents_;
 };
 
 // The library's path: "<root>", "[data]", "[0]".
@@ -180,7 +229,7 @@ JsonSchema::~JsonSchema() = default;
 absl::StatusOr<std::unique_ptr<const JsonSchema>> JsonSchema::Compile(std::string_view text) {
   ASSIGN_OR_RETURN(value document, Parse(text));
   if (!document.is_object()) return absl::InvalidArgumentError("is no JSON Schema: write an object");
-  RETURN_IF_ERROR(Prepare(document));
+  RETURN_IF_ERROR(Prepare(document, Place::kSchema));
   RETURN_IF_ERROR(ReferenceCheck(document).Check(document));
   auto impl = std::make_unique<Impl>();
   try {

@@ -16,12 +16,14 @@ inline constexpr size_t kMaxLocatedPayloadBytes = 256 * 1024;
 // Schemas that one value is held against because one leads to another: by references, allOf, not and the
 // like.
 inline constexpr size_t kMaxSchemaSteps = 32;
+// And of all of them, as often as they are asked.
+inline constexpr size_t kMaxSchemasOfValue = 1'000;
 
 class JsonSchema {
  public:
   // `format` is an annotation and is not asked for. INVALID_ARGUMENT: not JSON, no schema, a reference out of
-  // it or back to itself, or a keyword that a payload could make expensive: pattern, patternProperties,
-  // uniqueItems.
+  // it, back to itself or to what is no schema, or a keyword that a payload could make expensive: pattern,
+  // patternProperties, uniqueItems.
   static absl::StatusOr<std::unique_ptr<const JsonSchema>> Compile(std::string_view text);
   ~JsonSchema();
 

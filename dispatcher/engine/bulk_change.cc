@@ -95,7 +95,7 @@ absl::StatusOr<EndpointView> ApplyUpdate(Ledger& ledger, EndpointId id, const En
     changed->disabled_ms = 0;
     reset_failures = true;
   }
-  SettleKeys(current->signing_keys, changed->signing_keys, ledger.now());
+  SettleKeys(current->signing_keys, changed->signing_keys, ledger.trusted_now());
   changed->updated_ms = ledger.now();
   ledger.PutEndpoint(changed, reset_failures);
   const LaneState* lane = ledger.store().Lane(id);

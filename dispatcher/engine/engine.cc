@@ -90,6 +90,9 @@ class Engine::Impl {
     for (size_t i = 0; i < options_.shards; ++i) shards_[i]->Recover(recovered.operations, lanes[i]);
     committer_.Start();
     for (const std::unique_ptr<Shard>& shard : shards_) shard->Start();
+    if (recovered.restored_backup != 0) {
+      RETURN_IF_ERROR(OnCommitter([&](Ledger& ledger) { ledger.NoteRestore(recovered); }));
+    }
     housekeeper_.Start();
     jobs_.Start(recovered);
     started_ = true;

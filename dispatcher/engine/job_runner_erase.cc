@@ -108,10 +108,14 @@ void JobRunner::StoreStep(const Job& job, Course& course, const JobPlace& next, 
   course.pace.Made(looked_at, now);
 }
 
-// Other jobs wait for it. A restart in between begins it anew.
+// Other jobs wait for it, but not for a backup that it comes after. A restart in between begins it anew.
 void JobRunner::FilesStep(const Job& job, Course& course, Scoured what) {
   absl::Status done = context_.store.Scour(what, stop_scouring_);
   if (absl::IsCancelled(done)) return;
+  if (absl::IsUnavailable(done)) {
+    course.pace.Refused(context_.clock.Steady());
+    return;
+  }
   if (done.ok() && what == Scoured::kSecrets) done = context_.store.ForgetOldKeys();
   if (!done.ok()) {
     Fail(job.id, done);

@@ -332,17 +332,14 @@ void Ledger::Report(LaneReport report) {
     JudgeHealth(fact, before);
   } else if (auto* ended = std::get_if<DeliveryEnded>(&report)) {
     delivery = ended->delivery;
-    ended->at_ms = now_.wall;
-    ++ended_[static_cast<size_t>(ended->state)];
-    Apply(*ended);
-    if (ended->reason == EndReason::kCanceledByPerson) NoteCanceled(*ended);
+    End(*ended);
+  } else if (auto* canceled = std::get_if<DeliveryCanceled>(&report)) {
+    delivery = canceled->ended.delivery;
+    End(canceled->ended);
+    NoteCanceled(std::move(*canceled));
   } else if (auto* all = std::get_if<BatchEnded>(&report)) {
     delivery = all->members.front().delivery;
-    for (DeliveryEnded& member : all->members) {
-      member.at_ms = now_.wall;
-      ++ended_[static_cast<size_t>(member.state)];
-      Apply(member);
-    }
+    for (DeliveryEnded& member : all->members) End(member);
     MakeAnew(*all);
   } else if (const auto* formed = std::get_if<BatchFormed>(&report)) {
     delivery = formed->members.front().delivery;
@@ -354,6 +351,12 @@ void Ledger::Report(LaneReport report) {
     Apply(parked);
   }
   NewsFor(delivery.endpoint).recorded.push_back({delivery.endpoint, delivery.sequence});
+}
+
+void Ledger::End(DeliveryEnded& ended) {
+  ended.at_ms = now_.wall;
+  ++ended_[static_cast<size_t>(ended.state)];
+  Apply(ended);
 }
 
 void Ledger::MakeAnew(const BatchEnded& batch) {

@@ -69,7 +69,7 @@ struct AttemptOutcome {
   AttemptRecorded fact;
   std::vector<AttemptRecorded> others;  // of a batch: its further members
   uint64_t host = 0;
-  bool token_unreached = false;  // as HttpResult's
+  bool token_unreached = false;  // of kToken: nor was its server (core/outage.h)
 };
 // All members of a batch end, without an attempt.
 struct BatchEnded {
@@ -77,7 +77,13 @@ struct BatchEnded {
   // One per member, or none: not null = it ends for another's sake, and a new delivery of this event is made.
   std::vector<std::shared_ptr<const Event>> again = {};
 };
-using LaneReport = std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked, BatchFormed, BatchEnded>;
+// By this caller, who is not refused.
+struct DeliveryCanceled {
+  DeliveryEnded ended;
+  AuditOrigin by;
+};
+using LaneReport =
+    std::variant<AttemptOutcome, DeliveryEnded, DeliveryParked, BatchFormed, BatchEnded, DeliveryCanceled>;
 
 // How much older than the newest payload a bucket must be to go early because the disk is full.
 inline constexpr Millis kMinPayloadRetention{24LL * 3'600'000};
@@ -106,6 +112,9 @@ class Ledger {
   // exists.
   void Close();
   WallMs now() const { return now_.wall; }
+  // For what must not be dated ahead, or end, because the clock leapt: while that is suspect, the time before
+  // the leap and the steady time since; `now` if that is earlier.
+  WallMs trusted_now() const { return trusted_now_; }
   bool HasFacts() const { return has_facts_; }
   // The round is on disk. Gives the news, by shard.
   std::vector<ShardNews> Committed();
@@ -172,10 +181,8 @@ class Ledger {
   void NoteJob(const Job* before, const Job& after);
   void NoteDelivery(const DeliveryId& id, const std::string& subscriber_id, std::string before,
                     std::string after);
-  // Whoever acts now cancels it: its end, which a shard reports, is theirs. Forgotten with that, or because
-  // it does not come.
-  void ExpectCancel(const DeliveryId& id);
-  void ForgetCancel(const DeliveryId& id);
+  // Of the first round after the opening that says so.
+  void NoteRestore(const DeliveryStore::Recovered& recovered);
 
   // Null = it has none, or that is not loaded.
   const LoadedProfile* ProfileOf(const Subscriber& subscriber) const;
@@ -210,6 +217,7 @@ class Ledger {
   absl::StatusOr<std::optional<IdempotencyHit>> FindKey(const IdempotencyKey& key);
   EventId NextEventId(WallMs now, Partition partition);
   void MakeAnew(const BatchEnded& batch);
+  void End(DeliveryEnded& ended);
   // What ledger_alerts.cc knows of the endpoint.
   OperationalEvent About(std::string_view type, const Endpoint& endpoint, const LaneState& lane) const;
   void AlertBacklog(const Endpoint& endpoint, const LaneState& lane, uint64_t pending);
@@ -220,12 +228,13 @@ class Ledger {
   void JudgeHealth(const AttemptRecorded& fact, const LaneState& before);
   void WatchOutage(const AttemptOutcome& outcome);
   void WatchClock();
+  WallMs TrustedNow(bool leapt);
   // What ledger_audit.cc knows. Null: it was, or is, not there.
   void NoteEndpoint(const Endpoint* before, const Endpoint* after);
   void NoteSubscriber(const Subscriber* before, const Subscriber* after);
   void NoteToken(const AccessToken* before, const AccessToken* after);
   void NoteOperations(const Operations& after);
-  void NoteCanceled(const DeliveryEnded& ended);
+  void NoteCanceled(DeliveryCanceled canceled);
   void TrimAudit(const Retention& retention);
 
   const size_t shards_;
@@ -237,6 +246,7 @@ class Ledger {
   Registry registry_;
   Operations operations_;
   ClockGuard clock_guard_;
+  std::optional<Now> trusted_;  // when the clock was not suspect last
   OutageDetector outage_;
   bool outage_told_ = false;
   bool operations_told_ = false;  // kOperationsSubscriber exists
@@ -262,12 +272,11 @@ class Ledger {
 
   AuditTail audit_;
   uint64_t audit_first_ = 0;  // the oldest that is kept; 0 = there is none
-  // As many as there are calls under way that cancel one.
-  absl::flat_hash_map<std::pair<EndpointId, Sequence>, AuditOrigin> canceling_;
 
   // Of the round.
   AuditOrigin origin_;
   Now now_;
+  WallMs trusted_now_ = 0;
   bool has_facts_ = false;
   std::vector<OperationalEvent> announced_;  // until Close
   std::vector<ShardNews> news_;

@@ -1,4 +1,6 @@
 // What the ledger makes of an endpoint's health, and of its own: alerts, disablement, operational events.
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -162,8 +164,21 @@ void Ledger::WatchOutage(const AttemptOutcome& outcome) {
   outage_told_ = suspended;
 }
 
+WallMs Ledger::TrustedNow(bool leapt) {
+  if (!operations_.clock_suspect && !leapt) {
+    trusted_ = now_;
+    return now_.wall;
+  }
+  // Suspect since before the start: nothing newer is known than the newest record.
+  if (!trusted_) trusted_ = {now_.steady, audit_.at_ms};
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(now_.steady - trusted_->steady);
+  return std::min<WallMs>(now_.wall, trusted_->wall + since.count());
+}
+
 void Ledger::WatchClock() {
-  if (!clock_guard_.Observe(now_.wall, now_.steady) || operations_.clock_suspect) return;
+  const bool leapt = clock_guard_.Observe(now_.wall, now_.steady);
+  trusted_now_ = TrustedNow(leapt);
+  if (!leapt || operations_.clock_suspect) return;
   Operations operations = operations_;
   operations.clock_suspect = true;
   Act(OwnOrigin("clock_leap"));

@@ -37,7 +37,7 @@ void Ledger::Note(AuditChange change) {
   AuditRecord record;
   record.origin = origin_;
   record.change = std::move(change);
-  Chain(record, now_.wall, audit_);
+  Chain(record, trusted_now_, audit_);
   if (audit_first_ == 0) audit_first_ = record.number;
   Apply(Audited{std::move(record)});
 }
@@ -78,6 +78,13 @@ void Ledger::NoteDelivery(const DeliveryId& id, const std::string& subscriber_id
   Note({"delivery", id.ToString(), subscriber_id, std::move(before), std::move(after), {}});
 }
 
+void Ledger::NoteRestore(const DeliveryStore::Recovered& recovered) {
+  AuditRecord record = RestoreRecord(recovered.restored_backup, recovered.epoch);
+  Act(std::move(record.origin));
+  Note(std::move(record.change));
+  Act(Acting::Now());
+}
+
 void Ledger::PutToken(const AccessToken& token, const AccessToken* before) {
   if (before != nullptr) Apply(TokenRevoked{*before});
   Apply(TokenMade{token});
@@ -89,19 +96,9 @@ void Ledger::RemoveToken(const AccessToken& token) {
   NoteToken(&token, nullptr);
 }
 
-// Of several the first does it: the others are refused.
-void Ledger::ExpectCancel(const DeliveryId& id) {
-  canceling_.try_emplace({id.endpoint, id.sequence}, origin_);
-}
-
-void Ledger::ForgetCancel(const DeliveryId& id) {
-  const auto found = canceling_.find({id.endpoint, id.sequence});
-  if (found != canceling_.end() && found->second == origin_) canceling_.erase(found);
-}
-
-void Ledger::NoteCanceled(const DeliveryEnded& ended) {
-  auto by = canceling_.extract({ended.delivery.endpoint, ended.delivery.sequence});
-  if (!by.empty()) Act(std::move(by.mapped()));
+void Ledger::NoteCanceled(DeliveryCanceled canceled) {
+  const DeliveryEnded& ended = canceled.ended;
+  Act(std::move(canceled.by));
   NoteDelivery(
       ended.delivery, ended.subscriber_id, R"({"state":"PENDING"})",
       Concat("{\"state\":\"", ToString(ended.state), "\",\"endReason\":\"", ToString(ended.reason), "\"}"));

@@ -7,6 +7,7 @@
 #include "base/concat.h"
 #include "dispatcher/core/delivery_state.h"
 #include "dispatcher/core/endpoint_health.h"
+#include "dispatcher/core/outage.h"
 #include "dispatcher/core/outcome.h"
 #include "dispatcher/engine/kept_headers.h"
 #include "dispatcher/engine/request.h"
@@ -70,7 +71,7 @@ AttemptOutcome MakeOutcome(Lane& lane, const Work& work, const Endpoint& setting
   const DeliveryPolicy& policy = settings.policy;
   AttemptOutcome outcome;
   outcome.host = StableHash(host);
-  outcome.token_unreached = result.token_unreached;
+  outcome.token_unreached = !Connected(result.token_error, 0);
   AttemptRecorded& fact = outcome.fact;
   fact.delivery = MakeDeliveryId(work.event->id, work.remade, lane.id(), work.sequence);
   fact.event = work.event->id;

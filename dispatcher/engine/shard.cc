@@ -144,10 +144,6 @@ std::string Shard::Divert(const Endpoint& endpoint, WallMs now, HttpRequest& req
   return endpoint.capture->bin;
 }
 
-void Shard::Settle(Lane& lane, LaneStep step) {
-  context_.committer.Report(MakeSettlement(lane, step, context_.clock.Wall(), random_()));
-}
-
 void Shard::AttemptEnded(EndpointId endpoint, const Work& work, std::shared_ptr<const Endpoint> settings,
                          const std::string& bin, WallMs started, HttpResult result) {
   Lane* lane = scheduler_.Find(endpoint);

@@ -72,9 +72,9 @@ class Shard final : private SchedulerHost {
   // block.
   // Ends a pending delivery without an attempt; any number at a time. `delivery`: as the store showed it, at
   // any time. OK = it is on disk. FAILED_PRECONDITION: in flight, or not pending (any more), its endpoint
-  // deleted; UNAVAILABLE: shutting down, or too busy.
+  // deleted; UNAVAILABLE: shutting down, or too busy. `by`: the person whose order it is, for the audit log.
   void EndDelivery(Delivery delivery, DeliveryState state, EndReason reason,
-                   std::function<void(absl::Status)> done);
+                   std::function<void(absl::Status)> done, std::optional<AuditOrigin> by = std::nullopt);
   // See Lane::Retry.
   void RetryDelivery(DeliveryId id, std::function<void(absl::StatusOr<LanePosition>)> done);
   // nullopt = it is not pending, as far as its lane has been told.
@@ -132,6 +132,7 @@ class Shard final : private SchedulerHost {
   absl::flat_hash_map<EndpointId, std::vector<std::function<void()>>> waiting_for_parked_;
   // Ends by order that are not on disk yet.
   absl::flat_hash_map<std::pair<EndpointId, Sequence>, std::function<void(absl::Status)>> endings_;
+  const Ending* ordered_ = nullptr;  // whose end is settled at this moment
   std::atomic<uint64_t> in_flight_{0};
   std::atomic<bool> surveying_{false};
   std::atomic<uint64_t> surveys_{0};

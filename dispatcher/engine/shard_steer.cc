@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/concat.h"
+#include "dispatcher/engine/report.h"
 #include "dispatcher/engine/shard.h"
 
 namespace hookd {
@@ -17,8 +18,18 @@ constexpr int kEndTries = 100;
 struct Shard::Ending {
   EndOrder order;
   std::function<void(absl::Status)> done;
+  std::optional<AuditOrigin> by;
   int tries = 0;
 };
+
+void Shard::Settle(Lane& lane, LaneStep step) {
+  LaneReport report = MakeSettlement(lane, step, context_.clock.Wall(), random_());
+  auto* const ended = std::get_if<DeliveryEnded>(&report);
+  if (ended != nullptr && ordered_ != nullptr && ordered_->by) {
+    report = DeliveryCanceled{std::move(*ended), *ordered_->by};
+  }
+  context_.committer.Report(std::move(report));
+}
 
 // An empty change: what was committed before it has been told by the time that it is done.
 void Shard::AfterNews(std::function<void(absl::Status)> then) {
@@ -46,9 +57,10 @@ void Shard::ParkedKnown(EndpointId endpoint) {
 }
 
 void Shard::EndDelivery(Delivery delivery, DeliveryState state, EndReason reason,
-                        std::function<void(absl::Status)> done) {
+                        std::function<void(absl::Status)> done, std::optional<AuditOrigin> by) {
   delivery.attempts.clear();
-  TryEnd(std::make_shared<Ending>(Ending{{std::move(delivery), state, reason}, std::move(done)}));
+  TryEnd(
+      std::make_shared<Ending>(Ending{{std::move(delivery), state, reason}, std::move(done), std::move(by)}));
 }
 
 void Shard::TryEnd(std::shared_ptr<Ending> ending) {
@@ -63,7 +75,10 @@ void Shard::TryEnd(std::shared_ptr<Ending> ending) {
 
 void Shard::EndNow(const std::shared_ptr<Ending>& ending, const std::shared_ptr<const Event>& row) {
   const DeliveryId id = ending->order.delivery.id;
-  switch (scheduler_.End(ending->order, row)) {
+  ordered_ = ending.get();
+  const EndAnswer::Kind answer = scheduler_.End(ending->order, row);
+  ordered_ = nullptr;
+  switch (answer) {
     case EndAnswer::Kind::kEnds:
       endings_[{id.endpoint, id.sequence}] = std::move(ending->done);
       Pump();

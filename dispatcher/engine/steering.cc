@@ -8,6 +8,7 @@
 
 #include <absl/synchronization/notification.h>
 
+#include "base/acting.h"
 #include "base/concat.h"
 #include "base/status_macros.h"
 
@@ -135,16 +136,12 @@ absl::StatusOr<DeliveryView> Steering::Cancel(DeliveryId id) const {
     return absl::FailedPreconditionError(
         Concat("it has ended: ", ToString(delivery.state), ", which is final"));
   }
-  RETURN_IF_ERROR(change_([&](Ledger& ledger) { ledger.ExpectCancel(id); }, nullptr));
   Answer<absl::Status> answer;
   shard_of_(id.endpoint)
       .EndDelivery(std::move(delivery), DeliveryState::kCanceled, EndReason::kCanceledByPerson,
-                   answer.Taker());
+                   answer.Taker(), Acting::Now());
   if (!answer.Wait(committer_)) return StoreFailed();
-  if (!answer.value().ok()) {
-    RETURN_IF_ERROR(change_([&](Ledger& ledger) { ledger.ForgetCancel(id); }, nullptr));
-    return answer.value();
-  }
+  RETURN_IF_ERROR(answer.value());
   return View(id);
 }
 

@@ -122,7 +122,7 @@ void AuthorizingTransport::Fetched(const std::string& key, const HttpResult& ans
   const ErrorKind error = answer.error == ErrorKind::kLocal ? ErrorKind::kLocal : ErrorKind::kToken;
   for (Waiting& one : waiting) {
     HttpResult result = WithoutToken(error, why, Us(now - one.since));
-    result.token_unreached = !Connected(answer.error, answer.status);
+    result.token_error = answer.error;
     one.done(std::move(result));
   }
 }

@@ -73,8 +73,8 @@ struct HttpResult {
   WallMs certificate_ends_ms = 0;  // of the receiver's, where this exchange's handshake showed it; 0 = none
   // 401 to an access token that had been taken before: the next request goes with a new one.
   bool token_refused = false;
-  // Of kToken: its server was not reached (core/outage.h); else it answered.
-  bool token_unreached = false;
+  // Of kToken: what the exchange with its server came to; kNone = it answered.
+  ErrorKind token_error = ErrorKind::kNone;
 };
 
 // Thread: the shard's. Callbacks run on it too, never inside Send.

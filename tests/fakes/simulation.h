@@ -31,7 +31,7 @@ class Simulation final : private SchedulerHost {
     ErrorKind error = ErrorKind::kNone;
     std::string retry_after;
     Duration took{};
-    bool token_unreached = false;
+    ErrorKind token_error = ErrorKind::kNone;
   };
   using Receiver = std::function<Answer(const Endpoint&, const Work&)>;
   struct Sent {
@@ -219,7 +219,7 @@ class Simulation final : private SchedulerHost {
       result.status = answer.status;
       result.error = answer.error;
       result.retry_after = answer.retry_after;
-      result.token_unreached = answer.token_unreached;
+      result.token_error = answer.token_error;
       result.us.total = std::chrono::duration_cast<std::chrono::microseconds>(answer.took).count();
       reports_.push_back(MakeOutcome(lane, work, *settings, HostOf(settings->url), RequestContext{1, "hookd"},
                                      started, std::move(result), now, 0));

@@ -87,6 +87,70 @@ TEST(JsonSchemaTest, BoundsTheSchemasOfOneValue) {
   EXPECT_THAT(CompileError(chain(kMaxSchemaSteps + 1)), HasSubstr("more than 32 schemas"));
 }
 
+TEST(JsonSchemaTest, BoundsHowOftenAValueIsLookedAt) {
+  // Each asks twice for the one before it.
+  const auto doubling = [](size_t schemas) {
+    std::string text =
+        R"({"$ref": "#/definitions/s)" + Concat(schemas - 1) + R"(", "definitions": {"s0": {})";
+    for (size_t i = 1; i < schemas; ++i) {
+      const std::string before = Concat(R"({"$ref": "#/definitions/s)", i - 1, "\"}");
+      text += Concat(", \"s", i, R"(": {"allOf": [)", before, ", ", before, "]}");
+    }
+    return text + "}}";
+  };
+  EXPECT_EQ(Check(doubling(8), "1"), "OK");
+  EXPECT_THAT(CompileError(doubling(12)), HasSubstr("or 1000 in all"));
+}
+
+// A name among properties, definitions or dependencies makes no keyword of it.
+TEST(JsonSchemaTest, PropertiesMayBeCalledAsKeywordsThatHoldData) {
+  for (const std::string name : {"default", "enum", "const", "examples"}) {
+    SCOPED_TRACE(name);
+    for (const char* table : {"properties", "definitions", "dependencies"}) {
+      const std::string head = Concat("{\"", table, "\": {\"", name, "\": ");
+      EXPECT_THAT(CompileError(head + R"({"pattern": "(a+)+$"}}})"), HasSubstr("uses pattern"));
+      EXPECT_THAT(CompileError(head + R"({"items": {"uniqueItems": true}}}})"),
+                  HasSubstr("uses uniqueItems"));
+      EXPECT_THAT(CompileError(head + R"({"not": {"$ref": "#"}, "allOf": [{"$ref": "#/)" + table + "/" +
+                               name + "\"}]}}}"),
+                  HasSubstr("leads back to itself"));
+    }
+    EXPECT_EQ(Check(Concat(R"({"properties": {")", name, R"(": {"format": "date"}}})"),
+                    Concat("{\"", name, R"(": "today"})")),
+              "OK");
+    // As a keyword it holds data, of which nothing is asked.
+    EXPECT_THAT(CompileError(Concat("{\"", name, R"(": [{"pattern": "x", "$ref": "#"}]})")), "OK");
+  }
+}
+
+TEST(JsonSchemaTest, ReferencesLeadToSchemas) {
+  const auto no_schema = HasSubstr("what is no schema");
+  for (const char* name : {"default", "const", "examples"}) {
+    EXPECT_THAT(CompileError(Concat("{\"", name,
+                                    R"(": {"a": {"pattern": "(a+)+$"}}, "properties": {"x": {"$ref": "#/)",
+                                    name, "/a\"}}}")),
+                no_schema);
+  }
+  EXPECT_THAT(CompileError(R"({"enum": [{"pattern": "x"}], "items": {"$ref": "#/enum/0"}})"), no_schema);
+  EXPECT_THAT(CompileError(R"({"properties": {"format": {}}, "items": {"$ref": "#/properties"}})"),
+              no_schema);
+  EXPECT_THAT(CompileError(R"({"allOf": [{}], "items": {"$ref": "#/allOf"}})"), no_schema);
+  // The library leaves empty steps out, and takes other forms of a number.
+  for (const char* reference :
+       {"#//definitions/a", "#/allOf/00", "#/allOf/+0", "#/allOf/1", "#definitions"}) {
+    EXPECT_THAT(
+        CompileError(Concat(R"({"definitions": {"a": {}}, "": {"definitions": {"a": {}}}, "allOf": [{}],)",
+                            R"( "items": {"$ref": ")", reference, "\"}}")),
+        HasSubstr("leads nowhere"))
+        << reference;
+  }
+  EXPECT_EQ(Check(R"({"properties": {"default": {"type": "integer"}, "a/b": {"$ref": "#/properties/default"},
+                      "c": {"$ref": "#/properties/a~1b"}}, "allOf": [{"not": {"type": "null"}}],
+                      "items": {"$ref": "#/allOf/0/not"}})",
+                  R"({"c": 1, "default": 2})"),
+            "OK");
+}
+
 TEST(JsonSchemaTest, RefusesWhatIsNoSchema) {
   EXPECT_THAT(CompileError("{"), HasSubstr("is not valid JSON"));
   EXPECT_THAT(CompileError("[]"), HasSubstr("is no JSON Schema"));
@@ -99,7 +163,8 @@ TEST(JsonSchemaTest, RefusesWhatAPayloadCouldMakeExpensive) {
   EXPECT_THAT(CompileError(R"({"patternProperties": {}})"), HasSubstr("uses patternProperties"));
   EXPECT_THAT(CompileError(R"({"items": {"uniqueItems": true}})"), HasSubstr("uses uniqueItems"));
   // Properties may be called so.
-  EXPECT_EQ(Check(R"({"properties": {"pattern": {"type": "string"}, "uniqueItems": {"type": "integer"}}})",
+  EXPECT_EQ(Check(R"({"properties": {"pattern": {"type": "string"}, "uniqueItems": {"type": "integer"},
+                      "patternProperties": {}}})",
                   R"({"pattern": "x", "uniqueItems": 3})"),
             "OK");
 }

@@ -1,7 +1,10 @@
 // What the engine writes into the audit log, and when that goes.
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -10,7 +13,11 @@
 #include "base/acting.h"
 #include "dispatcher/core/audit_chain.h"
 #include "dispatcher/core/audit_forms.h"
+#include "dispatcher/core/signing_keys.h"
+#include "dispatcher/engine/bulk_change.h"
 #include "dispatcher/engine/ledger.h"
+#include "storage/memory_store.h"
+#include "tests/fakes/forwarding_store.h"
 #include "tests/unit/engine/engine_fixture.h"
 
 namespace hookd {
@@ -19,6 +26,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 class PlainForms final : public AuditForms {
  public:
@@ -128,6 +136,31 @@ TEST_F(AuditTest, ACancellationIsWhoseItWas) {
   EXPECT_EQ(engine_->GetAudit(4)->change.subscriber_id, "acme");
 }
 
+TEST_F(AuditTest, OfSeveralWhoCancelItIsWhoeverIsNotRefused) {
+  ASSERT_TRUE(engine_->SetEndpointPaused(id_, true, "").ok());
+  constexpr size_t kRounds = 100;
+  for (size_t i = 0; i < kRounds; ++i) Publish("1");
+  std::vector<std::string> actors;
+  for (const Delivery& delivery : Deliveries(id_)) {
+    std::atomic<int> ready{0};
+    bool done[2] = {};
+    std::vector<std::thread> callers;
+    for (size_t caller = 0; caller < 2; ++caller) {
+      callers.emplace_back([&, caller] {
+        const Acting acting(By(Concat("tok_", caller)));
+        for (++ready; ready < 2;) std::this_thread::yield();
+        done[caller] = engine_->CancelDelivery(delivery.id).ok();
+      });
+    }
+    for (std::thread& caller : callers) caller.join();
+    EXPECT_NE(done[0], done[1]);
+    actors.push_back(done[0] ? "tok_0" : "tok_1");
+  }
+  const std::vector<std::string> log = Log();
+  ASSERT_EQ(log.size(), 1 + kRounds);
+  for (size_t i = 0; i < kRounds; ++i) EXPECT_THAT(log[i + 1], StartsWith(actors[i] + " "));
+}
+
 TEST_F(AuditTest, TokensThatEndWithAnotherAreRecordedToo) {
   CreateSubscriber("beta");
   AccessToken shared;
@@ -140,6 +173,30 @@ TEST_F(AuditTest, TokensThatEndWithAnotherAreRecordedToo) {
   ASSERT_EQ(log.size(), 5u);
   EXPECT_EQ(log[3], "tok_1 S/Delete token [2] [1]");
   EXPECT_EQ(log[4], "tok_1 S/Delete subscriber [acme] []");
+}
+
+// As the first opening after a restore shows it.
+class RestoredStore final : public testing::ForwardingStore {
+ public:
+  absl::StatusOr<Recovered> Recover() override {
+    absl::StatusOr<Recovered> recovered = ForwardingStore::Recover();
+    recovered->restored_backup = 7;
+    recovered->epoch = 3;
+    return recovered;
+  }
+};
+
+TEST_F(AuditTest, ARestoreIsRecorded) {
+  Close();
+  Open(std::make_unique<RestoredStore>());
+  const absl::StatusOr<AuditRecord> record = engine_->GetAudit(1);
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->origin.actor, kLocalActor);
+  EXPECT_EQ(record->origin.call, "hookd --restore-backup");
+  EXPECT_EQ(record->change.resource_type, "backup");
+  EXPECT_EQ(record->change.resource_id, "7");
+  EXPECT_EQ(record->change.after, R"({"epoch":3})");
+  EXPECT_EQ(engine_->GetAudit(2).status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(AuditTest, ACrashLeavesWholeCommitsAndTheChainGoesOn) {
@@ -235,6 +292,95 @@ TEST_F(AuditRetentionTest, TheOldGoBySize) {
   EXPECT_EQ(Keep(kStart, Millis(1'000), 10 * one).size(), 10u);
   EXPECT_THAT(Keep(kStart, Millis(1'000), 3 * one), ElementsAre(8, 9, 10));
   EXPECT_THAT(Keep(kStart, Millis(1'000), 1), ElementsAre(10));
+}
+
+// The ledger alone, while the wall clock leaps.
+class AuditClockTest : public ::testing::Test {
+ protected:
+  AuditClockTest() { Start(); }
+  // From what is on disk.
+  void Start() {
+    ledger_.reset();
+    store_ = store_->Reopen();
+    ledger_.emplace(*store_, telemetry_, 1, 1, nullptr, nullptr, &forms_);
+    ledger_->Recovered(*store_->Recover());
+  }
+  void Round(int second, WallMs wall, const std::function<void(Ledger&)>& change) {
+    ledger_->Begin({SteadyTime(std::chrono::seconds(second)), wall});
+    change(*ledger_);
+    ASSERT_TRUE(store_->Commit(wall).ok());
+    ledger_->Committed();
+  }
+  // Gives the time of its record, since kStart.
+  WallMs Pause(int second, WallMs wall) {
+    Round(second, wall, [](Ledger& ledger) {
+      Operations operations = ledger.operations();
+      operations.paused = !operations.paused;
+      ledger.SetOperations(operations);
+    });
+    return Newest().at_ms - kStart;
+  }
+  WallMs Confirm(int second, WallMs wall) {
+    Round(second, wall, [](Ledger& ledger) {
+      Operations operations = ledger.operations();
+      operations.clock_suspect = false;
+      ledger.SetOperations(operations);
+    });
+    return Newest().at_ms - kStart;
+  }
+  AuditRecord Newest() {
+    AuditQuery query;
+    return store_->ListAudit(query)->records.at(0);
+  }
+
+  static constexpr WallMs kStart = 1'700'000'000'000;
+  static constexpr WallMs kLeapt = kStart + WallMs{10} * 365 * 24 * 3'600'000;
+  const PlainForms forms_;
+  NullTelemetry telemetry_;
+  std::unique_ptr<MemoryStore> store_ = std::make_unique<MemoryStore>();
+  std::optional<Ledger> ledger_;
+};
+
+TEST_F(AuditClockTest, ALeapDatesNoRecordAhead) {
+  EXPECT_EQ(Pause(1, kStart), 0);
+  EXPECT_EQ(Pause(11, kLeapt + 10'000), 10'000);
+  EXPECT_EQ(Newest().number, 3u);
+  EXPECT_EQ(store_->ReadAudit(2)->origin.call, "hookd/clock_leap");
+  EXPECT_EQ(store_->ReadAudit(2)->at_ms, kStart + 10'000);
+  EXPECT_EQ(Pause(21, kLeapt + 20'000), 20'000);
+  Start();
+  EXPECT_EQ(Pause(31, kLeapt + 30'000), 20'000) << "how long it did not run is not known";
+  EXPECT_EQ(Pause(41, kLeapt + 40'000), 30'000);
+  EXPECT_EQ(Pause(51, kStart + 35'000), 35'000) << "set right, or less";
+  EXPECT_EQ(Confirm(61, kStart + 60'000), 50'000) << "it is suspect until then";
+  EXPECT_EQ(Pause(71, kStart + 70'000), 70'000);
+}
+
+TEST_F(AuditClockTest, ALeapEndsNoSecret) {
+  const EndpointId id{0x0a3f000000000001};
+  const auto update = [id](Ledger& ledger) {
+    const auto nothing = [](Endpoint&, WallMs, bool&) { return absl::OkStatus(); };
+    EXPECT_TRUE(ApplyUpdate(ledger, id, nothing).ok());
+  };
+  const auto keys = [&] { return store_->ReadEndpoint(id)->endpoint->signing_keys.size(); };
+  Round(1, kStart, [id](Ledger& ledger) {
+    Subscriber subscriber;
+    subscriber.id = "acme";
+    ledger.PutSubscriber(subscriber);
+    auto endpoint = std::make_shared<Endpoint>();
+    endpoint->id = id;
+    endpoint->subscriber_id = "acme";
+    endpoint->signing_keys = {GenerateSigningKey(SigningScheme::kV1), GenerateSigningKey(SigningScheme::kV1)};
+    endpoint->signing_keys[1].expires_ms = kStart + 3'600'000;
+    ledger.PutEndpoint(endpoint);
+  });
+  Round(2, kLeapt, update);
+  EXPECT_EQ(keys(), 2u);
+  Round(3, kStart + 2'000, update);
+  EXPECT_EQ(keys(), 2u);
+  Confirm(3'700, kStart + 3'700'000);
+  Round(3'701, kStart + 3'701'000, update);
+  EXPECT_EQ(keys(), 1u);
 }
 
 }  // namespace

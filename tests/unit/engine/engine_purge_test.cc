@@ -1,12 +1,16 @@
 // Purges through the engine: what ends, what goes, what stays, and that a kill in the middle changes nothing.
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/fakes/forwarding_store.h"
 #include "tests/unit/engine/engine_fixture.h"
 
 namespace hookd {
@@ -227,6 +231,39 @@ TEST_F(EnginePurgeTest, AKillInTheMiddleIsGoneOnFrom) {
   EXPECT_EQ(engine_->GetJob(id)->done, 800u);
   EXPECT_EQ(store_->Stats().pending, 0u);
   for (const EventId& event : events) EXPECT_TRUE(absl::IsNotFound(engine_->GetEvent(event).status()));
+}
+
+// A store with a backup that runs.
+class BackedUpStore final : public testing::ForwardingStore {
+ public:
+  absl::Status Scour(Scoured, std::atomic<bool>&) override {
+    ++asked;
+    return running ? absl::UnavailableError("a backup runs") : absl::OkStatus();
+  }
+  std::atomic<int> asked{0};
+  std::atomic<bool> running{true};
+};
+
+TEST_F(EnginePurgeTest, OtherJobsDoNotWaitForABackup) {
+  Close();
+  auto owned = std::make_unique<BackedUpStore>();
+  BackedUpStore& store = *owned;
+  Open(std::move(owned));
+  CreateSubscriber();
+  CreateSubscriber("other");
+  CreateEndpoint();
+  PublishMany(3);
+  WaitUntilDone();
+  const uint64_t waits = Start(OfSubscriber());
+  WaitFor(waits, [&store](const Job&) { return store.asked > 0; });
+  Job other;
+  other.kind = JobKind::kExpire;
+  other.subscriber_id = "other";
+  other.rate = 100'000;
+  EXPECT_EQ(RunJob(other).state, JobState::kDone);
+  EXPECT_EQ(engine_->GetJob(waits)->state, JobState::kRunning);
+  store.running = false;
+  EXPECT_EQ(WaitForEnd(waits).state, JobState::kDone);
 }
 
 }  // namespace

@@ -245,9 +245,9 @@ TEST(VirtualTimeTest, WhileMostHostsCannotBeReachedNoneIsDisabled) {
 }
 
 TEST(VirtualTimeTest, TokenServersThatCannotBeReachedAreAnOutageToo) {
-  bool unreached = true;
+  ErrorKind of_server = ErrorKind::kConnect;
   Simulation simulation([&](const Endpoint&, const Work&) {
-    return Answer{0, ErrorKind::kToken, "", {}, unreached};
+    return Answer{0, ErrorKind::kToken, "", {}, of_server};
   });
   std::vector<EndpointId> ids;
   for (int i = 1; i <= 6; ++i) {
@@ -260,7 +260,7 @@ TEST(VirtualTimeTest, TokenServersThatCannotBeReachedAreAnOutageToo) {
   simulation.RunUntil(hours(10));
   for (const EndpointId id : ids) EXPECT_EQ(simulation.Find(id)->disabled, DisableReason::kNone);
   EXPECT_EQ(simulation.telemetry.alerts(AlertKind::kOutage), 1u);
-  unreached = false;  // they answer, and refuse: that is no outage
+  of_server = ErrorKind::kNone;  // they answer, and refuse: that is no outage
   simulation.RunUntil(hours(11));
   for (const EndpointId id : ids) EXPECT_EQ(simulation.Find(id)->disabled, DisableReason::kFailures);
 }

@@ -1,4 +1,5 @@
 // Backups while the store is open, their checks, and what a restored folder says.
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -197,6 +198,35 @@ TEST_F(BackupTest, ARestoredFolderMayStartPaused) {
   EXPECT_FALSE(recovered_.operations.paused);
 }
 
+TEST_F(BackupTest, WhetherToStartPausedIsNotGuessed) {
+  Subscribe("acme");
+  Make();
+  ASSERT_TRUE(RestoreBackup(In("backups"), 1, In("new"), true).ok());
+  for (const char* damaged : {"", "from backup 1", "from backup 1\npau", "from backup x\n", "paused\n",
+                              "from backup 1\npaused\npaused\n"}) {
+    std::ofstream(In("new/RESTORED")) << damaged;
+    const absl::Status refused = OpenRocksDbStore(StoreOptions("new"), RealClock()).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss) << damaged << refused;
+    EXPECT_THAT(Message(refused), HasSubstr("whether to start paused"));
+    EXPECT_TRUE(fs::exists(In("new/RESTORED")));
+  }
+  std::ofstream(In("new/RESTORED")) << "from backup 1\npaused\n";
+  Open("new");
+  EXPECT_TRUE(recovered_.operations.paused);
+  EXPECT_EQ(recovered_.epoch, 2u) << "the refused openings began none";
+}
+
+TEST_F(BackupTest, TheFirstOpeningAfterARestoreSaysWhatOf) {
+  EXPECT_EQ(recovered_.restored_backup, 0u);
+  Make();
+  Make();
+  ASSERT_TRUE(RestoreBackup(In("backups"), 2, In("new")).ok());
+  Open("new");
+  EXPECT_EQ(recovered_.restored_backup, 2u);
+  Open("new");
+  EXPECT_EQ(recovered_.restored_backup, 0u);
+}
+
 TEST_F(BackupTest, TheSecondCopiesOnlyWhatIsNew) {
   Accept(100, 100'000);
   Reopen();
@@ -279,6 +309,31 @@ TEST_F(BackupTest, AMissingFileIsNamedInTheList) {
   EXPECT_TRUE(backups_->Verify(2, bytes_).ok());
 }
 
+TEST_F(BackupTest, TheNewestIsNotPassedOverBecauseItIsDamaged) {
+  Accept(3, 50'000);
+  Reopen();
+  Make();
+  const std::vector<std::string> before = FilesOf(In("backups"));
+  Accept(3, 50'000);
+  Reopen();
+  Make();
+  for (const std::string& file : FilesOf(In("backups"))) {
+    if (file.ends_with(".blob") && std::find(before.begin(), before.end(), file) == before.end()) {
+      fs::remove(file);
+    }
+  }
+  const absl::Status refused = RestoreBackup(In("backups"), 0, In("new")).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss) << refused;
+  EXPECT_THAT(Message(refused), HasSubstr("backup 2, the newest, is damaged"));
+  EXPECT_THAT(Message(refused), HasSubstr("the newest is 1"));
+  EXPECT_FALSE(fs::exists(In("new")));
+  EXPECT_TRUE(RestoreBackup(In("backups"), 1, In("new")).ok());
+  for (const std::string& file : before) {
+    if (file.ends_with(".blob")) fs::remove(file);
+  }
+  EXPECT_THAT(Message(RestoreBackup(In("backups"), 0, In("newer")).status()), HasSubstr("there is no other"));
+}
+
 TEST_F(BackupTest, WhatACrashLeftBehindIsCleanedUpAndTheEarlierOnesAreWhole) {
   Subscribe("acme");
   Make();
@@ -322,7 +377,7 @@ TEST_F(BackupTest, StopEndsASlowOneAndLeavesTheEarlierWhole) {
   EXPECT_EQ(Make().id, 2u);
 }
 
-TEST_F(BackupTest, APurgeWaitsForABackupThatHoldsItsFiles) {
+TEST_F(BackupTest, APurgeComesAfterABackupThatHoldsItsFiles) {
   Accept(20, 100'000);
   Reopen();
   BackupOptions slow;
@@ -330,11 +385,10 @@ TEST_F(BackupTest, APurgeWaitsForABackupThatHoldsItsFiles) {
   Use(slow);
   std::thread making([&] { (void)backups_->Create(bytes_); });
   while (bytes_ < 100'000) std::this_thread::yield();
-  std::atomic<bool> stop{true};
-  EXPECT_EQ(store_->Scour(Scoured::kPayloads, stop).code(), absl::StatusCode::kCancelled);
+  std::atomic<bool> stop{false};
+  EXPECT_EQ(store_->Scour(Scoured::kPayloads, stop).code(), absl::StatusCode::kUnavailable);
   backups_->Stop();
   making.join();
-  stop = false;
   EXPECT_TRUE(store_->Scour(Scoured::kPayloads, stop).ok());
 }
 
@@ -416,8 +470,59 @@ TEST_F(BackupTest, ANearlyFullDiskIsLeftAlone) {
   Use(options);
   const absl::Status full = backups_->Create(bytes_).status();
   EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(Message(full), HasSubstr("less than 100 % of the disk"));
+  EXPECT_THAT(Message(full), HasSubstr("backup.folder: less than 100 % of the disk"));
   EXPECT_TRUE(backups_->Verify(1, bytes_).ok());
+}
+
+// Where files are kept for it that are not needed any more.
+TEST_F(BackupTest, ItEndsWhenTheDataFoldersDiskIsNearlyFull) {
+  BackupOptions options;
+  options.data_free_percent = 100;
+  Use(options);
+  const absl::Status full = backups_->Create(bytes_).status();
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(Message(full), HasSubstr("data_dir: less than 100 % of the disk"));
+  Use({});
+  EXPECT_EQ(Make().id, 1u);
+}
+
+TEST_F(BackupTest, OnAFullDiskWhatHasNoUseGoesFirst) {
+  for (int i = 0; i < 3; ++i) Make();
+  fs::create_directories(In("backups/private/4"));
+  std::ofstream(In("backups/private/4/000007.log")) << "half";
+  std::ofstream(In("backups/shared_checksum/000099_sABC_12.sst.tmp")) << "half a table";
+  BackupOptions options;
+  options.min_free_percent = 100;
+  options.keep = 1;
+  Use(options);
+  EXPECT_EQ(backups_->Create(bytes_).status().code(), absl::StatusCode::kResourceExhausted);
+  const absl::StatusOr<std::vector<BackupInfo>> listed = backups_->List();
+  ASSERT_TRUE(listed.ok());
+  ASSERT_THAT(*listed, SizeIs(1));
+  EXPECT_EQ(listed->front().id, 3u);
+  EXPECT_FALSE(fs::exists(In("backups/shared_checksum/000099_sABC_12.sst.tmp")));
+  EXPECT_FALSE(fs::exists(In("backups/private/4/000007.log")));
+  EXPECT_TRUE(backups_->Verify(3, bytes_).ok());
+}
+
+TEST_F(BackupTest, OneThatIsMadeIsMadeThoughAnOldOneCannotGo) {
+  Make();
+  Accept(10, 100'000);
+  Reopen();
+  BackupOptions options;
+  options.keep = 1;
+  options.bytes_per_second = 1u << 20;
+  Use(options);
+  absl::StatusOr<BackupInfo> made;
+  std::thread making([&] { made = backups_->Create(bytes_); });
+  while (bytes_ < 100'000) std::this_thread::yield();
+  // What says what the first one holds cannot be unlinked from now on.
+  fs::remove(In("backups/meta/1"));
+  fs::create_directories(In("backups/meta/1"));
+  making.join();
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(made->id, 2u);
+  EXPECT_TRUE(backups_->Verify(2, bytes_).ok());
 }
 
 // A limit is kept, and nothing is flushed: the log comes along.

@@ -248,25 +248,16 @@ TEST_F(AuthorizingTransportTest, WhoIsToBlameForNoAnswerIsTold) {
   EXPECT_EQ(results_[one].error_detail.size(), kMaxErrorDetail);
 }
 
-TEST_F(AuthorizingTransportTest, WhetherTheTokenServerWasReachedIsTold) {
-  struct Case {
-    ErrorKind error;
-    int status;
-    bool unreached;
-  };
-  const Case cases[] = {{ErrorKind::kConnect, 0, true},
-                        {ErrorKind::kName, 0, true},
-                        {ErrorKind::kTimeout, 0, true},
-                        {ErrorKind::kTls, 0, false},
-                        {ErrorKind::kNone, 503, false}};
-  for (const auto& [error, status, unreached] : cases) {
+TEST_F(AuthorizingTransportTest, WhatTheTokenServerCameToIsTold) {
+  for (const ErrorKind error :
+       {ErrorKind::kConnect, ErrorKind::kName, ErrorKind::kTimeout, ErrorKind::kTls, ErrorKind::kNone}) {
     HttpResult result;
     result.error = error;
-    result.status = status;
+    result.status = error == ErrorKind::kNone ? 503 : 0;
     const size_t one = Post();
     Answer(true, result);
     EXPECT_EQ(results_[one].error, ErrorKind::kToken) << ToString(error);
-    EXPECT_EQ(results_[one].token_unreached, unreached) << ToString(error);
+    EXPECT_EQ(results_[one].token_error, error) << ToString(error);
   }
 }
 
