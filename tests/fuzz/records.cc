@@ -78,7 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const uint8_t kind = input.Byte();
   const std::string_view bytes = input.rest();
   const EventId event = EventId::Make(1'700'000'000'000, 0, 1, 2);
-  switch (kind % 16) {
+  switch (kind % 17) {
     case 0:
       Check(bytes, records::DecodeSubscriber, Written<Subscriber>);
       break;
@@ -134,6 +134,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 14:
       Check(bytes, records::DecodeState, Written<records::StoreState>);
+      break;
+    case 15:
+      Check(
+          bytes, [](std::string_view from) { return records::DecodeAudit(kNumber, from); },
+          Written<AuditRecord>);
       break;
     default:
       CheckChanges(bytes);

@@ -2,6 +2,7 @@
 #include <memory>
 #include <string>
 
+#include <absl/strings/escaping.h>
 #include <absl/strings/match.h>
 
 #include "dispatcher/api/query_convert.h"
@@ -51,6 +52,20 @@ void CheckSecret(std::string_view text) {
   Must(*ParseSecret(FormatSecret(*key)) == *key, "a secret that is shown is the key");
 }
 
+void CheckPair(std::string_view text) {
+  const absl::StatusOr<std::string> seed = ParsePrivateKey(text, "secret");
+  if (!seed.ok()) {
+    fuzz::MustRefuse(seed.status(), 256);
+    Must(text.size() < 64 || !absl::StrContains(seed.status().message(), {text.data() + 16, 32}),
+         "a refusal is without the secret");
+    return;
+  }
+  Must(seed->size() == kEd25519Bytes, "a seed has its size");
+  const std::string both = *seed + PublicKeyOf(*seed);
+  Must(*ParsePrivateKey("whsk_" + absl::Base64Escape(both), "secret") == *seed,
+       "a pair that is written is read");
+}
+
 void CheckPem(std::string_view text) {
   TlsSettings tls;
   tls.ca_pem = std::string(text);
@@ -93,6 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     fuzz::MustRefuse(host.status(), 512);
   }
   CheckSecret(text);
+  CheckPair(text);
   CheckPem(text);
   return 0;
 }
