@@ -126,6 +126,7 @@ std::vector<BackupInfo> BackupsIn(const rocksdb::BackupEngineReadOnlyBase& engin
   engine.GetBackupInfo(&found);
   std::vector<BackupInfo> backups;
   for (const rocksdb::BackupInfo& backup : found) {
+    if (backup.backup_id == 0) continue;  // a description that names no file: the engine tells nothing of it
     BackupInfo& info = backups.emplace_back();
     info.id = backup.backup_id;
     info.bytes = backup.size;

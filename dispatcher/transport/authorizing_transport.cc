@@ -6,7 +6,6 @@
 
 #include "base/concat.h"
 #include "dispatcher/core/authorization.h"
-#include "dispatcher/core/outage.h"
 
 namespace hookd {
 namespace {

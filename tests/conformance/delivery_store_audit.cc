@@ -14,27 +14,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-AuditRecord MakeRecord(uint64_t number) {
-  AuditRecord record;
-  record.number = number;
-  record.at_ms = kT0 + static_cast<WallMs>(number / 10) * 1'000;  // ten of one time
-  record.origin = {number % 2 == 0 ? "local" : "tok_0000000000000007",
-                   "operator",
-                   "on call ñ",
-                   "192.0.2.1",
-                   number % 3 == 0 ? "EndpointService/PauseEndpoint" : "SubscriberService/UpdateSubscriber",
-                   "maintenance"};
-  record.change = {"endpoint",
-                   "ep_" + std::to_string(number % 5),
-                   number % 4 == 0 ? "acme" : "beta",
-                   R"({"paused":false})",
-                   R"({"paused":true})",
-                   {"headers/X-Key", "url"}};
-  record.hash.fill(static_cast<uint8_t>(number));
-  record.log_bytes = number * 300;
-  return record;
-}
-
 class AuditNumbers {
  public:
   explicit AuditNumbers(const DeliveryStore& store) : store_(store) {}
@@ -46,7 +25,7 @@ class AuditNumbers {
       EXPECT_TRUE(page.ok()) << page.status();
       EXPECT_LE(page->records.size(), query.limit);
       for (const AuditRecord& record : page->records) {
-        EXPECT_EQ(record, MakeRecord(record.number));
+        EXPECT_EQ(record, MakeAuditRecord(record.number));
         numbers.push_back(record.number);
       }
       if (page->next == 0) return numbers;
@@ -63,21 +42,21 @@ class AuditNumbers {
 TEST_P(DeliveryStoreSuite, AuditRecordsSurviveReopening) {
   EXPECT_EQ(Reopen().audit, AuditTail());
   EXPECT_THAT(store().ListAudit({})->records, IsEmpty());
-  store().Apply(Audited{MakeRecord(1)});
+  store().Apply(Audited{MakeAuditRecord(1)});
   EXPECT_EQ(store().ReadAudit(1).status().code(), absl::StatusCode::kNotFound);  // not committed
-  store().Apply(Audited{MakeRecord(2)});
+  store().Apply(Audited{MakeAuditRecord(2)});
   Commit();
-  store().Apply(Audited{MakeRecord(3)});  // and the store is gone before its commit
+  store().Apply(Audited{MakeAuditRecord(3)});  // and the store is gone before its commit
   const DeliveryStore::Recovered recovered = Reopen();
   EXPECT_EQ(recovered.audit,
-            (AuditTail{2, MakeRecord(2).at_ms, MakeRecord(2).hash, MakeRecord(2).log_bytes}));
+            (AuditTail{2, MakeAuditRecord(2).at_ms, MakeAuditRecord(2).hash, MakeAuditRecord(2).log_bytes}));
   EXPECT_EQ(recovered.audit_first, 1u);
-  EXPECT_EQ(*store().ReadAudit(2), MakeRecord(2));
+  EXPECT_EQ(*store().ReadAudit(2), MakeAuditRecord(2));
   EXPECT_EQ(store().ReadAudit(3).status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_P(DeliveryStoreSuite, AuditRecordsAreFoundByWhatTheySay) {
-  for (uint64_t number = 1; number <= 60; ++number) store().Apply(Audited{MakeRecord(number)});
+  for (uint64_t number = 1; number <= 60; ++number) store().Apply(Audited{MakeAuditRecord(number)});
   Commit();
   const AuditNumbers list(store());
   AuditQuery query;
@@ -117,14 +96,14 @@ TEST_P(DeliveryStoreSuite, AuditRecordsAreFoundByWhatTheySay) {
 }
 
 TEST_P(DeliveryStoreSuite, AuditPagesAreBoundedByBytes) {
-  for (uint64_t number = 1; number <= 10; ++number) store().Apply(Audited{MakeRecord(number)});
+  for (uint64_t number = 1; number <= 10; ++number) store().Apply(Audited{MakeAuditRecord(number)});
   Commit();
   AuditQuery query;
   query.max_bytes = 1;
   EXPECT_EQ(store().ListAudit(query)->records.size(), 1u);
   EXPECT_EQ(AuditNumbers(store()).All(query).size(), 10u);
   query.max_bytes = 0;
-  for (const uint64_t number : {10, 9, 8}) query.max_bytes += AuditText(MakeRecord(number)).size();
+  for (const uint64_t number : {10, 9, 8}) query.max_bytes += AuditText(MakeAuditRecord(number)).size();
   EXPECT_EQ(store().ListAudit(query)->records.size(), 3u);
   --query.max_bytes;
   EXPECT_EQ(store().ListAudit(query)->records.size(), 2u);
@@ -132,7 +111,7 @@ TEST_P(DeliveryStoreSuite, AuditPagesAreBoundedByBytes) {
 }
 
 TEST_P(DeliveryStoreSuite, AuditRecordsGoFromTheOldestOn) {
-  for (uint64_t number = 1; number <= 60; ++number) store().Apply(Audited{MakeRecord(number)});
+  for (uint64_t number = 1; number <= 60; ++number) store().Apply(Audited{MakeAuditRecord(number)});
   store().Apply(AuditTrimmed{59});
   Commit();
   const DeliveryStore::Recovered recovered = Reopen();
@@ -146,7 +125,7 @@ TEST_P(DeliveryStoreSuite, AuditRecordsGoFromTheOldestOn) {
   query.position = 3;  // of a page whose records are gone
   EXPECT_THAT(AuditNumbers(store()).All(query), ElementsAre(59, 60));
   EXPECT_EQ(store().ReadAudit(58).status().code(), absl::StatusCode::kNotFound);
-  store().Apply(Audited{MakeRecord(61)});
+  store().Apply(Audited{MakeAuditRecord(61)});
   Commit();
   EXPECT_EQ(Reopen().audit.number, 61u);
 }

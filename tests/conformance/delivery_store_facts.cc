@@ -47,6 +47,7 @@ TEST_P(DeliveryStoreSuite, ConfigurationSurvivesReopening) {
   expected.subscribers = 2;
   expected.endpoints = 1;
   expected.endpoints_disabled = 1;
+  expected.keys_ending = {{kT0 + 90, changed->id}};
   expected.next_endpoint_number = 2;
   expected.wall_high_water_ms = kT0 + 5;
   ExpectSameLines(Describe(expected), Describe(Reopen()), "after reopening");

@@ -163,4 +163,25 @@ DeliveryQuery ListIn(DeliveryState state) {
   return query;
 }
 
+AuditRecord MakeAuditRecord(uint64_t number) {
+  AuditRecord record;
+  record.number = number;
+  record.at_ms = kT0 + static_cast<WallMs>(number / 10) * 1'000;  // ten of one time
+  record.origin = {number % 2 == 0 ? "local" : "tok_0000000000000007",
+                   "operator",
+                   "on call ñ",
+                   "192.0.2.1",
+                   number % 3 == 0 ? "EndpointService/PauseEndpoint" : "SubscriberService/UpdateSubscriber",
+                   "maintenance"};
+  record.change = {"endpoint",
+                   "ep_" + std::to_string(number % 5),
+                   number % 4 == 0 ? "acme" : "beta",
+                   R"({"paused":false})",
+                   R"({"paused":true})",
+                   {"headers/X-Key", "url"}};
+  record.hash.fill(static_cast<uint8_t>(number));
+  record.log_bytes = number * 300;
+  return record;
+}
+
 }  // namespace hookd

@@ -32,4 +32,7 @@ AccessToken MakeToken(uint64_t id, std::vector<std::string> subscriber_ids);
 DeliveryQuery ListOf(EndpointId endpoint, std::optional<DeliveryState> state = std::nullopt);
 DeliveryQuery ListIn(DeliveryState state);
 
+// Ten follow each other at one time.
+AuditRecord MakeAuditRecord(uint64_t number);
+
 }  // namespace hookd

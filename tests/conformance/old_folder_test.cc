@@ -55,11 +55,12 @@ class OldFolderTest : public testing::Test {
   }
   static void Run(const std::string& command) { ASSERT_EQ(std::system(command.c_str()), 0) << command; }
 
-  void Open() {
+  void Open(bool seal_payloads = false) {
     store_.reset();
     RocksDbOptions options;
     options.path = path_ + "/data";
     options.secrets = Keys();
+    options.seal_payloads = seal_payloads;
     absl::StatusOr<std::unique_ptr<DeliveryStore>> store = OpenRocksDbStore(options, RealClock());
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
@@ -98,6 +99,8 @@ void OldFolderTest::FillConfiguration() {
   store_->Apply(TokenMade{MakeToken(12, {"acme", "beta"})});
   store_->Apply(TokenMade{MakeToken(13, {"acme"})});
   store_->Apply(TokenRevoked{MakeToken(13, {"acme"})});
+  for (uint64_t number : {1, 2, 3}) store_->Apply(Audited{MakeAuditRecord(number)});
+  store_->Apply(AuditTrimmed{2});
 }
 
 void OldFolderTest::Fill() {
@@ -170,6 +173,11 @@ void OldFolderTest::Fill() {
   }
   store_->Apply(ResponsesErased{*std::move(erased)});
   ASSERT_TRUE(store_->Commit(kT0 + 4 * kBucketMs).ok());
+  // From here on payloads are sealed.
+  Open(/*seal_payloads=*/true);
+  ListWorld later(*store_);
+  later.Publish("acme", kT0 + 4 * kBucketMs, {}, kEventType, "\"a payload that is sealed\"");
+  later.Commit();
 }
 
 void OldFolderTest::TellStart(std::vector<std::string>& lines) {
@@ -194,6 +202,11 @@ void OldFolderTest::TellStart(std::vector<std::string>& lines) {
                                  lane.last_success_ms, " deleted ", lane.deleted, " hold ",
                                  static_cast<int>(active.hold)));
   }
+  for (const auto& [end, id] : recovered_.keys_ending) {
+    lines.push_back(absl::StrCat("keys of ", id.ToString(), " end ", end));
+  }
+  lines.push_back(absl::StrCat("audit from ", recovered_.audit_first, " to ", recovered_.audit.number, " at ",
+                               recovered_.audit.at_ms, " bytes ", recovered_.audit.log_bytes));
   for (const BucketView& bucket : store_->Buckets()) {
     lines.push_back(absl::StrCat("bucket ", bucket.bucket, " pending ", bucket.pending, " pins ", bucket.pins,
                                  " ended ", bucket.last_ended_ms, " bytes ", bucket.payload_bytes, " gone ",
@@ -219,13 +232,20 @@ void OldFolderTest::TellConfiguration(std::vector<std::string>& lines) {
     for (const Header& header : endpoint.headers)
       headers.push_back(absl::StrCat(header.name, "=", header.value));
     std::vector<std::string> keys;
-    for (const SigningKey& key : endpoint.signing_keys) keys.push_back(absl::BytesToHexString(key.key));
+    for (const SigningKey& key : endpoint.signing_keys) {
+      keys.push_back(absl::StrCat(static_cast<int>(key.scheme), "/", key.expires_ms, "/",
+                                  absl::BytesToHexString(key.key)));
+    }
+    const OAuth2Credentials& oauth2 = *endpoint.authorization.oauth2;
     lines.push_back(absl::StrCat(
         "endpoint ", endpoint.id.ToString(), " of ", endpoint.subscriber_id, " url ", endpoint.url, " types ",
         absl::StrJoin(endpoint.event_types, ","), " headers ", absl::StrJoin(headers, ","), " keys ",
         absl::StrJoin(keys, ","), " mode ", static_cast<int>(endpoint.policy.mode), " timeout ",
         endpoint.policy.timeout.count(), " paused ", endpoint.paused, " disabled ",
         static_cast<int>(endpoint.disabled), " note ", endpoint.state_note, " profile ", endpoint.profile));
+    lines.push_back(absl::StrCat("  token from ", oauth2.token_url, " as ", oauth2.client_id, "/",
+                                 oauth2.client_secret, " for ", absl::StrJoin(oauth2.scopes, ","), " at ",
+                                 oauth2.audience, " key ", endpoint.tls->client_key_pem));
   }
   const auto tokens = store_->ListTokens("", 0, 100);
   ASSERT_TRUE(tokens.ok()) << tokens.status();
@@ -234,6 +254,13 @@ void OldFolderTest::TellConfiguration(std::vector<std::string>& lines) {
                                  absl::StrJoin(token.subscriber_ids, ","), " ", token.description, " until ",
                                  token.expires_ms, " hash ",
                                  absl::BytesToHexString(std::string(token.hash.begin(), token.hash.end()))));
+  }
+  AuditQuery audit;
+  audit.oldest_first = true;
+  const auto records = store_->ListAudit(audit);
+  ASSERT_TRUE(records.ok()) << records.status();
+  for (const AuditRecord& record : records->records) {
+    lines.push_back(absl::StrCat("audit ", absl::CHexEscape(AuditText(record)), " hash ", record.hash[0]));
   }
   std::array<uint8_t, 16> key{};
   key.fill(3);

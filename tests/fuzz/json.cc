@@ -5,6 +5,7 @@
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 #include "dispatcher/core/json_member.h"
 #include "dispatcher/core/json_rules.h"
@@ -36,7 +37,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Must(found || escapes, "a member is found");
     if (!found) continue;
     Must(CheckJson(*found).ok(), "a member is a value");
-    Must(escapes || boost::json::parse({found->data(), found->size()}, error, {}, options) == member,
+    // As texts: 0E400 is read as what equals nothing.
+    const boost::json::value alone = boost::json::parse({found->data(), found->size()}, error, {}, options);
+    Must(escapes || boost::json::serialize(alone) == boost::json::serialize(member),
          "and the one that a reader has");
   }
   return 0;

@@ -120,26 +120,26 @@ TEST_F(NginxHttp2Test, ThousandPostsInParallelOverTls) {
 
 // Of either version: the connection was made while its address was allowed.
 TEST_F(NginxHttp2Test, AKeptConnectionToWhatIsRefusedByNowIsNotUsed) {
-  START(nginx,
-        "server { listen 127.0.0.1:@PORT@; location / { return 204; } }"
-        "server { listen 127.0.0.2:@PORT@ http2; location / { return 204; } }");
+  TestCa ca;
+  ASSERT_TRUE(ca.ok() && ca.Issue("good", "DNS:localhost", 1));
+  START(nginx, "server { listen 127.0.0.1:@PORT@ ssl http2; ssl_certificate " + ca.certificate("good") +
+                   "; ssl_certificate_key " + ca.key("good") + "; location / { return 204; } }");
   EgressOptions allowed;
   allowed.allow_loopback = true;
   EgressOptions denied = allowed;
   denied.deny_addresses = {ParseCidr("127.0.0.0/8").value()};
   const auto policy = std::make_shared<EgressPolicy>(allowed);
   CurlTransportOptions options;
+  options.ca_file = ca.ca_file();
   options.egress = policy;
   Make(options);
-  const std::string port = std::to_string(nginx.port());
-  const HttpRequest requests[] = {Request(nginx.Url()), Http2("http://127.0.0.2:" + port + "/")};
-  for (const HttpRequest& request : requests) {
+  for (const HttpRequest& request : {Request(Localhost(nginx)), Http2(Localhost(nginx))}) {
     const int version = request.http_version == HttpVersion::kHttp2 ? 20 : 11;
     EXPECT_GT(Post(request).us.connect, 0);
     const HttpResult kept = Post(request);
     EXPECT_EQ(kept.status, 204) << kept.error_detail;
     EXPECT_EQ(kept.http_version, version);
-    EXPECT_EQ(kept.us.connect, 0) << "it is kept";
+    EXPECT_EQ(kept.us.connect, 0) << version << ": it is not kept";
     policy->Set(denied);
     const HttpResult refused = Post(request);
     EXPECT_EQ(ToString(refused.error), "refused_address") << version;

@@ -201,7 +201,7 @@ TEST(ManifestTest, FaultsNameTheLineAndTheKey) {
   EXPECT_EQ(Fault("subscribers: {}"),
             "f.yaml:1: subscribers: has to be a list: write [a, b], or [] for none");
   EXPECT_EQ(Fault("a: [").substr(0, 25), "f.yaml:1: not valid YAML ");
-  EXPECT_EQ(Fault("subscribers: []\n---\nsubscribers: []\n"), "f.yaml:3: a second document: keep only one");
+  EXPECT_EQ(Fault("subscribers: []\n---\nsubscribers: []\n"), "f.yaml:2: a second document: keep only one");
   // yaml-cpp finds documents without end in it.
   EXPECT_EQ(Fault(" ,"), "f.yaml:1: a second document: keep only one");
   EXPECT_EQ(Fault(std::string("a: &a [x]\nb: \x10\0\n", 16)).find('\n'), std::string::npos);

@@ -334,6 +334,20 @@ TEST_F(BackupTest, TheNewestIsNotPassedOverBecauseItIsDamaged) {
   EXPECT_THAT(Message(RestoreBackup(In("backups"), 0, In("newer")).status()), HasSubstr("there is no other"));
 }
 
+TEST_F(BackupTest, ADescriptionThatNamesNoFileIsNoBackup) {
+  Subscribe("a");
+  Make();
+  Make();
+  std::ofstream(In("backups/meta/1")) << "1700000000\n7\nmetadata 0801\n0\n";
+  const absl::StatusOr<std::vector<BackupInfo>> listed = ListBackups(In("backups"));
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_THAT(*listed, SizeIs(1));
+  EXPECT_EQ(listed->front().id, 2u);
+  EXPECT_FALSE(backups_->Verify(1, bytes_).ok());
+  EXPECT_FALSE(RestoreBackup(In("backups"), 1, In("restored")).ok());
+  EXPECT_FALSE(fs::exists(In("restored/HOOKD")));
+}
+
 TEST_F(BackupTest, WhatACrashLeftBehindIsCleanedUpAndTheEarlierOnesAreWhole) {
   Subscribe("acme");
   Make();
