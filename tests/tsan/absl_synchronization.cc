@@ -11,6 +11,9 @@
   extern "C" result __real_##symbol(__VA_ARGS__); \
   extern "C" result __wrap_##symbol(__VA_ARGS__)
 
+extern "C" void AnnotateIgnoreReadsBegin(const char* file, int line);
+extern "C" void AnnotateIgnoreReadsEnd(const char* file, int line);
+
 namespace {
 
 // Not of the linker's making: they may be destroyed.
@@ -93,7 +96,11 @@ HOOKD_WRAP(bool, _ZN4absl7debian37CondVar15WaitWithTimeoutEPNS0_5MutexENS0_8Dura
 HOOKD_WRAP(void, _ZN4absl7debian312Notification6NotifyEv, void* notification) {
   __tsan_release(notification);
   __tsan_release(FlagOf(notification));
+  // It looks once more whether there is somebody to wake, in code of a header: when that one may be on its
+  // way already.
+  AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
   __real__ZN4absl7debian312Notification6NotifyEv(notification);
+  AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
 }
 
 HOOKD_WRAP(void, _ZNK4absl7debian312Notification19WaitForNotificationEv, void* notification) {

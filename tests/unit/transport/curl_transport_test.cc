@@ -248,14 +248,15 @@ TEST_F(CurlTransportTest, CloseWithoutAnAnswerIsProtocol) {
 }
 
 TEST_F(CurlTransportTest, WhatIsNotHttpIsProtocol) {
-  std::string bytes;
-  HttpReceiver receiver([&](const ReceivedRequest&) { return ReceiverAnswer::Raw(bytes, Then::kClose); });
+  HttpReceiver receiver([](const ReceivedRequest&) { return ReceiverAnswer::Status(200); });
   for (const char* garbage :
        {"220 mail.example ESMTP\r\n\r\n", "HTTP/1.1 abc OK\r\n\r\n", "\0\1\2\3\4\5\6\7\r\n\r\n",
         "HTTP/1.1 999 Odd\r\n\r\n", "HTTP/1.1 099 Odd\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nbytes",
         "HTTP/1.1 200 OK\r\nContent-Length: nonsense\r\n\r\n"}) {
-    bytes = garbage;
+    receiver.SetHandler([bytes = std::string(garbage)](const ReceivedRequest&) {
+      return ReceiverAnswer::Raw(bytes, Then::kClose);
+    });
     HttpResult result = Post(receiver.Url());
     EXPECT_EQ(result.error, ErrorKind::kProtocol) << garbage;
     EXPECT_EQ(result.status, 0) << garbage;

@@ -2,6 +2,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
@@ -148,7 +150,7 @@ TEST_F(TransportBoundsTest, AnEndlessBodyIsCutAndTheVerdictStands) {
 }
 
 TEST_F(TransportBoundsTest, ABodyOfTheBoundKeepsTheConnection) {
-  size_t size = kDrainedBodyBytes;
+  std::atomic<size_t> size = kDrainedBodyBytes;
   HttpReceiver receiver(
       [&](const ReceivedRequest&) { return ReceiverAnswer::Status(200, std::string(size, 'b')); });
   EXPECT_EQ(Post(receiver.Url()).status, 200);
