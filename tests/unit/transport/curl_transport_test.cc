@@ -18,6 +18,11 @@ namespace {
 using Then = ReceiverAnswer::Then;
 using CurlTransportTest = TransportFixture;
 
+HttpReceiver::Handler Saying(std::string bytes, Then then = Then::kKeepAlive) {
+  return
+      [bytes = std::move(bytes), then](const ReceivedRequest&) { return ReceiverAnswer::Raw(bytes, then); };
+}
+
 TEST_F(CurlTransportTest, DeliversAndReportsSuccess) {
   HttpReceiver receiver([](const ReceivedRequest&) { return ReceiverAnswer::Status(200, "thanks"); });
   HttpRequest request = Request(receiver.Url("/hook"), Millis(10'000), R"({"a":1})");
@@ -254,9 +259,7 @@ TEST_F(CurlTransportTest, WhatIsNotHttpIsProtocol) {
         "HTTP/1.1 999 Odd\r\n\r\n", "HTTP/1.1 099 Odd\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nbytes",
         "HTTP/1.1 200 OK\r\nContent-Length: nonsense\r\n\r\n"}) {
-    receiver.SetHandler([bytes = std::string(garbage)](const ReceivedRequest&) {
-      return ReceiverAnswer::Raw(bytes, Then::kClose);
-    });
+    receiver.SetHandler(Saying(garbage, Then::kClose));
     HttpResult result = Post(receiver.Url());
     EXPECT_EQ(result.error, ErrorKind::kProtocol) << garbage;
     EXPECT_EQ(result.status, 0) << garbage;
@@ -312,8 +315,7 @@ TEST_F(CurlTransportTest, DescriptorNumbersComeAgain) {
 }
 
 TEST_F(CurlTransportTest, ReadsRetryAfter) {
-  std::string bytes;
-  HttpReceiver receiver([&](const ReceivedRequest&) { return ReceiverAnswer::Raw(bytes, Then::kKeepAlive); });
+  HttpReceiver receiver([](const ReceivedRequest&) { return ReceiverAnswer::Status(200); });
   const std::string end = "Content-Length: 0\r\n\r\n";
   for (const auto& [headers, value] : std::vector<std::pair<std::string, std::string>>{
            {"Retry-After: 120\r\n", "120"},
@@ -324,7 +326,7 @@ TEST_F(CurlTransportTest, ReadsRetryAfter) {
            {"Retry-After:\r\n", ""},
            {"Retry-After-Not: 5\r\nX-Retry-After: 5\r\n", ""},
        }) {
-    bytes = "HTTP/1.1 503 Busy\r\n" + headers + end;
+    receiver.SetHandler(Saying("HTTP/1.1 503 Busy\r\n" + headers + end));
     HttpResult result = Post(receiver.Url());
     EXPECT_EQ(result.status, 503);
     EXPECT_EQ(result.retry_after, value) << headers;
@@ -332,37 +334,36 @@ TEST_F(CurlTransportTest, ReadsRetryAfter) {
 }
 
 TEST_F(CurlTransportTest, RetryAfterOfInterimAnswersAndTrailersDoesNotCount) {
-  std::string bytes;
-  HttpReceiver receiver([&](const ReceivedRequest&) { return ReceiverAnswer::Raw(bytes, Then::kKeepAlive); });
-  bytes = "HTTP/1.1 103 Early Hints\r\nRetry-After: 7\r\n\r\nHTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
+  HttpReceiver receiver([](const ReceivedRequest&) { return ReceiverAnswer::Status(200); });
+  receiver.SetHandler(Saying(
+      "HTTP/1.1 103 Early Hints\r\nRetry-After: 7\r\n\r\nHTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"));
   EXPECT_EQ(Post(receiver.Url()).retry_after, "");
-  bytes =
+  receiver.SetHandler(Saying(
       "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\nTrailer: Retry-After\r\n\r\n0\r\nRetry-After: "
-      "7\r\n\r\n";
+      "7\r\n\r\n"));
   EXPECT_EQ(Post(receiver.Url()).retry_after, "");
-  bytes = "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
+  receiver.SetHandler(Saying("HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"));
   EXPECT_EQ(Post(receiver.Url()).retry_after, "7");
-  bytes = "HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n";
+  receiver.SetHandler(Saying("HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n"));
   EXPECT_EQ(Post(receiver.Url()).retry_after, "") << "of the exchange before";
 }
 
 TEST_F(CurlTransportTest, GivesTheFinalAnswersHeadersUnlessUnwanted) {
-  std::string bytes;
-  HttpReceiver receiver([&](const ReceivedRequest&) { return ReceiverAnswer::Raw(bytes, Then::kKeepAlive); });
-  bytes =
-      "HTTP/1.1 103 Early Hints\r\nA: early\r\n\r\nHTTP/1.1 404 Not Found\r\nB: b\r\nContent-Length: "
-      "0\r\n\r\n";
+  HttpReceiver receiver(
+      Saying("HTTP/1.1 103 Early Hints\r\nA: early\r\n\r\nHTTP/1.1 404 Not Found\r\nB: b\r\nContent-Length: "
+             "0\r\n\r\n"));
   EXPECT_EQ(Post(receiver.Url()).headers, "HTTP/1.1 404 Not Found\r\nB: b\r\nContent-Length: 0\r\n");
   HttpRequest request = Request(receiver.Url());
   request.headers_unwanted = StatusRange{200, 209};
   EXPECT_NE(Post(request).headers, "");
-  bytes = "HTTP/1.1 204 Fine\r\nB: b\r\n\r\n";
+  receiver.SetHandler(Saying("HTTP/1.1 204 Fine\r\nB: b\r\n\r\n"));
   EXPECT_EQ(Post(request).headers, "");
   EXPECT_EQ(Post(receiver.Url()).headers, "HTTP/1.1 204 Fine\r\nB: b\r\n");
   const std::string line = "A: " + std::string(995, 'x') + "\r\n";  // 1,000 bytes
-  bytes = "HTTP/1.1 500 Oops\r\n";
+  std::string bytes = "HTTP/1.1 500 Oops\r\n";
   for (int i = 0; i < 12; ++i) bytes += line;
   bytes += "Content-Length: 0\r\n\r\n";
+  receiver.SetHandler(Saying(bytes));
   EXPECT_EQ(Post(receiver.Url()).headers.size(), 19u + 8'000u) << "whole lines, the last before the bound";
 }
 
