@@ -64,12 +64,14 @@ absl::StatusOr<std::string> MakeOperatorToken(const config::v1::Config& config) 
   record.origin.call = "hookd --make-operator-token";
   record.change = {"token", TokenName(token.id), "", "", ApiAuditForms().Show(token), {}};
   AuditTail tail = recovered.audit;
+  // Not the token's own time, which a leap of the clock may have set ahead for good.
+  const WallMs at = recovered.operations.clock_suspect ? tail.at_ms : RealClock().Wall();
   if (recovered.restored_backup != 0) {
     AuditRecord restored = RestoreRecord(recovered.restored_backup, recovered.epoch);
-    Chain(restored, token.created_ms, tail);
+    Chain(restored, at, tail);
     store->Apply(Audited{std::move(restored)});
   }
-  Chain(record, token.created_ms, tail);
+  Chain(record, at, tail);
   store->Apply(TokenMade{std::move(token)});
   store->Apply(Audited{std::move(record)});
   RETURN_IF_ERROR(store->Commit(RealClock().Wall()));
