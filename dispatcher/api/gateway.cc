@@ -293,12 +293,14 @@ class Call final : public GatewayCall,
     RemoveHold();
   }
 
-  // The last thing that it does.
+  // The last thing that it does. It goes on a worker: its context may hold the last reference to the channel,
+  // with which gRPC 1.51 ends the threads that call back, waits for them, and frees what they read from; on
+  // one of those it would not survive.
   void End(absl::Status status) {
     asio::post(executor_, [listener = std::move(listener_), status = std::move(status)]() mutable {
       listener->OnEnd(std::move(status));
     });
-    live_->Remove(shared_from_this());
+    asio::post(workers_, [self = shared_from_this()] { self->live_->Remove(self); });
   }
 
   GatewayRequest request_;
