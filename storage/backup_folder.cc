@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -112,8 +115,33 @@ rocksdb::BackupEngineOptions EngineOptionsOf(const std::string& path,
   return options;
 }
 
+absl::Status CheckDescriptions(const std::string& path) {
+  std::map<std::string, std::string, std::less<>> checksums;  // by the file's name
+  std::error_code error;
+  for (auto it = std::filesystem::directory_iterator(Concat(path, "/meta"), error);
+       !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    // What a kill left half written has another name, and is passed over.
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream description(it->path(), std::ios::binary);
+    for (std::string line; std::getline(description, line);) {
+      const size_t end = line.find(' ');
+      if (end == std::string::npos || line.find('/') > end) continue;  // names no file
+      const auto [known, added] = checksums.try_emplace(line.substr(0, end), line.substr(end));
+      if (!added && known->second != line.substr(end)) {
+        return absl::DataLossError(
+            Concat(it->path().string(), ": ", known->first,
+                   " has two checksums in the descriptions: this one, or another, is damaged; take "
+                   "it out of the folder"));
+      }
+    }
+  }
+  return absl::OkStatus();  // without a folder there are none
+}
+
 absl::StatusOr<std::unique_ptr<rocksdb::BackupEngineReadOnly>> OpenEngineToRead(
     const std::string& path, std::shared_ptr<rocksdb::RateLimiter> limiter) {
+  RETURN_IF_ERROR(CheckDescriptions(path));
   rocksdb::BackupEngineReadOnly* engine = nullptr;
   RETURN_IF_ERROR(FromRocksDb(rocksdb::BackupEngineReadOnly::Open(EngineOptionsOf(path, std::move(limiter)),
                                                                   rocksdb::Env::Default(), &engine),

@@ -38,6 +38,10 @@ class BackupFolder {
 rocksdb::BackupEngineOptions EngineOptionsOf(const std::string& path,
                                              std::shared_ptr<rocksdb::RateLimiter> limiter);
 
+// Before an engine is opened: 7.8.3 aborts where descriptions give one file two checksums. DATA_LOSS names
+// the description.
+absl::Status CheckDescriptions(const std::string& path);
+
 absl::StatusOr<std::unique_ptr<rocksdb::BackupEngineReadOnly>> OpenEngineToRead(
     const std::string& path, std::shared_ptr<rocksdb::RateLimiter> limiter);
 

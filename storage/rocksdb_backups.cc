@@ -185,6 +185,7 @@ class RocksDbBackups final : public Backups {
 
   absl::StatusOr<std::unique_ptr<rocksdb::BackupEngine>> OpenEngine(
       std::shared_ptr<rocksdb::RateLimiter> pace) {
+    RETURN_IF_ERROR(CheckDescriptions(options_.folder));
     rocksdb::BackupEngine* engine = nullptr;
     RETURN_IF_ERROR(FromRocksDb(rocksdb::BackupEngine::Open(EngineOptionsOf(options_.folder, std::move(pace)),
                                                             rocksdb::Env::Default(), &engine),

@@ -348,6 +348,20 @@ TEST_F(BackupTest, ADescriptionThatNamesNoFileIsNoBackup) {
   EXPECT_FALSE(fs::exists(In("restored/HOOKD")));
 }
 
+TEST_F(BackupTest, AFileWithTwoChecksumsIsDamage) {
+  Subscribe("a");
+  Make();
+  std::ofstream(In("backups/meta/1")) << "1700000000\n7\nmetadata 0801\n2\nprivate/1/CURRENT crc32 1\n"
+                                         "private/1/CURRENT crc32 2\n";
+  const absl::Status listed = ListBackups(In("backups")).status();
+  EXPECT_EQ(listed.code(), absl::StatusCode::kDataLoss) << listed;
+  EXPECT_THAT(Message(listed), HasSubstr("meta/1: private/1/CURRENT has two checksums"));
+  EXPECT_EQ(backups_->Verify(1, bytes_).code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(RestoreBackup(In("backups"), 1, In("restored")).status().code(), absl::StatusCode::kDataLoss);
+  fs::rename(In("backups/meta/1"), In("backups/meta/1.tmp"));
+  EXPECT_TRUE(ListBackups(In("backups")).ok()) << "that is what a kill leaves half written";
+}
+
 TEST_F(BackupTest, WhatACrashLeftBehindIsCleanedUpAndTheEarlierOnesAreWhole) {
   Subscribe("acme");
   Make();
