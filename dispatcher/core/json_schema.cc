@@ -71,6 +71,11 @@ absl::Status Prepare(value& node, Place place) {
             Concat("uses ", keyword, ", which a payload could make expensive: leave it out"));
       }
     }
+    // The library divides by it.
+    const value* multiple = object->if_contains("multipleOf");
+    if (multiple != nullptr && !(multiple->is_number() && multiple->to_number<double>() > 0)) {
+      return absl::InvalidArgumentError("has a multipleOf that is not above 0: use a positive number");
+    }
     object->erase("format");
   }
   for (auto& [key, member] : *object) {

@@ -60,6 +60,17 @@ TEST(JsonSchemaTest, FollowsReferencesWithin) {
   EXPECT_THAT(CompileError(R"({"$ref": "#/definitions/none"})"), StartsWith("INVALID_ARGUMENT"));
 }
 
+TEST(JsonSchemaTest, AMultipleIsOfAPositiveNumber) {
+  for (const char* bad : {"0", "-0", "0.0", "-3", "\"3\"", "null"}) {
+    EXPECT_THAT(CompileError(std::string(R"({"properties": {"n": {"multipleOf": )") + bad + "}}}"),
+                HasSubstr("multipleOf"))
+        << bad;
+  }
+  EXPECT_EQ(Check(R"({"multipleOf": 3})", "9"), "OK");
+  EXPECT_THAT(Check(R"({"multipleOf": 3})", "10"), StartsWith("INVALID_ARGUMENT"));
+  EXPECT_EQ(Check(R"({"multipleOf": 0.5})", "1.5"), "OK");
+}
+
 TEST(JsonSchemaTest, RefusesWhatLeadsBackToItself) {
   const auto in_circles = HasSubstr("leads back to itself");
   EXPECT_THAT(CompileError(R"({"$ref": "#"})"), in_circles);
