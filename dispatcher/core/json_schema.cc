@@ -71,10 +71,13 @@ absl::Status Prepare(value& node, Place place) {
             Concat("uses ", keyword, ", which a payload could make expensive: leave it out"));
       }
     }
-    // The library divides by it.
-    const value* multiple = object->if_contains("multipleOf");
-    if (multiple != nullptr && !(multiple->is_number() && multiple->to_number<double>() > 0)) {
-      return absl::InvalidArgumentError("has a multipleOf that is not above 0: use a positive number");
+    // The library divides by it; by an integer it takes of a payload's number what fits into 64 bits.
+    if (value* multiple = object->if_contains("multipleOf"); multiple != nullptr) {
+      const double divisor = multiple->is_number() ? multiple->to_number<double>() : 0;
+      if (!(divisor > 0)) {
+        return absl::InvalidArgumentError("has a multipleOf that is not above 0: use a positive number");
+      }
+      *multiple = divisor;
     }
     object->erase("format");
   }

@@ -69,6 +69,8 @@ TEST(JsonSchemaTest, AMultipleIsOfAPositiveNumber) {
   EXPECT_EQ(Check(R"({"multipleOf": 3})", "9"), "OK");
   EXPECT_THAT(Check(R"({"multipleOf": 3})", "10"), StartsWith("INVALID_ARGUMENT"));
   EXPECT_EQ(Check(R"({"multipleOf": 0.5})", "1.5"), "OK");
+  EXPECT_THAT(Check(R"({"multipleOf": 1})", "1.5"), StartsWith("INVALID_ARGUMENT"));
+  EXPECT_EQ(Check(R"({"multipleOf": 1})", "1e300"), "OK");
 }
 
 TEST(JsonSchemaTest, RefusesWhatLeadsBackToItself) {
