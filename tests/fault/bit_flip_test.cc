@@ -20,6 +20,7 @@
 #include <gtest/gtest.h>
 
 #include "base/concat.h"
+#include "tests/fakes/under_asan.h"
 #include "tests/fault/ledger.h"
 #include "tests/fault/life.h"
 #include "tests/fault/report.h"
@@ -30,19 +31,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HOOKD_UNDER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HOOKD_UNDER_ASAN 1
-#endif
-#endif
-
-#ifdef HOOKD_UNDER_ASAN
-constexpr uint64_t kFlips = 9;
-#else
-constexpr uint64_t kFlips = 36;
-#endif
+constexpr uint64_t kFlips = testing::kUnderAsan ? 9 : 36;
 
 constexpr size_t kEventsAtRest = 300;  // that are pending, and as many that were delivered
 // With something held back: how long nothing has to arrive for all to have arrived that will.

@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "base/concat.h"
+#include "tests/fakes/under_asan.h"
 #include "tests/fault/fault_file_system.h"
 #include "tests/fault/ledger.h"
 #include "tests/fault/life.h"
@@ -25,19 +26,7 @@
 namespace hookd::fault {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HOOKD_UNDER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HOOKD_UNDER_ASAN 1
-#endif
-#endif
-
-#ifdef HOOKD_UNDER_ASAN
-constexpr uint64_t kTrials = 6;
-#else
-constexpr uint64_t kTrials = 15;
-#endif
+constexpr uint64_t kTrials = testing::kUnderAsan ? 6 : 15;
 
 constexpr uint64_t kMostEvents = 1'000;  // of a victim whose disk never fails
 

@@ -16,6 +16,7 @@
 #include "base/concat.h"
 #include "dispatcher/core/signing_keys.h"
 #include "storage/backups.h"
+#include "tests/fakes/under_asan.h"
 #include "tests/fault/fault_file_system.h"
 #include "tests/fault/ledger.h"
 #include "tests/fault/life.h"
@@ -25,19 +26,7 @@
 namespace hookd::fault {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HOOKD_UNDER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HOOKD_UNDER_ASAN 1
-#endif
-#endif
-
-#ifdef HOOKD_UNDER_ASAN
-constexpr uint64_t kCycles = 6;
-#else
-constexpr uint64_t kCycles = 20;
-#endif
+constexpr uint64_t kCycles = testing::kUnderAsan ? 6 : 20;
 
 constexpr size_t kPublishers = 2;
 constexpr uint64_t kMostOps = 600;  // of the disk, before the power goes

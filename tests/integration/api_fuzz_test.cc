@@ -32,13 +32,8 @@
 #include "tests/bench/child_process.h"
 #include "tests/fakes/api_files.h"
 #include "tests/fakes/http_receiver.h"
+#include "tests/fakes/under_asan.h"
 #include "tests/integration/random_messages.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HOOKD_UNDER_ASAN 1
-#endif
-#endif
 
 namespace hookd::testing {
 namespace {
@@ -49,11 +44,7 @@ using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
 using std::chrono::milliseconds;
 
-#ifdef HOOKD_UNDER_ASAN
-constexpr size_t kRequests = 60;
-#else
-constexpr size_t kRequests = 1'000;  // per call and way
-#endif
+constexpr size_t kRequests = kUnderAsan ? 60 : 1'000;  // per call and way
 constexpr size_t kCallers = 8;
 constexpr milliseconds kPatience{20'000};  // beyond it a call hangs
 constexpr milliseconds kLasting{40};       // what would last is ended so soon

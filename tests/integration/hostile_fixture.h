@@ -16,15 +16,8 @@
 #include <absl/strings/str_join.h>
 
 #include "tests/fakes/scripted_receiver.h"
+#include "tests/fakes/under_asan.h"
 #include "tests/unit/transport/transport_fixture.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define HOOKD_UNDER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HOOKD_UNDER_ASAN 1
-#endif
-#endif
 
 namespace hookd::testing {
 
@@ -81,9 +74,9 @@ class HostileFixture : public TransportFixture {
       ++healthy_;
       grown = std::max(grown, ResidentKib() - before);
     } while (results->size() < kAtOnce && ResidentKib() - before < 16 * kMemoryKib);
-#ifndef HOOKD_UNDER_ASAN
-    EXPECT_LT(grown, kMemoryKib) << one.name << ": memory";
-#endif
+    if (!kUnderAsan) {
+      EXPECT_LT(grown, kMemoryKib) << one.name << ": memory";
+    }
     ++cases_;
     hostile_ += kAtOnce;
     return *results;

@@ -7,24 +7,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/fakes/under_asan.h"
 #include "tests/sim/world.h"
 
 namespace hookd::sim {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-#define HOOKD_UNDER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HOOKD_UNDER_ASAN 1
-#endif
-#endif
-
-#ifdef HOOKD_UNDER_ASAN
-constexpr uint64_t kSeeds = 2;  // a life takes ten times as long
-#else
-constexpr uint64_t kSeeds = 6;
-#endif
+constexpr uint64_t kSeeds = testing::kUnderAsan ? 2 : 6;  // a life takes ten times as long
 
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
